@@ -1,0 +1,75 @@
+//! From an outcome to a response.
+
+use http::{HeaderMap, StatusCode};
+use lambda_http::{Body, Response};
+use shared::authorization::AuthorizationError;
+use shared::clock::UnixSeconds;
+use shared::flow::FlowId;
+use shared::pages::{Connected, Notice, Pages};
+use shared::store::{Claim, Outcome};
+
+/// After how long a claim that still says `exchanging` has been cut off, in seconds: the function's time (25) and
+/// some skew.
+const CUT_OFF_AFTER_SECS: u64 = 30;
+
+/// What a request comes to.
+pub(crate) enum Answer {
+    /// Go to the flow's clean page.
+    Flow(FlowId),
+    /// Go to the clean page of a fixed reason.
+    Reason(Notice),
+    /// Go to `/install`.
+    StartOver,
+    /// Show a fixed page here.
+    Notice(Notice),
+    /// Show that it worked, here.
+    Connected(Connected),
+}
+
+impl Answer {
+    /// Relative locations: the deployment may live under a path of its own.
+    pub(crate) fn response(&self, pages: &Pages, headers: &HeaderMap) -> Response<Body> {
+        let see = |location: &str| pages.redirect(StatusCode::SEE_OTHER, location, &[]);
+        match self {
+            Self::Flow(id) => see(&format!("?flow={}", id.as_str())),
+            Self::Reason(notice) => see(&format!("?reason={}", notice.key())),
+            Self::StartOver => see("install"),
+            Self::Notice(notice) => pages.notice(*notice, headers),
+            Self::Connected(connected) => pages.connected(connected, headers),
+        }
+    }
+
+    /// The fixed key, for the request line.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Flow(_) => "to_flow",
+            Self::StartOver => "start_over",
+            Self::Connected(_) => "connected",
+            Self::Reason(notice) | Self::Notice(notice) => notice.key(),
+        }
+    }
+}
+
+/// The page of a flow whose claim reads so.
+pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Answer {
+    match claim {
+        None => Answer::Notice(Notice::Expired),
+        Some(claim) => match claim.outcome {
+            Outcome::Connected(connected) => Answer::Connected(connected),
+            Outcome::Ended(notice) => Answer::Notice(notice),
+            Outcome::Exchanging if now < claim.claimed_at.plus_secs(CUT_OFF_AFTER_SECS) => {
+                Answer::Notice(Notice::InProgress)
+            }
+            Outcome::Exchanging => Answer::Notice(Notice::OutcomeUnknown),
+        },
+    }
+}
+
+/// The page for an error that Notion sent instead of a code.
+pub(crate) fn notice_for(error: AuthorizationError) -> Notice {
+    match error {
+        AuthorizationError::AccessDenied => Notice::Refused,
+        AuthorizationError::Misconfigured => Notice::Misconfigured,
+        AuthorizationError::Unavailable | AuthorizationError::Unknown => Notice::Unavailable,
+    }
+}

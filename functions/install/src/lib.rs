@@ -1,0 +1,88 @@
+//! `GET /install`: draws a nonce, keeps it in a cookie of this browser, and sends the person to Notion with
+//! a state that commits to it.
+//!
+//! Strangers can call this without having anything, so it holds nothing: no secret, no network, no permission.
+//! Nothing is stored per hit.
+
+use http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use shared::authorization;
+use shared::clock::Clock;
+use shared::config::{Branding, ConfigError, Lookup, PublicConnection, state_ttl_secs};
+use shared::entry::AlwaysAnswers;
+use shared::flow::{Flow, FlowCookies};
+use shared::pages::Pages;
+use shared::random::Random;
+use shared::telemetry::{Metric, RequestLine};
+use shared::visit;
+
+/// What the function holds.
+pub struct Install {
+    connection: PublicConnection,
+    state_ttl_secs: u64,
+    pages: Pages,
+    clock: Box<dyn Clock>,
+    random: Box<dyn Random>,
+}
+
+impl Install {
+    /// Reads the settings of the public connection and of the pages.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable that is missing or wrong.
+    pub fn read(
+        lookup: &impl Lookup,
+        clock: impl Clock + 'static,
+        random: impl Random + 'static,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            connection: PublicConnection::read(lookup)?,
+            state_ttl_secs: state_ttl_secs(lookup)?,
+            pages: Pages::new(Branding::read(lookup)?),
+            clock: Box::new(clock),
+            random: Box::new(random),
+        })
+    }
+
+    fn start(&self, request: &Request) -> Response<Body> {
+        let flow = Flow::issue(&self.connection, self.clock.now(), &*self.random);
+        let mut cookies = FlowCookies::of(request.headers()).make_room();
+        cookies.push(flow.set_cookie(self.state_ttl_secs));
+        let notion = authorization::request_url(&self.connection, &flow.state);
+        self.pages.redirect(StatusCode::FOUND, &notion, &cookies)
+    }
+}
+
+impl AlwaysAnswers for Install {
+    fn function(&self) -> &'static str {
+        "install"
+    }
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Parameters are not looked at: a state that somebody sends along is never used (session fixation).
+    #[tracing::instrument(name = "install", skip_all)]
+    async fn handle(&self, request: Request) -> Response<Body> {
+        let mut line = RequestLine::begin(self.function());
+        let (outcome, response) = match visit::check(request.method(), request.headers()) {
+            Ok(()) => {
+                line.count(Metric::Started);
+                ("started", self.start(&request))
+            }
+            Err(reason) => {
+                line.reject(reason.key());
+                let notice = reason.notice();
+                (notice.key(), self.pages.notice(notice, request.headers()))
+            }
+        };
+        line.end(&*self.clock, outcome, response.status());
+        response
+    }
+}

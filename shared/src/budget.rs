@@ -1,0 +1,107 @@
+//! The time of one invocation, split so that no step starves the next.
+//!
+//! API Gateway waits 30 seconds, the function has 25. Once Notion has issued tokens, there must be time left to
+//! save them, else to put them into the rescue queue, else to give them back.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When each step has to be over, counted from the start of the invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Secrets in hand and the state claimed.
+    pub claim_by: Duration,
+    /// Notion's answer to the exchange, retries included.
+    pub exchange_by: Duration,
+    /// The row saved, retries included.
+    pub save_by: Duration,
+    /// The sealed record in the rescue queue.
+    pub rescue_by: Duration,
+    /// The grant given back to Notion.
+    pub revoke_by: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            claim_by: Duration::from_secs(6),
+            exchange_by: Duration::from_secs(12),
+            save_by: Duration::from_secs(18),
+            rescue_by: Duration::from_secs(21),
+            revoke_by: Duration::from_secs(24),
+        }
+    }
+}
+
+/// The deadlines of one invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// See [`Limits::claim_by`].
+    pub claim_by: Instant,
+    /// See [`Limits::exchange_by`].
+    pub exchange_by: Instant,
+    /// See [`Limits::save_by`].
+    pub save_by: Instant,
+    /// See [`Limits::rescue_by`].
+    pub rescue_by: Instant,
+    /// See [`Limits::revoke_by`].
+    pub revoke_by: Instant,
+}
+
+/// The time for a step is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time for this step is over")]
+pub struct OutOfTime;
+
+impl Budget {
+    /// Lays `limits` out from now. If the invocation ends sooner than they assume, they shrink in proportion;
+    /// one second stays for the answer.
+    #[must_use]
+    pub fn begin(limits: Limits, remaining: Option<Duration>) -> Self {
+        let now = Instant::now();
+        let usable = remaining.map_or(limits.revoke_by, |left| {
+            left.saturating_sub(Duration::from_secs(1))
+        });
+        let share = (usable.as_secs_f64() / limits.revoke_by.as_secs_f64()).min(1.0);
+        let at = |limit: Duration| now + limit.mul_f64(share);
+        Self {
+            claim_by: at(limits.claim_by),
+            exchange_by: at(limits.exchange_by),
+            save_by: at(limits.save_by),
+            rescue_by: at(limits.rescue_by),
+            revoke_by: at(limits.revoke_by),
+        }
+    }
+}
+
+/// Runs `step`, but not past `deadline`.
+///
+/// # Errors
+///
+/// [`OutOfTime`]; the step was dropped where it stood.
+pub async fn until<T>(deadline: Instant, step: impl Future<Output = T>) -> Result<T, OutOfTime> {
+    tokio::time::timeout_at(deadline, step)
+        .await
+        .map_err(|_elapsed| OutOfTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_invocation_shrinks_every_step_and_keeps_their_order() {
+        let now = Instant::now();
+        let whole = Budget::begin(Limits::default(), Some(Duration::from_secs(25)));
+        assert_eq!(whole.revoke_by - now, Duration::from_secs(24));
+        assert_eq!(whole.exchange_by - now, Duration::from_secs(12));
+        let half = Budget::begin(Limits::default(), Some(Duration::from_secs(13)));
+        assert_eq!(half.revoke_by - now, Duration::from_secs(12));
+        assert!(half.claim_by < half.exchange_by && half.exchange_by < half.save_by);
+        assert!(half.save_by < half.rescue_by && half.rescue_by < half.revoke_by);
+        let none = Budget::begin(Limits::default(), Some(Duration::ZERO));
+        assert_eq!(none.revoke_by, now);
+    }
+}

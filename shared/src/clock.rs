@@ -1,0 +1,55 @@
+//! The time of day, as an argument.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Seconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixSeconds(pub u64);
+
+/// Milliseconds since the Unix epoch: fine enough to order two exchanges of one installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixMillis(pub u64);
+
+impl UnixSeconds {
+    /// This moment and `secs` more.
+    #[must_use]
+    pub fn plus_secs(self, secs: u64) -> Self {
+        Self(self.0.saturating_add(secs))
+    }
+}
+
+impl UnixMillis {
+    /// The second that this moment lies in.
+    #[must_use]
+    pub fn seconds(self) -> UnixSeconds {
+        UnixSeconds(self.0 / 1000)
+    }
+}
+
+/// Tells the time of day. Deadlines use the monotonic clock instead (see `budget`).
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now_millis(&self) -> UnixMillis;
+
+    /// The present second.
+    fn now(&self) -> UnixSeconds {
+        self.now_millis().seconds()
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine for the time"
+    )]
+    fn now_millis(&self) -> UnixMillis {
+        let since_epoch = std::time::SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+}

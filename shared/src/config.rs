@@ -1,0 +1,263 @@
+//! The settings, read once at start-up. A bad one stops the function from doing anything but saying so.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::flow::DEFAULT_STATE_TTL_SECS;
+
+/// Where Notion's API answers.
+pub const NOTION_BASE_URL: &str = "https://api.notion.com";
+
+/// A setting is missing or wrong. Names the variable and what it should be, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A required variable is not set, or empty.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// A variable does not have the form it must have.
+    #[error("{variable} must be {expected}")]
+    Invalid {
+        /// The variable's name.
+        variable: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+/// Looks a variable up; tests pass a map.
+pub trait Lookup: Fn(&str) -> Option<String> {}
+impl<F: Fn(&str) -> Option<String>> Lookup for F {}
+
+/// The process environment as a [`Lookup`]. An empty variable counts as not set.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Reads a variable that must be there.
+///
+/// # Errors
+///
+/// [`ConfigError::Missing`].
+pub fn required(lookup: &impl Lookup, variable: &'static str) -> Result<String, ConfigError> {
+    lookup(variable)
+        .filter(|value| !value.is_empty())
+        .ok_or(ConfigError::Missing(variable))
+}
+
+/// The public connection as registered at Notion, without its secret.
+#[derive(Debug, Clone)]
+pub struct PublicConnection {
+    /// `NOTION_CLIENT_ID`, required.
+    pub client_id: String,
+    /// `NOTION_REDIRECT_URI`, required; compared byte for byte by Notion, so it is kept as written. Ends in
+    /// `/callback`; https, or http on localhost.
+    pub redirect_uri: String,
+    /// `NOTION_BASE_URL`: Notion's API, or a simulated one on this machine. Without a trailing slash.
+    pub base_url: String,
+}
+
+impl PublicConnection {
+    /// Reads `NOTION_CLIENT_ID`, `NOTION_REDIRECT_URI` and `NOTION_BASE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
+        let connection = Self {
+            client_id: required(lookup, "NOTION_CLIENT_ID")?,
+            redirect_uri: required(lookup, "NOTION_REDIRECT_URI")?,
+            base_url: lookup("NOTION_BASE_URL").unwrap_or_else(|| NOTION_BASE_URL.to_owned()),
+        };
+        let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        // A colon would end the user name in Basic authentication (RFC 7617 §2).
+        if !printable(&connection.client_id) || connection.client_id.contains(':') {
+            return Err(ConfigError::Invalid {
+                variable: "NOTION_CLIENT_ID",
+                expected: "the OAuth client id that Notion shows (printable, no colon, no space)",
+            });
+        }
+        if !connection.redirect_uri_is_valid() {
+            return Err(ConfigError::Invalid {
+                variable: "NOTION_REDIRECT_URI",
+                expected: "https://<host>/…/callback, or http://localhost:<port>/callback, without query or fragment",
+            });
+        }
+        if connection.base_url != NOTION_BASE_URL && !is_on_this_machine(&connection.base_url) {
+            return Err(ConfigError::Invalid {
+                variable: "NOTION_BASE_URL",
+                expected: "left out, or a simulated Notion at http://127.0.0.1:<port> or http://localhost:<port>",
+            });
+        }
+        Ok(connection)
+    }
+
+    fn redirect_uri_is_valid(&self) -> bool {
+        let uri = &self.redirect_uri;
+        let (is_https, rest) = match uri.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, uri.strip_prefix("http://").unwrap_or_default()),
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or_default();
+        let host = authority.split(':').next().unwrap_or_default();
+        uri.bytes().all(|byte| byte.is_ascii_graphic())
+            && !uri.contains(['?', '#', '@', '\\', '*'])
+            && !host.is_empty()
+            && (is_https || host == "localhost")
+            && (path == "callback" || path.ends_with("/callback"))
+    }
+
+    /// Where the browser goes to ask for approval.
+    #[must_use]
+    pub fn authorize_url(&self) -> String {
+        format!("{}/v1/oauth/authorize", self.base_url)
+    }
+
+    /// SHA-256 over client id and redirect URI: a state is good for this public connection only.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [&self.client_id, &self.redirect_uri] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+fn is_on_this_machine(url: &str) -> bool {
+    let authority = url.strip_prefix("http://").unwrap_or_default();
+    let (host, port) = authority.rsplit_once(':').unwrap_or_default();
+    (host == "127.0.0.1" || host == "localhost") && port.parse::<u16>().is_ok()
+}
+
+/// How long a state may be claimed, in seconds: `STATE_TTL_SECS`, default 600, 60 to 3600.
+///
+/// # Errors
+///
+/// [`ConfigError::Invalid`] outside of that range.
+pub fn state_ttl_secs(lookup: &impl Lookup) -> Result<u64, ConfigError> {
+    let Some(text) = lookup("STATE_TTL_SECS") else {
+        return Ok(DEFAULT_STATE_TTL_SECS);
+    };
+    text.parse()
+        .ok()
+        .filter(|secs| (60..=3600).contains(secs))
+        .ok_or(ConfigError::Invalid {
+            variable: "STATE_TTL_SECS",
+            expected: "a number of seconds from 60 to 3600",
+        })
+}
+
+/// How the pages look and what they call the app.
+#[derive(Debug, Clone)]
+pub struct Branding {
+    /// `APP_NAME`, default `This app`.
+    pub app_name: String,
+    /// `APP_COLOR`, default `#2f5d50`: the accent, as `#rrggbb`.
+    pub app_color: Color,
+    /// `APP_NEXT_URL`, optional: where the person goes on after an installation; https, or http on localhost.
+    pub next_url: Option<String>,
+}
+
+/// A colour as `#rrggbb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Color {
+    red: u8,
+    green: u8,
+    blue: u8,
+}
+
+impl Color {
+    /// Reads `#rrggbb`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text
+            .strip_prefix('#')
+            .filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let value = u32::from_str_radix(digits, 16).ok()?;
+        let [_, red, green, blue] = value.to_be_bytes();
+        Some(Self { red, green, blue })
+    }
+
+    /// Black or white, whichever stands out more against this colour (WCAG 2.2, relative luminance).
+    #[must_use]
+    pub fn readable_text(self) -> &'static str {
+        let linear = |channel: u8| {
+            let value = f64::from(channel) / 255.0;
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        let luminance = 0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue);
+        if luminance > 0.179 { "#000000" } else { "#ffffff" }
+    }
+}
+
+impl std::fmt::Display for Color {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
+    }
+}
+
+impl Branding {
+    /// Reads `APP_NAME`, `APP_COLOR` and `APP_NEXT_URL`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] naming the variable.
+    pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
+        let app_color = Color::parse(lookup("APP_COLOR").as_deref().unwrap_or("#2f5d50")).ok_or(
+            ConfigError::Invalid {
+                variable: "APP_COLOR",
+                expected: "a colour written as #rrggbb",
+            },
+        )?;
+        let app_name = lookup("APP_NAME").unwrap_or_else(|| "This app".to_owned());
+        if app_name.chars().count() > 60 || app_name.chars().any(char::is_control) {
+            return Err(ConfigError::Invalid {
+                variable: "APP_NAME",
+                expected: "at most 60 characters on one line",
+            });
+        }
+        let next_url = lookup("APP_NEXT_URL");
+        let is_web = |url: &String| {
+            let safe = url.starts_with("https://") || url.starts_with("http://localhost:");
+            safe && url.len() <= 2048 && url.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if next_url.as_ref().is_some_and(|url| !is_web(url)) {
+            return Err(ConfigError::Invalid {
+                variable: "APP_NEXT_URL",
+                expected: "an https:// URL",
+            });
+        }
+        Ok(Self {
+            app_name,
+            app_color,
+            next_url,
+        })
+    }
+}
+
+impl Default for Branding {
+    /// What the pages look like when nothing is configured, or when the configuration cannot be read.
+    fn default() -> Self {
+        Self {
+            app_name: "This app".to_owned(),
+            app_color: Color {
+                red: 0x2f,
+                green: 0x5d,
+                blue: 0x50,
+            },
+            next_url: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! What went wrong at Notion, and what may be done about it. Holds status and request id, never a body.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::secret::AccessToken;
+
+/// What is kept of an answer, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotionAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// `x-notion-request-id`; a block by the network in front of Notion has none.
+    pub request_id: Option<String>,
+    /// `Retry-After`, if it is a number of seconds.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a token request brought no usable tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Not processed: no connection was made. The same call may be made again.
+    #[error("no connection to Notion")]
+    NotSent,
+    /// Not processed: 429 or 529. The same call may be made again, after `Retry-After`.
+    #[error("Notion asks to come back later (status {})", .0.status)]
+    ComeBackLater(NotionAnswer),
+    /// Not processed, and not to be repeated: Notion blocks us (`public_api_request_blocked`, HTML from the network
+    /// in front of it).
+    #[error("Notion blocks the request (status {})", .0.status)]
+    Blocked(NotionAnswer),
+    /// `invalid_grant`: the code is unknown, expired, used, or another redirect URI's.
+    #[error("the grant is invalid")]
+    InvalidGrant(NotionAnswer),
+    /// `invalid_client`: not our secret, or no longer. The code was not looked at.
+    #[error("Notion does not accept the client secret")]
+    InvalidClient(NotionAnswer),
+    /// Another error of ours in Notion's eyes, such as `unauthorized_client` or `test_env_error`.
+    #[error("Notion refuses the request (status {})", .0.status)]
+    Refused(NotionAnswer),
+    /// Sent, then 5xx, a reset, a timeout or an answer that is none: the code may be spent. Never send it again.
+    #[error("the outcome is unknown (status {:?})", .0.as_ref().map(|answer| answer.status.as_u16()))]
+    OutcomeUnknown(Option<NotionAnswer>),
+    /// Tokens came, but not as they should be: to be given back.
+    #[error("the token response has no usable {field}")]
+    Unusable {
+        /// What is missing or wrong.
+        field: &'static str,
+        /// What has to be given back.
+        access_token: AccessToken,
+        /// The answer.
+        answer: NotionAnswer,
+    },
+}
+
+/// A grant could not be given back.
+#[derive(Debug, thiserror::Error)]
+#[error("the grant could not be revoked")]
+pub struct RevokeError(#[source] pub TokenError);
+
+impl TokenError {
+    /// The fixed key, for logs and metrics.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::ComeBackLater(_) => "come_back_later",
+            Self::Blocked(_) => "blocked",
+            Self::InvalidGrant(_) => "invalid_grant",
+            Self::InvalidClient(_) => "invalid_client",
+            Self::Refused(_) => "refused_by_notion",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Unusable { .. } => "unusable",
+        }
+    }
+
+    /// What Notion answered, if it did.
+    #[must_use]
+    pub fn answer(&self) -> Option<&NotionAnswer> {
+        match self {
+            Self::NotSent => None,
+            Self::OutcomeUnknown(answer) => answer.as_ref(),
+            Self::ComeBackLater(answer)
+            | Self::Blocked(answer)
+            | Self::InvalidGrant(answer)
+            | Self::InvalidClient(answer)
+            | Self::Refused(answer)
+            | Self::Unusable { answer, .. } => Some(answer),
+        }
+    }
+}
+
+impl NotionAnswer {
+    pub(super) fn of(response: &reqwest::Response) -> Self {
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        Self {
+            status: response.status(),
+            request_id: header("x-notion-request-id").and_then(identifier),
+            retry_after: header("retry-after")
+                .and_then(|text| text.trim().parse().ok())
+                .map(Duration::from_secs),
+        }
+    }
+}
+
+/// An identifier of Notion's, if it looks like one: it goes into the log.
+pub(super) fn identifier(text: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (!text.is_empty() && text.len() <= 64 && text.bytes().all(plain)).then(|| text.to_owned())
+}
+
+/// Sorts an error answer. Both shapes are read: `error` as RFC 6749 §5.2 has it, `code` as Notion's API has it.
+///
+/// What is not recognised counts as the worst it can be: a code that may be spent.
+pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    let text = |pointer: &str| {
+        json.as_ref()
+            .and_then(|json| json.pointer(pointer))
+            .and_then(Value::as_str)
+    };
+    if answer.retry_after.is_none() {
+        let repeated = text("/additional_data/retry_after").and_then(|secs| secs.parse().ok());
+        answer.retry_after = repeated.map(Duration::from_secs);
+    }
+    if answer.request_id.is_none() {
+        answer.request_id = text("/request_id").and_then(identifier);
+    }
+    let code = text("/error").or_else(|| text("/code"));
+    match (answer.status.as_u16(), code) {
+        (429 | 529, _)
+            if text("/additional_data/rate_limit_reason") == Some("public_api_request_blocked") =>
+        {
+            TokenError::Blocked(answer)
+        }
+        (429 | 529, _) => TokenError::ComeBackLater(answer),
+        (500.., _) => TokenError::OutcomeUnknown(Some(answer)),
+        (_, Some("invalid_grant")) => TokenError::InvalidGrant(answer),
+        (_, Some("invalid_client")) => TokenError::InvalidClient(answer),
+        (400..=499, Some(_)) => TokenError::Refused(answer),
+        (401 | 403, None) => TokenError::Blocked(answer),
+        _ => TokenError::OutcomeUnknown(Some(answer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classified(status: u16, body: &str) -> TokenError {
+        let answer = NotionAnswer {
+            status: StatusCode::from_u16(status).unwrap(),
+            request_id: None,
+            retry_after: None,
+        };
+        classify(answer, body.as_bytes())
+    }
+
+    #[test]
+    fn both_error_shapes_say_the_same() {
+        for (status, code, key) in [
+            (400, "invalid_grant", "invalid_grant"),
+            (401, "invalid_client", "invalid_client"),
+            (400, "invalid_request", "refused_by_notion"),
+            (400, "unauthorized_client", "refused_by_notion"),
+            (403, "test_env_error", "refused_by_notion"),
+        ] {
+            let shapes = [
+                format!(r#"{{"error":"{code}","error_description":"x","request_id":"r-1"}}"#),
+                format!(
+                    r#"{{"object":"error","status":{status},"code":"{code}","message":"x","request_id":"r-1"}}"#
+                ),
+            ];
+            for shape in shapes {
+                let error = classified(status, &shape);
+                assert_eq!(error.key(), key, "{status} {shape}");
+                assert_eq!(error.answer().unwrap().request_id.as_deref(), Some("r-1"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_never_taken_for_a_dead_grant() {
+        for (status, body, key) in [
+            (400, "<html>", "outcome_unknown"),
+            (400, "", "outcome_unknown"),
+            (301, r#"{"error":"x"}"#, "outcome_unknown"),
+            (403, "<html>", "blocked"),
+            (429, "<html>", "come_back_later"),
+            (529, r#"{"code":"service_overload"}"#, "come_back_later"),
+            (
+                429,
+                r#"{"additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#,
+                "blocked",
+            ),
+            (500, r#"{"error":"invalid_grant"}"#, "outcome_unknown"),
+            (503, r#"{"code":"service_unavailable"}"#, "outcome_unknown"),
+        ] {
+            assert_eq!(classified(status, body).key(), key, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_also_read_from_the_body() {
+        let error = classified(
+            429,
+            r#"{"code":"rate_limited","additional_data":{"retry_after":"7"}}"#,
+        );
+        assert_eq!(error.answer().unwrap().retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn an_identifier_with_anything_odd_in_it_is_not_kept() {
+        assert_eq!(
+            identifier("d765f8e9-96bd-41a7-8fcb-4bd5595c1a55")
+                .as_deref()
+                .map(str::len),
+            Some(36)
+        );
+        for odd in ["", "a b", "a\nb", "<b>", &"a".repeat(65)] {
+            assert_eq!(identifier(odd), None, "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What the person sees: a page for a browser, problem details (RFC 9457) for a client that asks for JSON.
+//!
+//! Wording is fixed. Names that come from Notion are escaped by the template, capped, and freed of control
+//! and direction characters; nothing else of what a request or Notion said is ever shown.
+
+mod notice;
+
+use askama::Template as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use lambda_http::{Body, Response};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Branding;
+pub use notice::Notice;
+
+/// Longest name that a page shows, in characters.
+pub const MAX_NAME_CHARS: usize = 80;
+/// How often a page that waits asks again, in seconds.
+pub const REFRESH_SECS: u64 = 2;
+
+/// What there is to say about an installation. Holds no token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Connected {
+    /// The workspace's name, if it has one.
+    pub workspace_name: Option<String>,
+    /// The person's name, or what comes closest to it.
+    pub person_name: Option<String>,
+    /// Whether Notion duplicated the template into the workspace.
+    pub template_duplicated: bool,
+}
+
+/// Makes every answer of ours.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    branding: Branding,
+    style: String,
+    content_security_policy: HeaderValue,
+}
+
+#[derive(askama::Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    app_name: &'a str,
+    style: &'a str,
+    title: String,
+    text: &'a str,
+    facts: Vec<(&'static str, String)>,
+    mood: &'static str,
+    refresh_secs: Option<u64>,
+    action: Option<(String, &'a str)>,
+}
+
+impl Pages {
+    /// Prepares the style and the policy that names its hash.
+    #[must_use]
+    pub fn new(branding: Branding) -> Self {
+        let style = include_str!("../templates/style.css")
+            .replace("--accent: #2f5d50", &format!("--accent: {}", branding.app_color))
+            .replace(
+                "--on-accent: #ffffff",
+                &format!("--on-accent: {}", branding.app_color.readable_text()),
+            );
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; object-src 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
+            STANDARD.encode(Sha256::digest(&style))
+        );
+        #[expect(clippy::expect_used, reason = "fixed text and base64 are a header value")]
+        let content_security_policy = HeaderValue::try_from(policy).expect("a header value");
+        Self {
+            branding,
+            style,
+            content_security_policy,
+        }
+    }
+
+    /// The page for an outcome without particulars.
+    #[must_use]
+    pub fn notice(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
+        if wants_json(headers) {
+            return self.json(notice.status(), notice.problem());
+        }
+        let action = notice.action().map(|(label, target)| (label.to_owned(), target));
+        self.html(
+            notice.status(),
+            &Page {
+                app_name: &self.branding.app_name,
+                style: &self.style,
+                title: notice.title(&self.branding.app_name),
+                text: notice.text(),
+                facts: Vec::new(),
+                mood: notice.mood(),
+                refresh_secs: (notice == Notice::InProgress).then_some(REFRESH_SECS),
+                action,
+            },
+        )
+    }
+
+    /// The page that says it worked.
+    #[must_use]
+    pub fn connected(&self, connected: &Connected, headers: &HeaderMap) -> Response<Body> {
+        let workspace = connected
+            .workspace_name
+            .as_deref()
+            .map(display_name)
+            .filter(|name| !name.is_empty());
+        let person = connected
+            .person_name
+            .as_deref()
+            .map(display_name)
+            .filter(|name| !name.is_empty());
+        if wants_json(headers) {
+            let body = json!({
+                "status": "connected",
+                "workspace_name": workspace,
+                "person_name": person,
+                "template_duplicated": connected.template_duplicated,
+            });
+            return self.json(StatusCode::OK, body);
+        }
+        let app_name = &self.branding.app_name;
+        let template = if connected.template_duplicated {
+            "Added to your workspace"
+        } else {
+            "None was added"
+        };
+        let facts = [
+            ("Workspace", workspace),
+            ("Person", person),
+            ("Template", Some(template.to_owned())),
+        ];
+        self.html(
+            StatusCode::OK,
+            &Page {
+                app_name,
+                style: &self.style,
+                title: format!("{app_name} is connected to Notion"),
+                text: "Your approval is saved. You can close this page.",
+                facts: facts
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value?)))
+                    .collect(),
+                mood: "good",
+                refresh_secs: None,
+                action: self
+                    .branding
+                    .next_url
+                    .as_deref()
+                    .map(|url| (format!("Continue to {app_name}"), url)),
+            },
+        )
+    }
+
+    /// A redirect, with the cookies to set (`Set-Cookie` values).
+    ///
+    /// `status` is 302 towards Notion, 303 towards a clean URL of ours.
+    #[must_use]
+    pub fn redirect(&self, status: StatusCode, location: &str, set_cookies: &[String]) -> Response<Body> {
+        let mut response = self.answer(status, Body::Empty);
+        let headers = response.headers_mut();
+        let Ok(location) = HeaderValue::from_str(location) else {
+            return self.notice(Notice::Misconfigured, &HeaderMap::new());
+        };
+        headers.insert(header::LOCATION, location);
+        for cookie in set_cookies {
+            let Ok(cookie) = HeaderValue::from_str(cookie) else {
+                return self.notice(Notice::Misconfigured, &HeaderMap::new());
+            };
+            headers.append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    fn html(&self, status: StatusCode, page: &Page<'_>) -> Response<Body> {
+        let mut response = match page.render() {
+            Ok(html) => self.answer(status, Body::Text(html)),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be rendered");
+                self.answer(StatusCode::INTERNAL_SERVER_ERROR, Body::Empty)
+            }
+        };
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
+        response
+    }
+
+    fn json(&self, status: StatusCode, body: Value) -> Response<Body> {
+        let mut response = self.answer(status, Body::Text(body.to_string()));
+        let content_type = if status.is_success() {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
+    }
+
+    /// The one place where a response begins, so that each has the full set of security headers.
+    fn answer(&self, status: StatusCode, body: Body) -> Response<Body> {
+        const FIXED: [(HeaderName, &str); 9] = [
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (
+                header::STRICT_TRANSPORT_SECURITY,
+                "max-age=63072000; includeSubDomains",
+            ),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+            (
+                HeaderName::from_static("cross-origin-opener-policy"),
+                "same-origin",
+            ),
+            (
+                HeaderName::from_static("cross-origin-resource-policy"),
+                "same-origin",
+            ),
+            (
+                HeaderName::from_static("permissions-policy"),
+                "interest-cohort=()",
+            ),
+            (HeaderName::from_static("x-robots-tag"), "noindex"),
+        ];
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            self.content_security_policy.clone(),
+        );
+        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+        }
+        for (name, value) in FIXED {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Whether the client asks for JSON and not for a page.
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accepts = |media_type: &str| {
+        headers.get_all(header::ACCEPT).iter().any(|value| {
+            value.to_str().is_ok_and(|text| {
+                text.split(',')
+                    .any(|range| range.split(';').next().is_some_and(|t| t.trim() == media_type))
+            })
+        })
+    };
+    (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
+}
+
+/// A name as it may be shown: no control or direction characters, at most [`MAX_NAME_CHARS`].
+fn display_name(name: &str) -> String {
+    let directs = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let mut shown: String = name
+        .chars()
+        .filter(|c| !c.is_control() && !directs(*c))
+        .take(MAX_NAME_CHARS)
+        .collect();
+    if name.chars().count() > MAX_NAME_CHARS {
+        shown.push('…');
+    }
+    shown.trim().to_owned()
+}
+
+impl Notice {
+    fn problem(self) -> Value {
+        let mut problem = Map::new();
+        problem.insert(
+            "type".to_owned(),
+            format!("urn:notion-install:{}", self.key()).into(),
+        );
+        problem.insert("title".to_owned(), self.title("The app").into());
+        problem.insert("status".to_owned(), self.status().as_u16().into());
+        problem.insert("detail".to_owned(), self.text().into());
+        if let Some((_, target)) = self.action() {
+            problem.insert("next".to_owned(), target.into());
+        }
+        problem.into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

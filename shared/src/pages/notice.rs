@@ -1,0 +1,209 @@
+//! The fixed outcomes: one key, one status, one wording each.
+
+use http::StatusCode;
+
+/// An outcome whose page has no particulars. Its key stands in clean URLs (`?reason=…`), claims and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// The person pressed Cancel at Notion.
+    Refused,
+    /// Another request of the same flow is at work; the page asks again by itself.
+    InProgress,
+    /// Whether Notion issued a grant is not known; it may have. Start again.
+    OutcomeUnknown,
+    /// The person took longer than a state lives.
+    Expired,
+    /// The query is no authorization response.
+    Malformed,
+    /// The state is not this browser's, or not ours.
+    StateRejected,
+    /// Notion did not accept the code (`invalid_grant`): too late, or used elsewhere.
+    CodeRejected,
+    /// The workspace is not one that this deployment serves; the grant goes back to Notion.
+    NotAllowed,
+    /// Notion or our own store cannot be reached just now; no grant was left behind.
+    Unavailable,
+    /// The tokens are safe in the rescue queue; the installation will be finished from there.
+    Rescued,
+    /// The tokens could not be stored; they were given back to Notion if it could be reached.
+    NotSaved,
+    /// Removed by somebody while this installation was under way.
+    RemovedMeanwhile,
+    /// Something that only the deployer can put right.
+    Misconfigured,
+    /// How a flow ended cannot be looked up just now.
+    StatusUnavailable,
+    /// Not a person opening the link: a prefetch, a frame, a script.
+    NotAVisit,
+    /// Not `GET`.
+    MethodNotAllowed,
+    /// An error of ours that nobody foresaw.
+    Internal,
+}
+
+const TRY_AGAIN: Option<(&str, &str)> = Some(("Try again", "install"));
+
+impl Notice {
+    /// Every notice, for tests and for reading keys.
+    pub const ALL: [Self; 17] = [
+        Self::Refused,
+        Self::InProgress,
+        Self::OutcomeUnknown,
+        Self::Expired,
+        Self::Malformed,
+        Self::StateRejected,
+        Self::CodeRejected,
+        Self::NotAllowed,
+        Self::Unavailable,
+        Self::Rescued,
+        Self::NotSaved,
+        Self::RemovedMeanwhile,
+        Self::Misconfigured,
+        Self::StatusUnavailable,
+        Self::NotAVisit,
+        Self::MethodNotAllowed,
+        Self::Internal,
+    ];
+
+    /// The fixed key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::InProgress => "in_progress",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Expired => "expired",
+            Self::Malformed => "malformed",
+            Self::StateRejected => "state_rejected",
+            Self::CodeRejected => "code_rejected",
+            Self::NotAllowed => "not_allowed",
+            Self::Unavailable => "unavailable",
+            Self::Rescued => "rescued",
+            Self::NotSaved => "not_saved",
+            Self::RemovedMeanwhile => "removed_meanwhile",
+            Self::Misconfigured => "misconfigured",
+            Self::StatusUnavailable => "status_unavailable",
+            Self::NotAVisit => "not_a_visit",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Reads a key.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|notice| notice.key() == key)
+    }
+
+    /// The status of its page.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Refused => StatusCode::OK,
+            Self::InProgress | Self::Rescued => StatusCode::ACCEPTED,
+            Self::Expired | Self::Malformed | Self::CodeRejected => StatusCode::BAD_REQUEST,
+            Self::StateRejected | Self::NotAllowed | Self::NotAVisit => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RemovedMeanwhile => StatusCode::CONFLICT,
+            Self::OutcomeUnknown | Self::Unavailable | Self::NotSaved | Self::StatusUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Misconfigured | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    pub(super) fn title(self, app_name: &str) -> String {
+        match self {
+            Self::Refused => format!("{app_name} was not connected"),
+            Self::InProgress => "Just a moment".to_owned(),
+            Self::OutcomeUnknown => "Notion did not answer in time".to_owned(),
+            Self::Expired => "This took too long".to_owned(),
+            Self::Malformed => "This link is not complete".to_owned(),
+            Self::StateRejected => "This link belongs to another browser".to_owned(),
+            Self::CodeRejected => "Notion did not accept this approval".to_owned(),
+            Self::NotAllowed => "This workspace cannot be connected".to_owned(),
+            Self::Unavailable => "Not available just now".to_owned(),
+            Self::Rescued => "Almost there".to_owned(),
+            Self::NotSaved => "Your approval could not be saved".to_owned(),
+            Self::RemovedMeanwhile => "The connection was removed meanwhile".to_owned(),
+            Self::Misconfigured => format!("{app_name} is not set up correctly"),
+            Self::StatusUnavailable => "We cannot look this up just now".to_owned(),
+            Self::NotAVisit => "Open this link in a tab of its own".to_owned(),
+            Self::MethodNotAllowed => "This address can only be opened".to_owned(),
+            Self::Internal => "Something went wrong on our side".to_owned(),
+        }
+    }
+
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Refused => {
+                "You pressed Cancel at Notion, so nothing was connected and nothing was kept. You can connect \
+                 whenever you like."
+            }
+            Self::InProgress => {
+                "We are finishing your connection. This page looks again by itself; leave it open for a few seconds."
+            }
+            Self::OutcomeUnknown => {
+                "We do not know whether Notion has completed your approval. Please connect again; approving twice \
+                 does no harm."
+            }
+            Self::Expired => "The approval has to come back within a few minutes. Please start again.",
+            Self::Malformed => {
+                "Something is missing in the address, or stands in it twice. Please start again rather than \
+                 reopening an old link."
+            }
+            Self::StateRejected => {
+                "Connecting has to end in the browser it began in, with cookies allowed. Please start again here."
+            }
+            Self::CodeRejected => "It may have been used already, or be too old. Please start again.",
+            Self::NotAllowed => {
+                "The app is only offered to certain workspaces, and the one you chose is not among them. Nothing of \
+                 your approval was kept. If you meant another workspace, try again."
+            }
+            Self::Unavailable => "Nothing was connected and nothing was kept. Please try again in a minute.",
+            Self::Rescued => {
+                "Your approval is safe. Finishing takes a little longer than usual and needs nothing more from you."
+            }
+            Self::NotSaved => {
+                "Our storage could not be reached, so your approval was not kept. Please try again in a few minutes."
+            }
+            Self::RemovedMeanwhile => {
+                "While you were connecting, the connection was removed. If you still want it, connect again."
+            }
+            Self::Misconfigured => {
+                "This is not your fault, and trying again will not help. The people who run the app have been told."
+            }
+            Self::StatusUnavailable => {
+                "How your connection went is recorded, but we cannot read it at the moment. Reload this page in a minute."
+            }
+            Self::NotAVisit => {
+                "It was loaded in the background or inside another page, so nothing was started."
+            }
+            Self::MethodNotAllowed => "Only GET works here. Nothing was started.",
+            Self::Internal => {
+                "Nothing more was done. Please try again; the people who run the app have been told."
+            }
+        }
+    }
+
+    /// The button: its label and where it leads, relative to `/callback`.
+    pub(super) fn action(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Refused | Self::RemovedMeanwhile => Some(("Connect", "install")),
+            Self::InProgress
+            | Self::Rescued
+            | Self::Misconfigured
+            | Self::StatusUnavailable
+            | Self::MethodNotAllowed => None,
+            Self::NotAVisit => Some(("Start", "install")),
+            _ => TRY_AGAIN,
+        }
+    }
+
+    pub(super) fn mood(self) -> &'static str {
+        match self {
+            Self::Refused | Self::InProgress | Self::Rescued | Self::NotAVisit => "calm",
+            _ => "bad",
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Secrets as types that cannot be printed.
+//!
+//! Each has a redacted `Debug`, no `Display`, no `PartialEq`, no `Serialize`, and is wiped on drop.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// A secret was empty, which nobody ever issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is empty")]
+pub struct EmptySecret;
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// Wraps `value`.
+            ///
+            /// # Errors
+            ///
+            /// [`EmptySecret`] if `value` is empty.
+            pub fn parse(value: impl Into<String>) -> Result<Self, EmptySecret> {
+                let value = value.into();
+                if value.is_empty() { Err(EmptySecret) } else { Ok(Self(value.into())) }
+            }
+
+            /// The raw value. Call it only on the line that puts it on the wire, seals or hashes it.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    };
+}
+
+secret! {
+    /// The public connection's client secret (RFC 6749 §2.3.1).
+    ClientSecret
+}
+secret! {
+    /// An authorization code: worth a pair of tokens until it is exchanged (RFC 6749 §4.1.2).
+    AuthorizationCode
+}
+secret! {
+    /// An access token, opaque (Notion: `ntn_…`, older ones `secret_…`).
+    AccessToken
+}
+secret! {
+    /// A refresh token, opaque (Notion: `nrt_…`).
+    RefreshToken
+}
+secret! {
+    /// The `state` of an authorization request (RFC 6749 §4.1.1): a commitment to the flow cookie.
+    State
+}
+secret! {
+    /// The value of a flow cookie: proof that this browser started the flow.
+    FlowCookie
+}
+secret! {
+    /// Key material as the ring holds it; keys are derived from it, it is never a key itself.
+    KeyMaterial
+}

@@ -1,0 +1,65 @@
+//! The two tables and the rescue queue.
+
+mod claims;
+mod installations;
+mod item;
+mod rescue;
+mod save;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use crate::budget::OutOfTime;
+use crate::config::{ConfigError, Lookup, required};
+pub use claims::{Claim, Claimed, Outcome};
+pub use installations::MAX_SUPERSEDED;
+pub use rescue::{RescueQueue, RescueRecord};
+pub use save::Saved;
+
+/// Installations and claims in DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    installations_table: String,
+    claims_table: String,
+}
+
+/// The store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, or not with a yes.
+    #[error("DynamoDB did not do it: {0}")]
+    Failed(String),
+    /// It did not answer in time.
+    #[error(transparent)]
+    OutOfTime(#[from] OutOfTime),
+    /// A row is not as we write it.
+    #[error("a row has no readable {0}")]
+    Row(&'static str),
+}
+
+impl Store {
+    /// Reads `INSTALLATIONS_TABLE` and `CLAIMS_TABLE`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
+        Ok(Self {
+            client,
+            installations_table: required(lookup, "INSTALLATIONS_TABLE")?,
+            claims_table: required(lookup, "CLAIMS_TABLE")?,
+        })
+    }
+}
+
+/// The service's error code where there is one, else the kind of failure; nothing of the request.
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
+    StoreError::Failed(match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        SdkError::DispatchFailure(_) => "no connection".to_owned(),
+        SdkError::ResponseError(_) => "unreadable answer".to_owned(),
+        _ => "not sent".to_owned(),
+    })
+}

@@ -1,0 +1,240 @@
+//! Claims: one row per consumed state, which holds the outcome for repeats.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
+use tokio::time::Instant;
+
+use super::item::{self, number, string};
+use super::{Store, StoreError, failed};
+use crate::budget::until;
+use crate::clock::UnixSeconds;
+use crate::flow::ClaimKey;
+use crate::pages::{Connected, Notice};
+
+const EXCHANGING: &str = "exchanging";
+const CONNECTED: &str = "connected";
+
+/// A claim as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The attempt that holds it.
+    pub attempt: String,
+    /// When the state was claimed.
+    pub claimed_at: UnixSeconds,
+    /// Until when the row counts; compared in code, because DynamoDB deletes late.
+    pub expires_at: UnixSeconds,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The holder is at work, or was cut off.
+    Exchanging,
+    /// The installation is saved.
+    Connected(Connected),
+    /// It ended otherwise.
+    Ended(Notice),
+}
+
+/// What came of claiming.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The state is ours to use, once.
+    Ours,
+    /// Somebody was first, perhaps we.
+    Before(Claim),
+}
+
+impl Store {
+    /// Claims a state: puts the row unless it stands.
+    ///
+    /// A put whose first reply was lost fails against itself; the attempt tells, and it counts as ours.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; whether the row stands is not known then.
+    pub async fn claim(
+        &self,
+        key: &ClaimKey,
+        client_id: &str,
+        claim: &Claim,
+        deadline: Instant,
+    ) -> Result<Claimed, StoreError> {
+        let mut row = outcome_attributes(&claim.outcome);
+        row.insert("claim".to_owned(), string(key.as_str()));
+        row.insert("attempt".to_owned(), string(&claim.attempt));
+        row.insert("client_id".to_owned(), string(client_id));
+        row.insert("claimed_at".to_owned(), number(claim.claimed_at.0));
+        row.insert("expires_at".to_owned(), number(claim.expires_at.0));
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.claims_table)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(claim)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send();
+        match until(deadline, put).await? {
+            Ok(_) => Ok(Claimed::Ours),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                    let standing = read(refusal.item().ok_or(StoreError::Row("claim"))?)?;
+                    let ours = standing.attempt == claim.attempt;
+                    Ok(if ours {
+                        Claimed::Ours
+                    } else {
+                        Claimed::Before(standing)
+                    })
+                }
+                _ => Err(failed(&error)),
+            },
+        }
+    }
+
+    /// Reads a claim, consistently. One that has expired is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn read_claim(
+        &self,
+        key: &ClaimKey,
+        now: UnixSeconds,
+        deadline: Instant,
+    ) -> Result<Option<Claim>, StoreError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.claims_table)
+            .key("claim", string(key.as_str()))
+            .consistent_read(true)
+            .send();
+        let answer = until(deadline, get).await?.map_err(|error| failed(&error))?;
+        let claim = answer.item().map(read).transpose()?;
+        Ok(claim.filter(|claim| now < claim.expires_at))
+    }
+
+    /// Records how a flow ended, if `attempt` still holds its claim.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn settle(
+        &self,
+        key: &ClaimKey,
+        attempt: &str,
+        notice: Notice,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.claims_table)
+            .key("claim", string(key.as_str()))
+            .update_expression("SET outcome = :outcome")
+            .condition_expression(HOLDS)
+            .expression_attribute_values(":outcome", string(notice.key()))
+            .expression_attribute_values(":attempt", string(attempt))
+            .expression_attribute_values(":exchanging", string(EXCHANGING))
+            .send();
+        match until(deadline, update).await? {
+            Ok(_) => Ok(()),
+            // Settled already, by a first try whose reply was lost.
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(failed(&error)),
+            },
+        }
+    }
+
+    /// One cheap read that opens the connection ahead of the first request.
+    pub async fn warm_up(&self) {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.claims_table)
+            .key("claim", string("warm-up"));
+        if let Err(error) = get.send().await {
+            tracing::debug!(
+                error = &failed(&error) as &dyn std::error::Error,
+                "DynamoDB was not warmed up"
+            );
+        }
+    }
+
+    /// The half of a save that tells the flow's browser: see [`Store::save`].
+    pub(super) fn connected_update(
+        &self,
+        key: &ClaimKey,
+        attempt: &str,
+        connected: &Connected,
+    ) -> Result<Update, StoreError> {
+        let attributes = outcome_attributes(&Outcome::Connected(connected.clone()));
+        let (mut sets, mut values) = (Vec::new(), HashMap::new());
+        for (index, (name, value)) in attributes.into_iter().enumerate() {
+            sets.push(format!("{name} = :v{index}"));
+            values.insert(format!(":v{index}"), value);
+        }
+        values.insert(":attempt".to_owned(), string(attempt));
+        values.insert(":exchanging".to_owned(), string(EXCHANGING));
+        Update::builder()
+            .table_name(&self.claims_table)
+            .key("claim", string(key.as_str()))
+            .update_expression(format!("SET {}", sets.join(", ")))
+            .condition_expression(HOLDS)
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|_| StoreError::Failed("an update could not be built".to_owned()))
+    }
+}
+
+/// The attempt still holds the claim.
+const HOLDS: &str = "attempt = :attempt AND outcome = :exchanging";
+
+fn outcome_attributes(outcome: &Outcome) -> HashMap<String, AttributeValue> {
+    let mut attributes = HashMap::new();
+    let key = match outcome {
+        Outcome::Exchanging => EXCHANGING,
+        Outcome::Ended(notice) => notice.key(),
+        Outcome::Connected(connected) => {
+            item::insert_text(
+                &mut attributes,
+                "workspace_name",
+                connected.workspace_name.as_deref(),
+            );
+            item::insert_text(&mut attributes, "person_name", connected.person_name.as_deref());
+            let duplicated = AttributeValue::Bool(connected.template_duplicated);
+            attributes.insert("template_duplicated".to_owned(), duplicated);
+            CONNECTED
+        }
+    };
+    attributes.insert("outcome".to_owned(), string(key));
+    attributes
+}
+
+/// Reads a row of the table.
+pub(super) fn read(row: &HashMap<String, AttributeValue>) -> Result<Claim, StoreError> {
+    let outcome = match item::text(row, "outcome").ok_or(StoreError::Row("outcome"))? {
+        EXCHANGING => Outcome::Exchanging,
+        CONNECTED => Outcome::Connected(Connected {
+            workspace_name: item::text(row, "workspace_name").map(str::to_owned),
+            person_name: item::text(row, "person_name").map(str::to_owned),
+            template_duplicated: matches!(row.get("template_duplicated"), Some(AttributeValue::Bool(true))),
+        }),
+        key => Outcome::Ended(Notice::parse(key).ok_or(StoreError::Row("outcome"))?),
+    };
+    Ok(Claim {
+        attempt: item::text(row, "attempt")
+            .ok_or(StoreError::Row("attempt"))?
+            .to_owned(),
+        claimed_at: UnixSeconds(item::integer(row, "claimed_at").ok_or(StoreError::Row("claimed_at"))?),
+        expires_at: UnixSeconds(item::integer(row, "expires_at").ok_or(StoreError::Row("expires_at"))?),
+        outcome,
+    })
+}

@@ -1,0 +1,247 @@
+//! What the functions say to the log: JSON, one object a line.
+//!
+//! Each request ends in one line that is also its metrics (CloudWatch embedded metric format): the field
+//! names below are stable. Other lines are `tracing` events. Neither takes anything from a request but what
+//! is named here: no query, no header, no body, no name, no token.
+
+use std::fmt;
+use std::io;
+use std::time::Instant;
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::clock::Clock;
+use crate::config::Lookup;
+
+/// The CloudWatch namespace of every metric.
+pub const METRICS_NAMESPACE: &str = "NotionInstall";
+/// The target of request lines; never filtered, because the metrics are in them.
+const REQUEST_TARGET: &str = "request_line";
+
+/// The funnel, one counter each. Names are stable: alarms and the dashboard use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// A person was sent to Notion.
+    Started,
+    /// A person pressed Cancel.
+    Refused,
+    /// Notion gave tokens for a code.
+    Exchanged,
+    /// An exchange failed.
+    ExchangeFailed,
+    /// An installation is in the table.
+    Saved,
+    /// The table could not take an installation in time.
+    SaveFailed,
+    /// The installation went to the rescue queue.
+    Rescued,
+    /// A grant was given back to Notion.
+    Revoked,
+    /// A grant that Notion issued is neither stored nor given back: somebody must look.
+    OrphanedGrant,
+    /// The same browser came again for an outcome that stands.
+    Repeated,
+    /// A request that was not accepted; also counted by `reason`.
+    Rejected,
+    /// A handler panicked.
+    Panicked,
+}
+
+impl Metric {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::Refused => "Refused",
+            Self::Exchanged => "Exchanged",
+            Self::ExchangeFailed => "ExchangeFailed",
+            Self::Saved => "Saved",
+            Self::SaveFailed => "SaveFailed",
+            Self::Rescued => "Rescued",
+            Self::Revoked => "Revoked",
+            Self::OrphanedGrant => "OrphanedGrant",
+            Self::Repeated => "Repeated",
+            Self::Rejected => "Rejected",
+            Self::Panicked => "Panicked",
+        }
+    }
+}
+
+/// The line that one request leaves behind.
+#[derive(Debug)]
+pub struct RequestLine {
+    function: &'static str,
+    began: Instant,
+    metrics: Vec<Metric>,
+    fields: Map<String, Value>,
+}
+
+impl RequestLine {
+    /// Begins the line of a request to `function`.
+    #[must_use]
+    pub fn begin(function: &'static str) -> Self {
+        Self {
+            function,
+            began: Instant::now(),
+            metrics: Vec::new(),
+            fields: Map::new(),
+        }
+    }
+
+    /// Counts one of `metric`.
+    pub fn count(&mut self, metric: Metric) {
+        self.metrics.push(metric);
+    }
+
+    /// Counts a rejection by its fixed reason.
+    pub fn reject(&mut self, reason: &'static str) {
+        self.count(Metric::Rejected);
+        self.note("reason", reason);
+    }
+
+    /// Adds a field. `value` must be of ours or an identifier that Notion gave (`request_id`, `bot_id`).
+    pub fn note(&mut self, field: &'static str, value: impl Into<Value>) {
+        self.fields.insert(field.to_owned(), value.into());
+    }
+
+    /// Writes the line.
+    ///
+    /// `outcome` is one of the fixed keys of the pages, or the name of a step.
+    pub fn end(mut self, clock: &dyn Clock, outcome: &str, status: StatusCode) {
+        let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut dimensions = vec![vec!["function"]];
+        if self.metrics.contains(&Metric::Rejected) {
+            dimensions.push(vec!["function", "reason"]);
+        }
+        let mut definitions = vec![json!({"Name": "DurationMs", "Unit": "Milliseconds"})];
+        for metric in &self.metrics {
+            definitions.push(json!({"Name": metric.name(), "Unit": "Count"}));
+            self.fields.insert(metric.name().to_owned(), 1.into());
+        }
+        self.fields.insert("DurationMs".to_owned(), duration_ms.into());
+        self.fields.insert("event".to_owned(), "request".into());
+        self.fields.insert("function".to_owned(), self.function.into());
+        self.fields.insert("outcome".to_owned(), outcome.into());
+        self.fields.insert("status".to_owned(), status.as_u16().into());
+        self.fields.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": clock.now_millis().0,
+                "CloudWatchMetrics": [
+                    {"Namespace": METRICS_NAMESPACE, "Dimensions": dimensions, "Metrics": definitions}
+                ],
+            }),
+        );
+        let line = Value::Object(self.fields).to_string();
+        tracing::info!(target: REQUEST_TARGET, line);
+    }
+}
+
+/// Starts the log on standard output: our own crates at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`), all others at
+/// warnings, so that no level makes the SDK print a request.
+pub fn init(lookup: &impl Lookup) {
+    let level = lookup("AWS_LAMBDA_LOG_LEVEL")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(Level::INFO);
+    let targets = ["callback", "install", "shared", "dev", "simulated_notion"]
+        .into_iter()
+        .fold(Targets::new().with_default(Level::WARN), |targets, ours| {
+            targets.with_target(ours, level)
+        })
+        .with_target(REQUEST_TARGET, Level::INFO);
+    let subscriber = tracing_subscriber::registry()
+        .with(targets)
+        .with(layer(io::stdout));
+    // A second start in one process (tests) keeps the first.
+    let _already_started = tracing::subscriber::set_global_default(subscriber);
+    hook_panics();
+}
+
+/// The log's format as a layer over any writer: what [`init`] uses, and what the tests read.
+pub fn layer<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(writer)
+        .event_format(JsonLines)
+}
+
+/// A panic's message may hold anything, so only its place is logged.
+pub fn hook_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(alarm = "panic", place, "a handler panicked");
+    }));
+}
+
+/// One JSON object a line; request lines as they are.
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields(Map::new());
+        event.record(&mut fields);
+        let metadata = event.metadata();
+        if metadata.target() == REQUEST_TARGET {
+            return match fields.0.get("line") {
+                Some(Value::String(line)) => writeln!(writer, "{line}"),
+                _ => Err(fmt::Error),
+            };
+        }
+        fields
+            .0
+            .insert("level".to_owned(), metadata.level().as_str().into());
+        fields.0.insert("target".to_owned(), metadata.target().into());
+        writeln!(writer, "{}", Value::Object(fields.0))
+    }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0
+            .insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        let causes = std::iter::successors(Some(value), |error| error.source());
+        let chain: Vec<String> = causes.map(ToString::to_string).collect();
+        self.0.insert(field.name().to_owned(), chain.join(": ").into());
+    }
+}

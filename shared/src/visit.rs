@@ -1,0 +1,121 @@
+//! Whether a request is a person opening a page: `HEAD`, prefetches, frames and scripts start nothing.
+
+use http::{HeaderMap, Method};
+
+use crate::pages::Notice;
+
+/// Why a request is not a visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAVisit {
+    /// Anything but `GET`. API Gateway declares only `GET` routes, so this is the second lock.
+    #[error("the method is not GET")]
+    Method,
+    /// The browser loads ahead of the person (`Sec-Purpose`, older `Purpose` and `X-Moz`).
+    #[error("the browser is prefetching")]
+    Prefetch,
+    /// The browser loads this into an image, a frame or a script (Fetch Metadata, `Sec-Fetch-Dest`).
+    #[error("the browser is not navigating")]
+    Embedded,
+}
+
+impl NotAVisit {
+    /// The fixed key, for metrics.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Prefetch => "prefetch",
+            Self::Embedded => "embedded",
+        }
+    }
+
+    /// The page that says so.
+    #[must_use]
+    pub fn notice(self) -> Notice {
+        match self {
+            Self::Method => Notice::MethodNotAllowed,
+            Self::Prefetch | Self::Embedded => Notice::NotAVisit,
+        }
+    }
+}
+
+/// Checks that a request may have been made by a person who opened a link.
+///
+/// Absent headers are fine: not every client sends them.
+///
+/// # Errors
+///
+/// [`NotAVisit`]; nothing may be started, stored or consumed then.
+pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), NotAVisit> {
+    if method != Method::GET {
+        return Err(NotAVisit::Method);
+    }
+    let says = |name: &str, word: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|text| text.contains(word)))
+    };
+    if ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+        .iter()
+        .any(|name| says(name, "prefetch"))
+        || says("sec-purpose", "prerender")
+        || says("purpose", "preview")
+        || says("x-purpose", "preview")
+    {
+        return Err(NotAVisit::Prefetch);
+    }
+    let navigates = |value: &http::HeaderValue| value == "document";
+    if headers.get_all("sec-fetch-dest").iter().all(navigates) {
+        Ok(())
+    } else {
+        Err(NotAVisit::Embedded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_navigation_is_a_visit() {
+        let cases: &[(&str, &[(&'static str, &'static str)], Result<(), NotAVisit>)] = &[
+            ("GET", &[], Ok(())),
+            (
+                "GET",
+                &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")],
+                Ok(()),
+            ),
+            ("HEAD", &[], Err(NotAVisit::Method)),
+            ("POST", &[], Err(NotAVisit::Method)),
+            (
+                "POST",
+                &[("x-http-method-override", "GET")],
+                Err(NotAVisit::Method),
+            ),
+            ("GET", &[("sec-purpose", "prefetch")], Err(NotAVisit::Prefetch)),
+            (
+                "GET",
+                &[("sec-purpose", "prefetch;prerender")],
+                Err(NotAVisit::Prefetch),
+            ),
+            ("GET", &[("purpose", "prefetch")], Err(NotAVisit::Prefetch)),
+            ("GET", &[("x-moz", "prefetch")], Err(NotAVisit::Prefetch)),
+            ("GET", &[("x-purpose", "preview")], Err(NotAVisit::Prefetch)),
+            ("GET", &[("sec-fetch-dest", "image")], Err(NotAVisit::Embedded)),
+            ("GET", &[("sec-fetch-dest", "iframe")], Err(NotAVisit::Embedded)),
+            ("GET", &[("sec-fetch-dest", "empty")], Err(NotAVisit::Embedded)),
+        ];
+        for (method, pairs, expected) in cases {
+            let headers = pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            assert_eq!(
+                check(&method.parse().unwrap(), &headers),
+                *expected,
+                "{method} {pairs:?}"
+            );
+        }
+    }
+}

@@ -188,17 +188,9 @@ mod tests {
     fn an_empty_state_is_no_state() {
         assert!(matches!(
             read("error=access_denied&state="),
-            Ok(AuthorizationResponse::RefusedWithoutState {
-                error: AuthorizationError::AccessDenied
-            })
+            Ok(AuthorizationResponse::RefusedWithoutState { error: AuthorizationError::AccessDenied })
         ));
-        assert!(matches!(
-            read("code=c&state="),
-            Ok(AuthorizationResponse::GrantedWithoutState)
-        ));
-        assert!(matches!(
-            read("code=c"),
-            Ok(AuthorizationResponse::GrantedWithoutState)
-        ));
+        assert!(matches!(read("code=c&state="), Ok(AuthorizationResponse::GrantedWithoutState)));
+        assert!(matches!(read("code=c"), Ok(AuthorizationResponse::GrantedWithoutState)));
     }
 }

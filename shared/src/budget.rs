@@ -61,9 +61,7 @@ impl Budget {
     #[must_use]
     pub fn begin(limits: Limits, remaining: Option<Duration>) -> Self {
         let now = Instant::now();
-        let usable = remaining.map_or(limits.revoke_by, |left| {
-            left.saturating_sub(Duration::from_secs(1))
-        });
+        let usable = remaining.map_or(limits.revoke_by, |left| left.saturating_sub(Duration::from_secs(1)));
         let share = (usable.as_secs_f64() / limits.revoke_by.as_secs_f64()).min(1.0);
         let at = |limit: Duration| now + limit.mul_f64(share);
         Self {
@@ -82,9 +80,7 @@ impl Budget {
 ///
 /// [`OutOfTime`]; the step was dropped where it stood.
 pub async fn until<T>(deadline: Instant, step: impl Future<Output = T>) -> Result<T, OutOfTime> {
-    tokio::time::timeout_at(deadline, step)
-        .await
-        .map_err(|_elapsed| OutOfTime)
+    tokio::time::timeout_at(deadline, step).await.map_err(|_elapsed| OutOfTime)
 }
 
 #[cfg(test)]

@@ -37,19 +37,20 @@ pub trait Clock: Send + Sync {
     }
 }
 
+impl<T: Clock + ?Sized> Clock for std::sync::Arc<T> {
+    fn now_millis(&self) -> UnixMillis {
+        (**self).now_millis()
+    }
+}
+
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that asks the machine for the time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     fn now_millis(&self) -> UnixMillis {
-        let since_epoch = std::time::SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
+        let since_epoch = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 }

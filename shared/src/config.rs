@@ -29,10 +29,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup for F {}
 
 /// The process environment as a [`Lookup`]. An empty variable counts as not set.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -43,9 +40,7 @@ pub fn environment(name: &str) -> Option<String> {
 ///
 /// [`ConfigError::Missing`].
 pub fn required(lookup: &impl Lookup, variable: &'static str) -> Result<String, ConfigError> {
-    lookup(variable)
-        .filter(|value| !value.is_empty())
-        .ok_or(ConfigError::Missing(variable))
+    lookup(variable).filter(|value| !value.is_empty()).ok_or(ConfigError::Missing(variable))
 }
 
 /// The public connection as registered at Notion, without its secret.
@@ -143,13 +138,10 @@ pub fn state_ttl_secs(lookup: &impl Lookup) -> Result<u64, ConfigError> {
     let Some(text) = lookup("STATE_TTL_SECS") else {
         return Ok(DEFAULT_STATE_TTL_SECS);
     };
-    text.parse()
-        .ok()
-        .filter(|secs| (60..=3600).contains(secs))
-        .ok_or(ConfigError::Invalid {
-            variable: "STATE_TTL_SECS",
-            expected: "a number of seconds from 60 to 3600",
-        })
+    text.parse().ok().filter(|secs| (60..=3600).contains(secs)).ok_or(ConfigError::Invalid {
+        variable: "STATE_TTL_SECS",
+        expected: "a number of seconds from 60 to 3600",
+    })
 }
 
 /// How the pages look and what they call the app.
@@ -175,9 +167,8 @@ impl Color {
     /// Reads `#rrggbb`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text
-            .strip_prefix('#')
-            .filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits =
+            text.strip_prefix('#').filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
         let value = u32::from_str_radix(digits, 16).ok()?;
         let [_, red, green, blue] = value.to_be_bytes();
         Some(Self { red, green, blue })
@@ -188,11 +179,7 @@ impl Color {
     pub fn readable_text(self) -> &'static str {
         let linear = |channel: u8| {
             let value = f64::from(channel) / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
-            }
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         };
         let luminance = 0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue);
         if luminance > 0.179 { "#000000" } else { "#ffffff" }
@@ -212,12 +199,8 @@ impl Branding {
     ///
     /// [`ConfigError::Invalid`] naming the variable.
     pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
-        let app_color = Color::parse(lookup("APP_COLOR").as_deref().unwrap_or("#2f5d50")).ok_or(
-            ConfigError::Invalid {
-                variable: "APP_COLOR",
-                expected: "a colour written as #rrggbb",
-            },
-        )?;
+        let app_color = Color::parse(lookup("APP_COLOR").as_deref().unwrap_or("#2f5d50"))
+            .ok_or(ConfigError::Invalid { variable: "APP_COLOR", expected: "a colour written as #rrggbb" })?;
         let app_name = lookup("APP_NAME").unwrap_or_else(|| "This app".to_owned());
         if app_name.chars().count() > 60 || app_name.chars().any(char::is_control) {
             return Err(ConfigError::Invalid {
@@ -231,16 +214,9 @@ impl Branding {
             safe && url.len() <= 2048 && url.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if next_url.as_ref().is_some_and(|url| !is_web(url)) {
-            return Err(ConfigError::Invalid {
-                variable: "APP_NEXT_URL",
-                expected: "an https:// URL",
-            });
+            return Err(ConfigError::Invalid { variable: "APP_NEXT_URL", expected: "an https:// URL" });
         }
-        Ok(Self {
-            app_name,
-            app_color,
-            next_url,
-        })
+        Ok(Self { app_name, app_color, next_url })
     }
 }
 
@@ -249,11 +225,7 @@ impl Default for Branding {
     fn default() -> Self {
         Self {
             app_name: "This app".to_owned(),
-            app_color: Color {
-                red: 0x2f,
-                green: 0x5d,
-                blue: 0x50,
-            },
+            app_color: Color { red: 0x2f, green: 0x5d, blue: 0x50 },
             next_url: None,
         }
     }

@@ -35,9 +35,7 @@ pub async fn answer(function: &impl AlwaysAnswers, event: &RawValue, context: Co
         return last_resort(function, Notice::Malformed);
     };
     let service = service_fn(|request: Request| {
-        function
-            .handle(request)
-            .map(Ok::<Response<Body>, std::convert::Infallible>)
+        function.handle(request).map(Ok::<Response<Body>, std::convert::Infallible>)
     });
     // Turning the event into a request happens in `call`, and may panic on an address that is no URI.
     let called = std::panic::catch_unwind(AssertUnwindSafe(|| {

@@ -91,14 +91,9 @@ impl FlowRejected {
 
 impl ClaimKey {
     fn of(state: &State) -> Self {
-        let digest = Sha256::new()
-            .chain_update(CLAIM_TAG)
-            .chain_update([0])
-            .chain_update(state.expose())
-            .finalize();
-        Self(digest.iter().fold(String::with_capacity(64), |hex, byte| {
-            hex + &format!("{byte:02x}")
-        }))
+        let digest =
+            Sha256::new().chain_update(CLAIM_TAG).chain_update([0]).chain_update(state.expose()).finalize();
+        Self(digest.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}")))
     }
 
     /// The key as the table has it.
@@ -118,9 +113,7 @@ impl FlowId {
     /// Reads a flow id from a URL.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let is_hex = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         (text.len() == 16 && is_hex).then(|| Self(text.to_owned()))
     }
 
@@ -185,11 +178,7 @@ impl Flow {
             return Err(FlowRejected::FromTheFuture);
         }
         let flow = Self::committed(connection, value.to_owned(), issued_at);
-        if flow.id() == *id {
-            Ok(flow)
-        } else {
-            Err(FlowRejected::Mismatch)
-        }
+        if flow.id() == *id { Ok(flow) } else { Err(FlowRejected::Mismatch) }
     }
 
     fn committed(connection: &PublicConnection, value: String, issued_at: UnixSeconds) -> Self {
@@ -199,21 +188,13 @@ impl Flow {
             .chain_update(connection.digest())
             .chain_update(&value)
             .finalize();
-        #[expect(
-            clippy::expect_used,
-            reason = "neither an encoded hash nor an encoded nonce is empty"
-        )]
+        #[expect(clippy::expect_used, reason = "neither an encoded hash nor an encoded nonce is empty")]
         let (cookie, state) = (
             FlowCookie::parse(value).expect("a cookie value"),
             State::parse(URL_SAFE_NO_PAD.encode(digest)).expect("a state"),
         );
         let claim_key = ClaimKey::of(&state);
-        Self {
-            cookie,
-            state,
-            claim_key,
-            issued_at,
-        }
+        Self { cookie, state, claim_key, issued_at }
     }
 
     /// The flow's public name.
@@ -231,19 +212,13 @@ impl Flow {
     /// Until when the outcome of this flow must be remembered: as long as the cookie lives, and the skew.
     #[must_use]
     pub fn forget_at(&self, claimed_at: UnixSeconds, state_ttl_secs: u64) -> UnixSeconds {
-        claimed_at
-            .max(self.issued_at)
-            .plus_secs(cookie_max_age_secs(state_ttl_secs) + CLOCK_SKEW_SECS)
+        claimed_at.max(self.issued_at).plus_secs(cookie_max_age_secs(state_ttl_secs) + CLOCK_SKEW_SECS)
     }
 
     /// The `Set-Cookie` value that keeps this flow in the browser.
     #[must_use]
     pub fn set_cookie(&self, state_ttl_secs: u64) -> String {
-        set_cookie(
-            &self.id().cookie_name(),
-            self.cookie.expose(),
-            cookie_max_age_secs(state_ttl_secs),
-        )
+        set_cookie(&self.id().cookie_name(), self.cookie.expose(), cookie_max_age_secs(state_ttl_secs))
     }
 }
 
@@ -262,12 +237,8 @@ fn issued_at(value: &str) -> Result<UnixSeconds, FlowRejected> {
     if value.len() > MAX_COOKIE_BYTES {
         return Err(FlowRejected::NotCanonical);
     }
-    let bytes = URL_SAFE_NO_PAD
-        .decode(value)
-        .map_err(|_| FlowRejected::NotCanonical)?;
-    let (head, issued_at) = bytes
-        .split_at_checked(1 + NONCE_BYTES)
-        .ok_or(FlowRejected::NotCanonical)?;
+    let bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| FlowRejected::NotCanonical)?;
+    let (head, issued_at) = bytes.split_at_checked(1 + NONCE_BYTES).ok_or(FlowRejected::NotCanonical)?;
     let issued_at = <[u8; 8]>::try_from(issued_at).map_err(|_| FlowRejected::NotCanonical)?;
     if head[0] != COOKIE_VERSION || URL_SAFE_NO_PAD.encode(&bytes) != value {
         return Err(FlowRejected::NotCanonical);
@@ -297,11 +268,7 @@ impl FlowCookies {
     }
 
     fn one(&self, name: &str) -> Result<&str, FlowRejected> {
-        let mut values = self
-            .0
-            .iter()
-            .filter(|(n, _)| n == name)
-            .map(|(_, value)| value.expose());
+        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.expose());
         match (values.next(), values.next()) {
             (None, _) => Err(FlowRejected::NoCookie),
             (Some(value), None) => Ok(value),
@@ -312,18 +279,12 @@ impl FlowCookies {
     /// `Set-Cookie` values that make room for one more flow: what is not ours goes, then the oldest.
     #[must_use]
     pub fn make_room(&self) -> Vec<String> {
-        let mut by_age: Vec<(Option<UnixSeconds>, &str)> = self
-            .0
-            .iter()
-            .map(|(name, value)| (issued_at(value.expose()).ok(), name.as_str()))
-            .collect();
+        let mut by_age: Vec<(Option<UnixSeconds>, &str)> =
+            self.0.iter().map(|(name, value)| (issued_at(value.expose()).ok(), name.as_str())).collect();
         by_age.sort_unstable();
         let unreadable = by_age.iter().filter(|(issued_at, _)| issued_at.is_none()).count();
         let surplus = by_age.len().saturating_sub(MAX_FLOWS - 1).max(unreadable);
-        by_age[..surplus]
-            .iter()
-            .map(|(_, name)| set_cookie(name, "", 0))
-            .collect()
+        by_age[..surplus].iter().map(|(_, name)| set_cookie(name, "", 0)).collect()
     }
 }
 

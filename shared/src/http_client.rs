@@ -34,9 +34,7 @@ pub struct ClientError(#[source] Box<dyn std::error::Error + Send + Sync>);
 /// [`ClientError`] if TLS cannot be set up.
 #[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
 pub fn build() -> Result<reqwest::Client, ClientError> {
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| ClientError(error.into()))?
@@ -95,10 +93,7 @@ struct Connector {
 impl HttpClient for SdkHttpClient {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         let read_timeout = settings.read_timeout();
-        SharedHttpConnector::new(Connector {
-            client: self.0.clone(),
-            read_timeout,
-        })
+        SharedHttpConnector::new(Connector { client: self.0.clone(), read_timeout })
     }
 }
 
@@ -118,15 +113,10 @@ impl HttpConnector for Connector {
 }
 
 async fn send(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request
-        .try_into_http1x()
-        .map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     let (parts, body) = request.into_parts();
     // Every call of ours has its body in memory.
-    let body = body
-        .bytes()
-        .ok_or_else(|| ConnectorError::user("a streaming body".into()))?
-        .to_vec();
+    let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?.to_vec();
     let response = client
         .request(parts.method, parts.uri.to_string())
         .headers(parts.headers)
@@ -135,12 +125,10 @@ async fn send(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResp
         .await
         .map_err(classified)?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = read_body(response, MAX_SDK_BODY_BYTES)
-        .await
-        .map_err(|error| match error {
-            BodyError::Broken(error) => classified(error),
-            BodyError::TooLarge => ConnectorError::other(error.into(), None),
-        })?;
+    let body = read_body(response, MAX_SDK_BODY_BYTES).await.map_err(|error| match error {
+        BodyError::Broken(error) => classified(error),
+        BodyError::TooLarge => ConnectorError::other(error.into(), None),
+    })?;
     let mut response = http::Response::new(SdkBody::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -119,22 +119,11 @@ impl InstallationId {
 /// Notion writes a UUID with or without dashes; both are one id. What is no UUID stays as it is.
 #[must_use]
 pub fn canonical(id: &str) -> String {
-    let digits: String = id
-        .chars()
-        .filter(|c| *c != '-')
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return id.to_owned();
     }
-    [
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..],
-    ]
-    .join("-")
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 impl Grant {
@@ -150,11 +139,8 @@ impl Grant {
     ) -> NewInstallation {
         let id = InstallationId::of(&self.workspace_id, &self.owner);
         let (access, access_fingerprint) = ring.seal_access(id.as_str(), &self.access_token, random);
-        let (refresh, refresh_fingerprint) = self
-            .refresh_token
-            .as_ref()
-            .map(|token| ring.seal_refresh(id.as_str(), token, random))
-            .unzip();
+        let (refresh, refresh_fingerprint) =
+            self.refresh_token.as_ref().map(|token| ring.seal_refresh(id.as_str(), token, random)).unzip();
         NewInstallation {
             attempt: attempt.to_owned(),
             workspace_id: canonical(&self.workspace_id),
@@ -184,11 +170,7 @@ mod tests {
     #[test]
     fn one_uuid_is_one_id_however_it_is_written() {
         let dashed = "463558a3-725e-4f37-b6d3-0889894f68de";
-        for written in [
-            dashed,
-            "463558a3725e4f37b6d30889894f68de",
-            "463558A3-725E-4F37-B6D3-0889894F68DE",
-        ] {
+        for written in [dashed, "463558a3725e4f37b6d30889894f68de", "463558A3-725E-4F37-B6D3-0889894F68DE"] {
             assert_eq!(canonical(written), dashed);
         }
         assert_eq!(canonical("not-a-uuid"), "not-a-uuid");

@@ -77,10 +77,8 @@ impl Notion {
         deadline: Instant,
     ) -> Result<(), RevokeError> {
         let body = json!({"token": token.expose()});
-        let (answer, body) = self
-            .post("/v1/oauth/revoke", secret, &body, deadline)
-            .await
-            .map_err(RevokeError)?;
+        let (answer, body) =
+            self.post("/v1/oauth/revoke", secret, &body, deadline).await.map_err(RevokeError)?;
         if answer.status.is_success() {
             return Ok(());
         }
@@ -116,9 +114,8 @@ impl Notion {
             .header(HeaderName::from_static("notion-version"), NOTION_VERSION)
             .body(body.to_string());
         let exchange = async {
-            let response = request.send().await.map_err(|error| match error.is_connect() {
-                true => TokenError::NotSent,
-                false => TokenError::OutcomeUnknown(None),
+            let response = request.send().await.map_err(|error| {
+                if error.is_connect() { TokenError::NotSent } else { TokenError::OutcomeUnknown(None) }
             })?;
             let answer = NotionAnswer::of(&response);
             match http_client::read_body(response, MAX_BODY_BYTES).await {
@@ -130,9 +127,7 @@ impl Notion {
                 Err(_) => Err(TokenError::OutcomeUnknown(Some(answer))),
             }
         };
-        until(deadline, exchange)
-            .await
-            .unwrap_or(Err(TokenError::OutcomeUnknown(None)))
+        until(deadline, exchange).await.unwrap_or(Err(TokenError::OutcomeUnknown(None)))
     }
 }
 

@@ -56,14 +56,15 @@ struct Page<'a> {
 
 impl Pages {
     /// Prepares the style and the policy that names its hash.
+    ///
+    /// # Panics
+    ///
+    /// Never: fixed text and base64 are a header value.
     #[must_use]
     pub fn new(branding: Branding) -> Self {
         let style = include_str!("../templates/style.css")
             .replace("--accent: #2f5d50", &format!("--accent: {}", branding.app_color))
-            .replace(
-                "--on-accent: #ffffff",
-                &format!("--on-accent: {}", branding.app_color.readable_text()),
-            );
+            .replace("--on-accent: #ffffff", &format!("--on-accent: {}", branding.app_color.readable_text()));
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; object-src 'none'; form-action 'self'; \
              frame-ancestors 'none'",
@@ -71,18 +72,14 @@ impl Pages {
         );
         #[expect(clippy::expect_used, reason = "fixed text and base64 are a header value")]
         let content_security_policy = HeaderValue::try_from(policy).expect("a header value");
-        Self {
-            branding,
-            style,
-            content_security_policy,
-        }
+        Self { branding, style, content_security_policy }
     }
 
     /// The page for an outcome without particulars.
     #[must_use]
     pub fn notice(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
         if wants_json(headers) {
-            return self.json(notice.status(), notice.problem());
+            return self.json(notice.status(), &notice.problem());
         }
         let action = notice.action().map(|(label, target)| (label.to_owned(), target));
         self.html(
@@ -103,16 +100,8 @@ impl Pages {
     /// The page that says it worked.
     #[must_use]
     pub fn connected(&self, connected: &Connected, headers: &HeaderMap) -> Response<Body> {
-        let workspace = connected
-            .workspace_name
-            .as_deref()
-            .map(display_name)
-            .filter(|name| !name.is_empty());
-        let person = connected
-            .person_name
-            .as_deref()
-            .map(display_name)
-            .filter(|name| !name.is_empty());
+        let workspace = connected.workspace_name.as_deref().map(display_name).filter(|name| !name.is_empty());
+        let person = connected.person_name.as_deref().map(display_name).filter(|name| !name.is_empty());
         if wants_json(headers) {
             let body = json!({
                 "status": "connected",
@@ -120,19 +109,12 @@ impl Pages {
                 "person_name": person,
                 "template_duplicated": connected.template_duplicated,
             });
-            return self.json(StatusCode::OK, body);
+            return self.json(StatusCode::OK, &body);
         }
         let app_name = &self.branding.app_name;
-        let template = if connected.template_duplicated {
-            "Added to your workspace"
-        } else {
-            "None was added"
-        };
-        let facts = [
-            ("Workspace", workspace),
-            ("Person", person),
-            ("Template", Some(template.to_owned())),
-        ];
+        let template =
+            if connected.template_duplicated { "Added to your workspace" } else { "None was added" };
+        let facts = [("Workspace", workspace), ("Person", person), ("Template", Some(template.to_owned()))];
         self.html(
             StatusCode::OK,
             &Page {
@@ -140,17 +122,10 @@ impl Pages {
                 style: &self.style,
                 title: format!("{app_name} is connected to Notion"),
                 text: "Your approval is saved. You can close this page.",
-                facts: facts
-                    .into_iter()
-                    .filter_map(|(name, value)| Some((name, value?)))
-                    .collect(),
+                facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
                 mood: "good",
                 refresh_secs: None,
-                action: self
-                    .branding
-                    .next_url
-                    .as_deref()
-                    .map(|url| (format!("Continue to {app_name}"), url)),
+                action: self.branding.next_url.as_deref().map(|url| (format!("Continue to {app_name}"), url)),
             },
         )
     }
@@ -183,23 +158,16 @@ impl Pages {
                 self.answer(StatusCode::INTERNAL_SERVER_ERROR, Body::Empty)
             }
         };
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        );
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         response
     }
 
-    fn json(&self, status: StatusCode, body: Value) -> Response<Body> {
+    fn json(&self, status: StatusCode, body: &Value) -> Response<Body> {
         let mut response = self.answer(status, Body::Text(body.to_string()));
-        let content_type = if status.is_success() {
-            "application/json"
-        } else {
-            "application/problem+json"
-        };
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }
 
@@ -208,33 +176,18 @@ impl Pages {
         const FIXED: [(HeaderName, &str); 9] = [
             (header::CACHE_CONTROL, "no-store"),
             (header::REFERRER_POLICY, "no-referrer"),
-            (
-                header::STRICT_TRANSPORT_SECURITY,
-                "max-age=63072000; includeSubDomains",
-            ),
+            (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::X_FRAME_OPTIONS, "DENY"),
-            (
-                HeaderName::from_static("cross-origin-opener-policy"),
-                "same-origin",
-            ),
-            (
-                HeaderName::from_static("cross-origin-resource-policy"),
-                "same-origin",
-            ),
-            (
-                HeaderName::from_static("permissions-policy"),
-                "interest-cohort=()",
-            ),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+            (HeaderName::from_static("permissions-policy"), "interest-cohort=()"),
             (HeaderName::from_static("x-robots-tag"), "noindex"),
         ];
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            self.content_security_policy.clone(),
-        );
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.content_security_policy.clone());
         headers.insert(header::VARY, HeaderValue::from_static("accept"));
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
@@ -251,8 +204,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
     let accepts = |media_type: &str| {
         headers.get_all(header::ACCEPT).iter().any(|value| {
             value.to_str().is_ok_and(|text| {
-                text.split(',')
-                    .any(|range| range.split(';').next().is_some_and(|t| t.trim() == media_type))
+                text.split(',').any(|range| range.split(';').next().is_some_and(|t| t.trim() == media_type))
             })
         })
     };
@@ -262,11 +214,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
 /// A name as it may be shown: no control or direction characters, at most [`MAX_NAME_CHARS`].
 fn display_name(name: &str) -> String {
     let directs = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let mut shown: String = name
-        .chars()
-        .filter(|c| !c.is_control() && !directs(*c))
-        .take(MAX_NAME_CHARS)
-        .collect();
+    let mut shown: String =
+        name.chars().filter(|c| !c.is_control() && !directs(*c)).take(MAX_NAME_CHARS).collect();
     if name.chars().count() > MAX_NAME_CHARS {
         shown.push('…');
     }
@@ -276,10 +225,7 @@ fn display_name(name: &str) -> String {
 impl Notice {
     fn problem(self) -> Value {
         let mut problem = Map::new();
-        problem.insert(
-            "type".to_owned(),
-            format!("urn:notion-install:{}", self.key()).into(),
-        );
+        problem.insert("type".to_owned(), format!("urn:notion-install:{}", self.key()).into());
         problem.insert("title".to_owned(), self.title("The app").into());
         problem.insert("status".to_owned(), self.status().as_u16().into());
         problem.insert("detail".to_owned(), self.text().into());

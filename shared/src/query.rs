@@ -64,32 +64,18 @@ impl Query {
 
 fn decode(text: &str) -> Result<String, BadQuery> {
     // The library lets a stray `%` through as itself; here it is an error.
-    let well_escaped = |escape: &str| {
-        escape
-            .as_bytes()
-            .get(..2)
-            .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
-    };
+    let well_escaped =
+        |escape: &str| escape.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
     if !text.split('%').skip(1).all(well_escaped) {
         return Err(BadQuery::Encoding);
     }
     let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced)
-        .decode_utf8()
-        .map_err(|_| BadQuery::Encoding)?;
-    if decoded.chars().any(char::is_control) {
-        Err(BadQuery::Control)
-    } else {
-        Ok(decoded.into_owned())
-    }
+    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| BadQuery::Encoding)?;
+    if decoded.chars().any(char::is_control) { Err(BadQuery::Control) } else { Ok(decoded.into_owned()) }
 }
 
 /// RFC 3986's unreserved characters stay, everything else is escaped.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Encodes `value` for a query string.
 #[must_use]
@@ -118,10 +104,7 @@ mod tests {
         for (raw, expected) in cases {
             assert_eq!(Query::parse(raw).err(), Some(*expected), "query: {raw}");
         }
-        assert_eq!(
-            Query::parse(&"a".repeat(MAX_QUERY_BYTES + 1)).err(),
-            Some(BadQuery::TooLong)
-        );
+        assert_eq!(Query::parse(&"a".repeat(MAX_QUERY_BYTES + 1)).err(), Some(BadQuery::TooLong));
     }
 
     #[test]

@@ -9,6 +9,12 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+impl<T: Random + ?Sized> Random for std::sync::Arc<T> {
+    fn fill(&self, bytes: &mut [u8]) {
+        (**self).fill(bytes);
+    }
+}
+
 /// The operating system's generator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsRandom;
@@ -17,10 +23,7 @@ impl Random for OsRandom {
     /// # Panics
     ///
     /// If the operating system has no randomness to give: nothing secure can be done without.
-    #[expect(
-        clippy::expect_used,
-        reason = "no safe way to go on; the entry point answers with a 500 page"
-    )]
+    #[expect(clippy::expect_used, reason = "no safe way to go on; the entry point answers with a 500 page")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives randomness");
     }

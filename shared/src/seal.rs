@@ -78,9 +78,7 @@ pub enum OpenError {
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let versions: Vec<u32> = self.keys.iter().map(|(version, _)| version.0).collect();
-        f.debug_struct("KeyRing")
-            .field("versions", &versions)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyRing").field("versions", &versions).finish_non_exhaustive()
     }
 }
 
@@ -108,10 +106,7 @@ impl KeyRing {
             Some(_) => return Err(BadKeyRing),
         }
         keys.sort_unstable_by_key(|(version, _)| *version);
-        Ok(Self {
-            fingerprint_key: derive(&seed, b"notion-install fingerprint 1", &[]),
-            keys,
-        })
+        Ok(Self { fingerprint_key: derive(&seed, b"notion-install fingerprint 1", &[]), keys })
     }
 
     /// Seals an access token for a row.
@@ -122,10 +117,7 @@ impl KeyRing {
         token: &AccessToken,
         random: &dyn Random,
     ) -> (Sealed, Fingerprint) {
-        (
-            self.seal(row_key, TokenKind::Access, token.expose(), random),
-            self.fingerprint(token.expose()),
-        )
+        (self.seal(row_key, TokenKind::Access, token.expose(), random), self.fingerprint(token.expose()))
     }
 
     /// Seals a refresh token for a row.
@@ -136,10 +128,7 @@ impl KeyRing {
         token: &RefreshToken,
         random: &dyn Random,
     ) -> (Sealed, Fingerprint) {
-        (
-            self.seal(row_key, TokenKind::Refresh, token.expose(), random),
-            self.fingerprint(token.expose()),
-        )
+        (self.seal(row_key, TokenKind::Refresh, token.expose(), random), self.fingerprint(token.expose()))
     }
 
     /// Opens an access token of a row.
@@ -167,13 +156,7 @@ impl KeyRing {
         let aad = associated_data(row_key, kind, *version);
         #[expect(clippy::expect_used, reason = "fails only beyond 256 GiB")]
         let ciphertext = cipher
-            .encrypt(
-                &XNonce::from(nonce),
-                Payload {
-                    msg: token.as_bytes(),
-                    aad: &aad,
-                },
-            )
+            .encrypt(&XNonce::from(nonce), Payload { msg: token.as_bytes(), aad: &aad })
             .expect("a token is short");
         let mut sealed = Vec::with_capacity(HEADER_BYTES + NONCE_BYTES + ciphertext.len());
         sealed.push(FORMAT);
@@ -192,9 +175,7 @@ impl KeyRing {
         if *format != FORMAT {
             return Err(OpenError::Broken);
         }
-        let version = KeyVersion(u32::from_be_bytes(
-            version.try_into().map_err(|_| OpenError::Broken)?,
-        ));
+        let version = KeyVersion(u32::from_be_bytes(version.try_into().map_err(|_| OpenError::Broken)?));
         let (_, cipher) = self
             .keys
             .iter()
@@ -202,15 +183,8 @@ impl KeyRing {
             .ok_or(OpenError::UnknownVersion(version))?;
         let nonce = XNonce::try_from(nonce).map_err(|_| OpenError::Broken)?;
         let aad = associated_data(row_key, kind, version);
-        let token = cipher
-            .decrypt(
-                &nonce,
-                Payload {
-                    msg: ciphertext,
-                    aad: &aad,
-                },
-            )
-            .map_err(|_| OpenError::Broken)?;
+        let token =
+            cipher.decrypt(&nonce, Payload { msg: ciphertext, aad: &aad }).map_err(|_| OpenError::Broken)?;
         String::from_utf8(token).map_err(|_| OpenError::Broken)
     }
 
@@ -253,12 +227,7 @@ fn associated_data(row_key: &str, kind: TokenKind, version: KeyVersion) -> Vec<u
     let parts = [AAD_TAG, TABLE, row_key.as_bytes(), kind, &version.0.to_be_bytes()];
     parts
         .iter()
-        .flat_map(|part| {
-            (part.len() as u64)
-                .to_be_bytes()
-                .into_iter()
-                .chain(part.iter().copied())
-        })
+        .flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied()))
         .collect()
 }
 

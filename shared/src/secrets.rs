@@ -139,12 +139,7 @@ impl<T> Cached<T> {
         setting: &'static str,
         parse: fn(&str) -> Result<T, &'static str>,
     ) -> Result<Self, ConfigError> {
-        Ok(Self {
-            setting,
-            secret_id: required(lookup, setting)?,
-            parse,
-            slot: Mutex::new(None),
-        })
+        Ok(Self { setting, secret_id: required(lookup, setting)?, parse, slot: Mutex::new(None) })
     }
 
     async fn read(
@@ -184,32 +179,22 @@ impl<T> Cached<T> {
 
     async fn fetch(&self, client: &Client, stage: &str) -> Result<Versioned<T>, SecretError> {
         let secret = self.setting;
-        let answer = client
-            .get_secret_value()
-            .secret_id(&self.secret_id)
-            .version_stage(stage)
-            .send()
-            .await
-            .map_err(|error| match error.as_service_error() {
-                Some(service) if service.is_resource_not_found_exception() => SecretError::NotStored(secret),
-                Some(service) => {
-                    let code = service.meta().code().unwrap_or("unknown");
-                    SecretError::NotGiven {
-                        secret,
-                        cause: code.to_owned(),
+        let answer =
+            client.get_secret_value().secret_id(&self.secret_id).version_stage(stage).send().await.map_err(
+                |error| match error.as_service_error() {
+                    Some(service) if service.is_resource_not_found_exception() => {
+                        SecretError::NotStored(secret)
                     }
-                }
-                None => SecretError::NotGiven {
-                    secret,
-                    cause: error.to_string(),
+                    Some(service) => {
+                        let code = service.meta().code().unwrap_or("unknown");
+                        SecretError::NotGiven { secret, cause: code.to_owned() }
+                    }
+                    None => SecretError::NotGiven { secret, cause: error.to_string() },
                 },
-            })?;
+            )?;
         let text = answer.secret_string().ok_or(SecretError::NotStored(secret))?;
         let value = (self.parse)(text).map_err(|expected| SecretError::Shape { secret, expected })?;
-        Ok(Versioned {
-            value,
-            version_id: answer.version_id().unwrap_or_default().to_owned(),
-        })
+        Ok(Versioned { value, version_id: answer.version_id().unwrap_or_default().to_owned() })
     }
 }
 
@@ -217,11 +202,7 @@ impl<T> Cached<T> {
 fn parse_client_secret(text: &str) -> Result<ClientSecret, &'static str> {
     const EXPECTED: &str = r#"JSON of the form {"client_secret": "…"}"#;
     let json: Value = serde_json::from_str(text).map_err(|_| EXPECTED)?;
-    let secret = json
-        .get("client_secret")
-        .and_then(Value::as_str)
-        .ok_or(EXPECTED)?
-        .trim();
+    let secret = json.get("client_secret").and_then(Value::as_str).ok_or(EXPECTED)?.trim();
     if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(EXPECTED);
     }

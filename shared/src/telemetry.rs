@@ -87,12 +87,7 @@ impl RequestLine {
     /// Begins the line of a request to `function`.
     #[must_use]
     pub fn begin(function: &'static str) -> Self {
-        Self {
-            function,
-            began: Instant::now(),
-            metrics: Vec::new(),
-            fields: Map::new(),
-        }
+        Self { function, began: Instant::now(), metrics: Vec::new(), fields: Map::new() }
     }
 
     /// Counts one of `metric`.
@@ -147,18 +142,14 @@ impl RequestLine {
 /// Starts the log on standard output: our own crates at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`), all others at
 /// warnings, so that no level makes the SDK print a request.
 pub fn init(lookup: &impl Lookup) {
-    let level = lookup("AWS_LAMBDA_LOG_LEVEL")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(Level::INFO);
+    let level = lookup("AWS_LAMBDA_LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(Level::INFO);
     let targets = ["callback", "install", "shared", "dev", "simulated_notion"]
         .into_iter()
-        .fold(Targets::new().with_default(Level::WARN), |targets, ours| {
-            targets.with_target(ours, level)
-        })
-        .with_target(REQUEST_TARGET, Level::INFO);
-    let subscriber = tracing_subscriber::registry()
-        .with(targets)
-        .with(layer(io::stdout));
+        .fold(Targets::new().with_default(Level::WARN), |targets, ours| targets.with_target(ours, level))
+        .with_target(REQUEST_TARGET, Level::INFO)
+        // The embedded database of the dev stack warns of every condition that fails.
+        .with_target("dynoxide", Level::ERROR);
+    let subscriber = tracing_subscriber::registry().with(targets).with(layer(io::stdout));
     // A second start in one process (tests) keeps the first.
     let _already_started = tracing::subscriber::set_global_default(subscriber);
     hook_panics();
@@ -170,10 +161,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + 'static,
 {
-    tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_writer(writer)
-        .event_format(JsonLines)
+    tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).event_format(JsonLines)
 }
 
 /// A panic's message may hold anything, so only its place is logged.
@@ -207,9 +195,7 @@ where
                 _ => Err(fmt::Error),
             };
         }
-        fields
-            .0
-            .insert("level".to_owned(), metadata.level().as_str().into());
+        fields.0.insert("level".to_owned(), metadata.level().as_str().into());
         fields.0.insert("target".to_owned(), metadata.target().into());
         writeln!(writer, "{}", Value::Object(fields.0))
     }
@@ -219,8 +205,7 @@ struct Fields(Map<String, Value>);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0
-            .insert(field.name().to_owned(), format!("{value:?}").into());
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {

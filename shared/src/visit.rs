@@ -51,14 +51,9 @@ pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), NotAVisit> {
         return Err(NotAVisit::Method);
     }
     let says = |name: &str, word: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .any(|value| value.to_str().is_ok_and(|text| text.contains(word)))
+        headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(word)))
     };
-    if ["sec-purpose", "purpose", "x-purpose", "x-moz"]
-        .iter()
-        .any(|name| says(name, "prefetch"))
+    if ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| says(name, "prefetch"))
         || says("sec-purpose", "prerender")
         || says("purpose", "preview")
         || says("x-purpose", "preview")
@@ -66,11 +61,7 @@ pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), NotAVisit> {
         return Err(NotAVisit::Prefetch);
     }
     let navigates = |value: &http::HeaderValue| value == "document";
-    if headers.get_all("sec-fetch-dest").iter().all(navigates) {
-        Ok(())
-    } else {
-        Err(NotAVisit::Embedded)
-    }
+    if headers.get_all("sec-fetch-dest").iter().all(navigates) { Ok(()) } else { Err(NotAVisit::Embedded) }
 }
 
 #[cfg(test)]
@@ -81,24 +72,12 @@ mod tests {
     fn only_a_navigation_is_a_visit() {
         let cases: &[(&str, &[(&'static str, &'static str)], Result<(), NotAVisit>)] = &[
             ("GET", &[], Ok(())),
-            (
-                "GET",
-                &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")],
-                Ok(()),
-            ),
+            ("GET", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")], Ok(())),
             ("HEAD", &[], Err(NotAVisit::Method)),
             ("POST", &[], Err(NotAVisit::Method)),
-            (
-                "POST",
-                &[("x-http-method-override", "GET")],
-                Err(NotAVisit::Method),
-            ),
+            ("POST", &[("x-http-method-override", "GET")], Err(NotAVisit::Method)),
             ("GET", &[("sec-purpose", "prefetch")], Err(NotAVisit::Prefetch)),
-            (
-                "GET",
-                &[("sec-purpose", "prefetch;prerender")],
-                Err(NotAVisit::Prefetch),
-            ),
+            ("GET", &[("sec-purpose", "prefetch;prerender")], Err(NotAVisit::Prefetch)),
             ("GET", &[("purpose", "prefetch")], Err(NotAVisit::Prefetch)),
             ("GET", &[("x-moz", "prefetch")], Err(NotAVisit::Prefetch)),
             ("GET", &[("x-purpose", "preview")], Err(NotAVisit::Prefetch)),
@@ -107,15 +86,9 @@ mod tests {
             ("GET", &[("sec-fetch-dest", "empty")], Err(NotAVisit::Embedded)),
         ];
         for (method, pairs, expected) in cases {
-            let headers = pairs
-                .iter()
-                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-                .collect();
-            assert_eq!(
-                check(&method.parse().unwrap(), &headers),
-                *expected,
-                "{method} {pairs:?}"
-            );
+            let headers =
+                pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(check(&method.parse().unwrap(), &headers), *expected, "{method} {pairs:?}");
         }
     }
 }

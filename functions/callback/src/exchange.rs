@@ -53,11 +53,7 @@ impl Callback {
         let mut tries = 1;
         loop {
             let secret = Arc::clone(credential.secret());
-            let error = match self
-                .notion
-                .exchange(&secret.value, code, budget.exchange_by)
-                .await
-            {
+            let error = match self.notion.exchange(&secret.value, code, budget.exchange_by).await {
                 Ok(grant) => {
                     if matches!(credential, Credential::Previous(_)) {
                         tracing::warn!(
@@ -89,11 +85,7 @@ impl Callback {
 
     async fn other_credential(&self, refused: &Credential) -> Option<Credential> {
         if let Credential::Cached(cached) = refused {
-            let current = self
-                .secrets
-                .client_secret(Freshness::Now, &*self.clock)
-                .await
-                .ok()?;
+            let current = self.secrets.client_secret(Freshness::Now, &*self.clock).await.ok()?;
             if current.version_id != cached.version_id {
                 return Some(Credential::Current(current));
             }

@@ -63,17 +63,7 @@ impl Callback {
             &*self.random,
         );
         let connected = connected(&grant);
-        match self
-            .store
-            .save(
-                &install,
-                &flow.claim_key,
-                &connected,
-                budget.save_by,
-                &*self.random,
-            )
-            .await
-        {
+        match self.store.save(&install, &flow.claim_key, &connected, budget.save_by, &*self.random).await {
             Ok(saved @ (Saved::Current | Saved::Superseded)) => {
                 line.count(Metric::Saved);
                 if saved == Saved::Superseded {
@@ -107,11 +97,7 @@ impl Callback {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Answer {
-        let record = RescueRecord {
-            format: 1,
-            claim: flow.claim_key.as_str().to_owned(),
-            installation,
-        };
+        let record = RescueRecord { format: 1, claim: flow.claim_key.as_str().to_owned(), installation };
         match self.rescue.send(&record, budget.rescue_by).await {
             Ok(()) => {
                 line.count(Metric::Rescued);
@@ -129,11 +115,7 @@ impl Callback {
     }
 
     async fn give_back(&self, returning: &Returning<'_>, deadline: Instant, line: &mut RequestLine) {
-        match self
-            .notion
-            .revoke(returning.secret, returning.token, deadline)
-            .await
-        {
+        match self.notion.revoke(returning.secret, returning.token, deadline).await {
             Ok(()) => line.count(Metric::Revoked),
             Err(error) => {
                 line.count(Metric::OrphanedGrant);
@@ -179,12 +161,7 @@ impl Callback {
             }
             TokenError::OutcomeUnknown(_) => Notice::OutcomeUnknown,
             TokenError::Unusable { access_token, .. } => {
-                let returning = Returning {
-                    token: access_token,
-                    secret,
-                    bot_id: None,
-                    request_id,
-                };
+                let returning = Returning { token: access_token, secret, bot_id: None, request_id };
                 self.give_back(&returning, budget.revoke_by, line).await;
                 Notice::Unavailable
             }

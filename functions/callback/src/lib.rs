@@ -115,10 +115,7 @@ impl Callback {
                 self.notion.warm_up(),
             )
         };
-        if tokio::time::timeout(Duration::from_millis(WARM_UP_MS), all)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(Duration::from_millis(WARM_UP_MS), all).await.is_err() {
             tracing::warn!(limit_ms = WARM_UP_MS, "the warm-up took too long and was left");
         }
     }
@@ -198,11 +195,7 @@ impl Callback {
 
     /// Too late to claim; but a reload never turns a success into "expired".
     async fn late(&self, flow: &Flow, budget: &Budget, line: &mut RequestLine) -> Answer {
-        match self
-            .store
-            .read_claim(&flow.claim_key, self.clock.now(), budget.claim_by)
-            .await
-        {
+        match self.store.read_claim(&flow.claim_key, self.clock.now(), budget.claim_by).await {
             Ok(Some(_)) => {
                 line.count(Metric::Repeated);
                 Answer::Flow(flow.id())
@@ -212,10 +205,7 @@ impl Callback {
                 Answer::Reason(Notice::Expired)
             }
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a claim could not be read"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 Answer::Reason(Notice::StatusUnavailable)
             }
         }
@@ -234,13 +224,14 @@ impl Callback {
         let attempt = random::attempt(&*self.random);
         match self.claim(flow, &attempt, Outcome::Ended(notice), budget).await {
             Ok(Claimed::Ours) => {
-                match error {
-                    AuthorizationError::AccessDenied => line.count(Metric::Refused),
-                    _ => tracing::error!(
+                if error == AuthorizationError::AccessDenied {
+                    line.count(Metric::Refused);
+                } else {
+                    tracing::error!(
                         ?error,
                         alarm = "authorization_error",
                         "Notion refused the authorization"
-                    ),
+                    );
                 }
                 Answer::Flow(flow.id())
             }
@@ -263,7 +254,7 @@ impl Callback {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Answer {
-        let in_hand = match until(budget.claim_by, self.secrets_in_hand()).await {
+        let in_hand = match until(budget.claim_by, Box::pin(self.secrets_in_hand())).await {
             Ok(Ok(in_hand)) => in_hand,
             Ok(Err(error)) => {
                 let misconfigured = error.is_misconfiguration();
@@ -292,16 +283,10 @@ impl Callback {
             }
             Err(notice) => return Answer::Reason(notice),
         }
-        match self
-            .exchange_and_keep(flow, &attempt, code, in_hand, budget, line)
-            .await
-        {
+        match self.exchange_and_keep(flow, &attempt, code, in_hand, budget, line).await {
             Ok(answer) => answer,
             // The claim holds the outcome for whoever looks; if that cannot be written, the URL says it.
-            Err(notice) => match self
-                .store
-                .settle(&flow.claim_key, &attempt, notice, budget.revoke_by)
-                .await
+            Err(notice) => match self.store.settle(&flow.claim_key, &attempt, notice, budget.revoke_by).await
             {
                 Ok(()) => Answer::Flow(flow.id()),
                 Err(error) => {
@@ -320,10 +305,7 @@ impl Callback {
             self.secrets.client_secret(Freshness::Cached, &*self.clock),
             self.secrets.key_ring(Freshness::Cached, &*self.clock),
         );
-        Ok(InHand {
-            client_secret: client_secret?,
-            key_ring: key_ring?,
-        })
+        Ok(InHand { client_secret: client_secret?, key_ring: key_ring? })
     }
 
     async fn claim(
@@ -340,22 +322,16 @@ impl Callback {
             expires_at: flow.forget_at(now, self.state_ttl_secs),
             outcome,
         };
-        self.store
-            .claim(
-                &flow.claim_key,
-                &self.connection.client_id,
-                &claim,
-                budget.claim_by,
-            )
-            .await
-            .map_err(|error| {
+        self.store.claim(&flow.claim_key, &self.connection.client_id, &claim, budget.claim_by).await.map_err(
+            |error| {
                 tracing::error!(
                     alarm = "claim",
                     error = &error as &dyn std::error::Error,
                     "a state could not be claimed"
                 );
                 Notice::Unavailable
-            })
+            },
+        )
     }
 
     /// Shows how a flow stands, to the browser that holds its cookie.
@@ -373,10 +349,7 @@ impl Callback {
         match self.store.read_claim(&flow.claim_key, now, budget.save_by).await {
             Ok(claim) => outcome::page_of(claim, now),
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a claim could not be read"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 Answer::Notice(Notice::StatusUnavailable)
             }
         }
@@ -385,10 +358,7 @@ impl Callback {
     fn budget(&self, request: &Request) -> Budget {
         let deadline_ms = request.lambda_context_ref().map_or(0, |context| context.deadline);
         let remaining_ms = deadline_ms.saturating_sub(self.clock.now_millis().0);
-        Budget::begin(
-            Limits::default(),
-            (deadline_ms > 0).then(|| Duration::from_millis(remaining_ms)),
-        )
+        Budget::begin(Limits::default(), (deadline_ms > 0).then(|| Duration::from_millis(remaining_ms)))
     }
 }
 
@@ -405,14 +375,10 @@ fn clean_page(query: &Query) -> Result<Option<CleanPage>, MalformedResponse> {
         }
     }
     match (query.one("flow")?, query.one("reason")?) {
-        (Some(id), None) => FlowId::parse(id)
-            .map(CleanPage::Flow)
-            .map(Some)
-            .ok_or(MalformedResponse::Empty),
-        (None, Some(key)) => Notice::parse(key)
-            .map(CleanPage::Reason)
-            .map(Some)
-            .ok_or(MalformedResponse::Empty),
+        (Some(id), None) => FlowId::parse(id).map(CleanPage::Flow).map(Some).ok_or(MalformedResponse::Empty),
+        (None, Some(key)) => {
+            Notice::parse(key).map(CleanPage::Reason).map(Some).ok_or(MalformedResponse::Empty)
+        }
         (Some(_), Some(_)) => Err(MalformedResponse::Ambiguous),
         (None, None) => Ok(None),
     }

@@ -20,12 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
                 "cannot start"
             );
             let pages = Pages::new(Branding::default());
-            entry::serve(&Misconfigured {
-                function: "install",
-                pages,
-                clock: SystemClock,
-            })
-            .await
+            entry::serve(&Misconfigured { function: "install", pages, clock: SystemClock }).await
         }
     }
 }

@@ -116,11 +116,7 @@ pub(super) fn identifier(text: &str) -> Option<String> {
 /// What is not recognised counts as the worst it can be: a code that may be spent.
 pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
     let json: Option<Value> = serde_json::from_slice(body).ok();
-    let text = |pointer: &str| {
-        json.as_ref()
-            .and_then(|json| json.pointer(pointer))
-            .and_then(Value::as_str)
-    };
+    let text = |pointer: &str| json.as_ref().and_then(|json| json.pointer(pointer)).and_then(Value::as_str);
     if answer.retry_after.is_none() {
         let repeated = text("/additional_data/retry_after").and_then(|secs| secs.parse().ok());
         answer.retry_after = repeated.map(Duration::from_secs);
@@ -190,11 +186,7 @@ mod tests {
             (403, "<html>", "blocked"),
             (429, "<html>", "come_back_later"),
             (529, r#"{"code":"service_overload"}"#, "come_back_later"),
-            (
-                429,
-                r#"{"additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#,
-                "blocked",
-            ),
+            (429, r#"{"additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#, "blocked"),
             (500, r#"{"error":"invalid_grant"}"#, "outcome_unknown"),
             (503, r#"{"code":"service_unavailable"}"#, "outcome_unknown"),
         ] {
@@ -204,21 +196,13 @@ mod tests {
 
     #[test]
     fn retry_after_is_also_read_from_the_body() {
-        let error = classified(
-            429,
-            r#"{"code":"rate_limited","additional_data":{"retry_after":"7"}}"#,
-        );
+        let error = classified(429, r#"{"code":"rate_limited","additional_data":{"retry_after":"7"}}"#);
         assert_eq!(error.answer().unwrap().retry_after, Some(Duration::from_secs(7)));
     }
 
     #[test]
     fn an_identifier_with_anything_odd_in_it_is_not_kept() {
-        assert_eq!(
-            identifier("d765f8e9-96bd-41a7-8fcb-4bd5595c1a55")
-                .as_deref()
-                .map(str::len),
-            Some(36)
-        );
+        assert_eq!(identifier("d765f8e9-96bd-41a7-8fcb-4bd5595c1a55").as_deref().map(str::len), Some(36));
         for odd in ["", "a b", "a\nb", "<b>", &"a".repeat(65)] {
             assert_eq!(identifier(odd), None, "{odd:?}");
         }

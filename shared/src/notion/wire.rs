@@ -17,11 +17,7 @@ pub(super) fn grant(answer: &NotionAnswer, body: &[u8]) -> Result<Grant, TokenEr
     let access_token = access_token.ok_or_else(unknown)?;
     match read(&json, access_token.clone(), answer) {
         Ok(grant) => Ok(grant),
-        Err(field) => Err(TokenError::Unusable {
-            field,
-            access_token,
-            answer: answer.clone(),
-        }),
+        Err(field) => Err(TokenError::Unusable { field, access_token, answer: answer.clone() }),
     }
 }
 
@@ -53,9 +49,7 @@ fn owner(json: &Value) -> Option<Owner> {
             user_id,
             name: text(json, "/owner/user/name"),
             email: text(json, "/owner/user/person/email"),
-            email_verified: json
-                .pointer("/owner/user/person/email_verified")
-                .and_then(Value::as_bool),
+            email_verified: json.pointer("/owner/user/person/email_verified").and_then(Value::as_bool),
             avatar_url: text(json, "/owner/user/avatar_url"),
         });
     }
@@ -63,10 +57,7 @@ fn owner(json: &Value) -> Option<Owner> {
 }
 
 fn text(json: &Value, pointer: &str) -> Option<String> {
-    json.pointer(pointer)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    json.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// An id becomes part of a key: nothing in it may look like a separator.

@@ -85,11 +85,7 @@ impl Store {
                 Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
                     let standing = read(refusal.item().ok_or(StoreError::Row("claim"))?)?;
                     let ours = standing.attempt == claim.attempt;
-                    Ok(if ours {
-                        Claimed::Ours
-                    } else {
-                        Claimed::Before(standing)
-                    })
+                    Ok(if ours { Claimed::Ours } else { Claimed::Before(standing) })
                 }
                 _ => Err(failed(&error)),
             },
@@ -154,16 +150,9 @@ impl Store {
 
     /// One cheap read that opens the connection ahead of the first request.
     pub async fn warm_up(&self) {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.claims_table)
-            .key("claim", string("warm-up"));
+        let get = self.client.get_item().table_name(&self.claims_table).key("claim", string("warm-up"));
         if let Err(error) = get.send().await {
-            tracing::debug!(
-                error = &failed(&error) as &dyn std::error::Error,
-                "DynamoDB was not warmed up"
-            );
+            tracing::debug!(error = &failed(&error) as &dyn std::error::Error, "DynamoDB was not warmed up");
         }
     }
 
@@ -203,11 +192,7 @@ fn outcome_attributes(outcome: &Outcome) -> HashMap<String, AttributeValue> {
         Outcome::Exchanging => EXCHANGING,
         Outcome::Ended(notice) => notice.key(),
         Outcome::Connected(connected) => {
-            item::insert_text(
-                &mut attributes,
-                "workspace_name",
-                connected.workspace_name.as_deref(),
-            );
+            item::insert_text(&mut attributes, "workspace_name", connected.workspace_name.as_deref());
             item::insert_text(&mut attributes, "person_name", connected.person_name.as_deref());
             let duplicated = AttributeValue::Bool(connected.template_duplicated);
             attributes.insert("template_duplicated".to_owned(), duplicated);
@@ -230,9 +215,7 @@ pub(super) fn read(row: &HashMap<String, AttributeValue>) -> Result<Claim, Store
         key => Outcome::Ended(Notice::parse(key).ok_or(StoreError::Row("outcome"))?),
     };
     Ok(Claim {
-        attempt: item::text(row, "attempt")
-            .ok_or(StoreError::Row("attempt"))?
-            .to_owned(),
+        attempt: item::text(row, "attempt").ok_or(StoreError::Row("attempt"))?.to_owned(),
         claimed_at: UnixSeconds(item::integer(row, "claimed_at").ok_or(StoreError::Row("claimed_at"))?),
         expires_at: UnixSeconds(item::integer(row, "expires_at").ok_or(StoreError::Row("expires_at"))?),
         outcome,

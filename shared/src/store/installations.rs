@@ -72,27 +72,13 @@ pub(super) fn facts(install: &NewInstallation) -> Row {
     ]);
     insert_text(&mut row, "workspace_name", install.workspace_name.as_deref());
     insert_text(&mut row, "workspace_icon", install.workspace_icon.as_deref());
-    insert_text(
-        &mut row,
-        "duplicated_template_id",
-        install.duplicated_template_id.as_deref(),
-    );
-    insert_text(
-        &mut row,
-        "notion_request_id",
-        install.notion_request_id.as_deref(),
-    );
+    insert_text(&mut row, "duplicated_template_id", install.duplicated_template_id.as_deref());
+    insert_text(&mut row, "notion_request_id", install.notion_request_id.as_deref());
     match &install.owner {
         Owner::Workspace => {
             row.insert("owner_type".to_owned(), string("workspace"));
         }
-        Owner::User {
-            user_id,
-            name,
-            email,
-            email_verified,
-            avatar_url,
-        } => {
+        Owner::User { user_id, name, email, email_verified, avatar_url } => {
             row.insert("owner_type".to_owned(), string("user"));
             row.insert("owner_user_id".to_owned(), string(user_id));
             insert_text(&mut row, "owner_name", name.as_deref());
@@ -115,10 +101,7 @@ pub(super) fn absent(facts: &Row) -> impl Iterator<Item = &'static str> {
 pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
     let mut map = HashMap::from([
         ("access".to_owned(), binary(pair.access.as_bytes())),
-        (
-            "access_fingerprint".to_owned(),
-            string(pair.access_fingerprint.as_str()),
-        ),
+        ("access_fingerprint".to_owned(), string(pair.access_fingerprint.as_str())),
         ("bot_id".to_owned(), string(&pair.bot_id)),
         ("client_id".to_owned(), string(&pair.client_id)),
         ("exchanged_at_ms".to_owned(), number(pair.exchanged_at_ms)),
@@ -126,11 +109,7 @@ pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
     if let Some(refresh) = &pair.refresh {
         map.insert("refresh".to_owned(), binary(refresh.as_bytes()));
     }
-    insert_text(
-        &mut map,
-        "refresh_fingerprint",
-        pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str),
-    );
+    insert_text(&mut map, "refresh_fingerprint", pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str));
     AttributeValue::M(map)
 }
 
@@ -141,8 +120,7 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     }
     let ours = &install.pair;
     let is_ours = |pair: &AttributeValue| {
-        pair.as_m()
-            .is_ok_and(|map| text(map, "access_fingerprint") == Some(ours.access_fingerprint.as_str()))
+        pair.as_m().is_ok_and(|map| text(map, "access_fingerprint") == Some(ours.access_fingerprint.as_str()))
     };
     let if_version = integer(standing, "version").ok_or(StoreError::Row("version"))?;
     let removed_at_ms = integer(standing, "removed_at_ms").unwrap_or(0);
@@ -194,11 +172,7 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     }
     row.insert("superseded".to_owned(), AttributeValue::L(superseded));
     row.insert("version".to_owned(), number(if_version + 1));
-    Ok(Decision::Write {
-        row,
-        if_version,
-        current: !standing_is_newer || current.is_none(),
-    })
+    Ok(Decision::Write { row, if_version, current: !standing_is_newer || current.is_none() })
 }
 
 fn same_token(current: &AttributeValue, ours: &SealedPair) -> AttributeValue {

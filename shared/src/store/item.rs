@@ -21,21 +21,15 @@ pub(super) fn binary(bytes: &[u8]) -> AttributeValue {
 }
 
 pub(super) fn text<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
-    row.get(name)
-        .and_then(|value| value.as_s().ok())
-        .map(String::as_str)
+    row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
 }
 
 pub(super) fn integer(row: &Row, name: &str) -> Option<u64> {
-    row.get(name)
-        .and_then(|value| value.as_n().ok())
-        .and_then(|digits| digits.parse().ok())
+    row.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok())
 }
 
 pub(super) fn list<'a>(row: &'a Row, name: &str) -> &'a [AttributeValue] {
-    row.get(name)
-        .and_then(|value| value.as_l().ok())
-        .map_or(&[], Vec::as_slice)
+    row.get(name).and_then(|value| value.as_l().ok()).map_or(&[], Vec::as_slice)
 }
 
 /// Inserts a text; an absent one is an absent attribute.

@@ -48,10 +48,7 @@ impl RescueQueue {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
-        Ok(Self {
-            client,
-            queue_url: required(lookup, "RESCUE_QUEUE_URL")?,
-        })
+        Ok(Self { client, queue_url: required(lookup, "RESCUE_QUEUE_URL")? })
     }
 
     /// Puts a record into the queue. Trying again is harmless: replaying is idempotent.
@@ -61,17 +58,12 @@ impl RescueQueue {
     /// [`RescueError`].
     pub async fn send(&self, record: &RescueRecord, deadline: Instant) -> Result<(), RescueError> {
         let body = serde_json::to_string(record).map_err(|error| RescueError::Failed(error.to_string()))?;
-        let send = self
-            .client
-            .send_message()
-            .queue_url(&self.queue_url)
-            .message_body(body)
-            .send();
+        let send = self.client.send_message().queue_url(&self.queue_url).message_body(body).send();
         match until(deadline, send).await? {
             Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(service)) => Err(RescueError::Failed(
-                service.err().code().unwrap_or("unknown").to_owned(),
-            )),
+            Err(SdkError::ServiceError(service)) => {
+                Err(RescueError::Failed(service.err().code().unwrap_or("unknown").to_owned()))
+            }
             Err(error) => Err(RescueError::Failed(error.to_string())),
         }
     }

@@ -69,12 +69,9 @@ impl Store {
         random: &dyn Random,
     ) -> Result<Saved, StoreError> {
         let mut last = None;
-        until(
-            deadline,
-            self.try_to_save(install, claim, connected, random, &mut last),
-        )
-        .await
-        .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
+        until(deadline, self.try_to_save(install, claim, connected, random, &mut last))
+            .await
+            .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
     }
 
     async fn try_to_save(
@@ -93,16 +90,8 @@ impl Store {
                 Plan::Blind => (self.blind_write(install)?, Saved::Current),
                 Plan::Decided(Decision::AlreadyWritten) => return Ok(Saved::Current),
                 Plan::Decided(Decision::TombstoneWins) => return Ok(Saved::TombstoneWins),
-                Plan::Decided(Decision::Write {
-                    row,
-                    if_version,
-                    current,
-                }) => {
-                    let saved = if *current {
-                        Saved::Current
-                    } else {
-                        Saved::Superseded
-                    };
+                Plan::Decided(Decision::Write { row, if_version, current }) => {
+                    let saved = if *current { Saved::Current } else { Saved::Superseded };
                     (self.decided_write(row, *if_version)?, saved)
                 }
             };
@@ -137,12 +126,7 @@ impl Store {
         tell: Option<TransactWriteItem>,
     ) -> Result<(), Refused> {
         let writes = std::iter::once(write).chain(tell).collect();
-        let sent = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .send()
-            .await;
+        let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = sent else { return Ok(()) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -153,10 +137,7 @@ impl Store {
                 | TransactWriteItemsError::IdempotentParameterMismatchException(_),
             ) => Err(Refused::Failed(failed(&error))),
             Some(service)
-                if matches!(
-                    service.meta().code(),
-                    Some("ValidationException" | "AccessDeniedException")
-                ) =>
+                if matches!(service.meta().code(), Some("ValidationException" | "AccessDeniedException")) =>
             {
                 Err(Refused::Failed(failed(&error)))
             }
@@ -198,17 +179,9 @@ impl Store {
             sets.push(format!("{name} = :{name}"));
             update = update.expression_attribute_values(format!(":{name}"), value);
         }
-        let remove = if remove.is_empty() {
-            String::new()
-        } else {
-            format!(" REMOVE {}", remove.join(", "))
-        };
-        let update = update
-            .update_expression(format!("SET {}{remove}", sets.join(", ")))
-            .build();
-        Ok(TransactWriteItem::builder()
-            .update(update.map_err(|_| not_built())?)
-            .build())
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+        let update = update.update_expression(format!("SET {}{remove}", sets.join(", "))).build();
+        Ok(TransactWriteItem::builder().update(update.map_err(|_| not_built())?).build())
     }
 
     fn decided_write(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
@@ -219,9 +192,7 @@ impl Store {
             .expression_attribute_values(":if_version", number(if_version))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        Ok(TransactWriteItem::builder()
-            .put(put.map_err(|_| not_built())?)
-            .build())
+        Ok(TransactWriteItem::builder().put(put.map_err(|_| not_built())?).build())
     }
 }
 
@@ -230,10 +201,7 @@ fn refused(reasons: &[CancellationReason]) -> Refused {
     const CONDITION: Option<&str> = Some("ConditionalCheckFailed");
     let code = |index: usize| reasons.get(index).and_then(CancellationReason::code);
     let in_passing = |code: &str| {
-        matches!(
-            code,
-            "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" | "None"
-        )
+        matches!(code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" | "None")
     };
     if code(0) == CONDITION {
         return match reasons[0].item() {
@@ -246,11 +214,7 @@ fn refused(reasons: &[CancellationReason]) -> Refused {
     }
     let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
     let error = StoreError::Failed(format!("cancelled: {}", codes.join(", ")));
-    if codes.iter().all(|code| in_passing(code)) {
-        Refused::TryAgain(error)
-    } else {
-        Refused::Failed(error)
-    }
+    if codes.iter().all(|code| in_passing(code)) { Refused::TryAgain(error) } else { Refused::Failed(error) }
 }
 
 fn not_built() -> StoreError {

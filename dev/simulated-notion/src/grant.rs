@@ -1,0 +1,116 @@
+//! What a person allowed: authorization codes, and grants with their pairs of tokens.
+
+use serde::{Deserialize, Serialize};
+
+/// A grant as the simulator reports it: one bot, its pages, and the tokens that work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The bot of this authorization.
+    pub bot_id: String,
+    /// The connection that was allowed.
+    pub client_id: String,
+    /// Where.
+    pub workspace_id: String,
+    /// By whom.
+    pub person_id: String,
+    /// Access tokens that work, oldest first.
+    pub access_tokens: Vec<String>,
+    /// Refresh tokens that work, oldest first.
+    pub refresh_tokens: Vec<String>,
+    /// Whether the grant as a whole is gone: removed by the person, or nothing of it is left alive.
+    pub revoked: bool,
+    /// The ids of the pages shared with the connection.
+    pub pages: Vec<String>,
+    /// The page made from the template, if the person chose to duplicate it.
+    pub duplicated_template_id: Option<String>,
+}
+
+/// An authorization code and what it stands for. The grant itself begins with the exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Authorization {
+    pub(crate) code: String,
+    pub(crate) client_id: String,
+    /// As in the authorization request; `None` if it had none.
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) person_id: String,
+    pub(crate) workspace_id: String,
+    pub(crate) pages: Vec<String>,
+    pub(crate) duplicated_template_id: Option<String>,
+    pub(crate) issued_at_ms: u64,
+    /// Family of the tokens issued for this code, once it was exchanged.
+    pub(crate) family: Option<u64>,
+    pub(crate) revoked: bool,
+}
+
+/// A grant with its history of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GrantRecord {
+    pub(crate) bot_id: String,
+    pub(crate) client_id: String,
+    pub(crate) workspace_id: String,
+    pub(crate) person_id: String,
+    pub(crate) pages: Vec<String>,
+    pub(crate) duplicated_template_id: Option<String>,
+    /// Oldest first; dead ones stay, so that their reuse is recognised.
+    pub(crate) pairs: Vec<Pair>,
+    pub(crate) revoked: bool,
+}
+
+/// The tokens of one token response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pair {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: Option<String>,
+    pub(crate) issued_at_ms: u64,
+    pub(crate) access_alive: bool,
+    pub(crate) refresh_alive: bool,
+    /// The chain of refreshes this pair belongs to; one chain per exchange.
+    pub(crate) family: u64,
+}
+
+impl GrantRecord {
+    /// Kills every token.
+    pub(crate) fn revoke(&mut self) {
+        self.revoked = true;
+        for pair in &mut self.pairs {
+            pair.kill();
+        }
+    }
+
+    /// Kills one chain of refreshes; a grant with nothing left is gone.
+    pub(crate) fn revoke_family(&mut self, family: u64) {
+        for pair in self.pairs.iter_mut().filter(|pair| pair.family == family) {
+            pair.kill();
+        }
+        self.settle();
+    }
+
+    /// Marks the grant as gone if none of its tokens works any more.
+    pub(crate) fn settle(&mut self) {
+        self.revoked |= self.pairs.iter().all(|pair| !pair.access_alive && !pair.refresh_alive);
+    }
+
+    pub(crate) fn public(&self, is_alive: impl Fn(&Pair) -> bool) -> Grant {
+        let access_tokens =
+            self.pairs.iter().filter(|pair| is_alive(pair)).map(|pair| pair.access_token.clone());
+        let refresh_tokens = self.pairs.iter().filter(|pair| pair.refresh_alive);
+        Grant {
+            bot_id: self.bot_id.clone(),
+            client_id: self.client_id.clone(),
+            workspace_id: self.workspace_id.clone(),
+            person_id: self.person_id.clone(),
+            access_tokens: access_tokens.collect(),
+            refresh_tokens: refresh_tokens.filter_map(|pair| pair.refresh_token.clone()).collect(),
+            revoked: self.revoked,
+            pages: self.pages.clone(),
+            duplicated_template_id: self.duplicated_template_id.clone(),
+        }
+    }
+}
+
+impl Pair {
+    pub(crate) fn kill(&mut self) {
+        self.access_alive = false;
+        self.refresh_alive = false;
+    }
+}

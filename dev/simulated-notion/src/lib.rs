@@ -1,0 +1,84 @@
+//! A simulated Notion OAuth server, for tests and for local development.
+//!
+//! It speaks the whole flow of a public connection: authorization request, consent page, exchange, refresh,
+//! introspection, revocation and `GET /v1/users/me`. Every behaviour that Notion does not document is a switch
+//! in [`Settings`]; everything that can go wrong on the wire is a [`Fault`]; time and randomness are given in
+//! [`Options`], so a run can be repeated exactly. It listens on 127.0.0.1 only.
+//!
+//! ```
+//! use simulated_notion::{ACME, ADA, Approval, Connection, Endpoint, Fault, Options, ROADMAP, Simulator};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let notion = Simulator::start(Options {
+//!     connections: vec![Connection::new("client", "secret", "http://localhost:3000/callback")],
+//!     seed: Some(1),
+//!     ..Options::default()
+//! })
+//! .await?;
+//!
+//! // A person allows the app, without a browser.
+//! let redirect = notion.approve(Approval {
+//!     authorize_query: "client_id=client&redirect_uri=http://localhost:3000/callback\
+//!                       &response_type=code&owner=user&state=s"
+//!         .to_owned(),
+//!     person: ADA.to_owned(),
+//!     workspace: ACME.to_owned(),
+//!     pages: vec![ROADMAP.to_owned()],
+//!     ..Approval::default()
+//! })?;
+//! assert_eq!(redirect.parameter("state").as_deref(), Some("s"));
+//!
+//! // The next token request is processed, but its answer gets lost.
+//! notion.inject(Endpoint::Token, Fault::LostReply, 1);
+//! let token_endpoint = format!("{}/v1/oauth/token", notion.base_url());
+//! // … point the app at `token_endpoint`, hand it `redirect.location`, then look at what arrived:
+//! assert_eq!(notion.count(Endpoint::Token), 0);
+//! # let _ = token_endpoint;
+//! # Ok(())
+//! # }
+//! ```
+
+mod authorize;
+mod body;
+mod connection;
+mod consent;
+mod control;
+mod dashboard;
+mod error;
+mod faulty;
+mod grant;
+mod inspect;
+mod notion;
+mod pages;
+mod random;
+mod request;
+mod server;
+mod settings;
+mod simulator;
+mod switches;
+mod token;
+mod traffic;
+pub mod wire;
+mod workspace;
+mod world;
+
+pub use authorize::{Approval, Redirect};
+pub use connection::{Capabilities, Connection, InstallationScope, UserInformation};
+pub use error::NotionError;
+pub use grant::Grant;
+pub use settings::{
+    ErrorShape, IatUnit, OldPair, OutsideScope, OwnerShape, RefreshTokenOnExchange, RevokeReach, Rotation,
+    SecondUse, Settings, UnknownIntrospection, UnknownRevocation, WorkspaceIcon,
+};
+pub use simulator::{Options, Simulator};
+pub use traffic::{Endpoint, Fault, Recorded};
+pub use workspace::{
+    ACME, ADA, EDSGER, GLOBEX, GRACE, HANDBOOK, MEETING_NOTES, Page, Person, ROADMAP, SALARIES, Workspace,
+    sample_workspaces,
+};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,82 @@
+//! Runs a simulated Notion until it is interrupted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use simulated_notion::{Connection, Options, Simulator};
+
+/// Used when no secret is given. Not a secret: it is printed here and in the README.
+const DEMO_SECRET: &str = "secret_demo_not_for_production";
+
+/// A simulated Notion OAuth server on 127.0.0.1.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Port on 127.0.0.1; 0 means any free one
+    #[arg(long, default_value_t = 3001)]
+    port: u16,
+    /// Client id of the connection
+    #[arg(long, default_value = "463558a3-725e-4f37-b6d3-0889894f68de")]
+    client_id: String,
+    /// Environment variable with the client secret; if it is unset or empty, the demo secret of the README
+    #[arg(long, value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
+    client_secret_env: String,
+    /// Registered redirect URI; may be given more than once
+    #[arg(long, value_name = "URI", default_value = "http://localhost:3000/callback")]
+    redirect_uri: Vec<String>,
+    /// Name of the connection on the consent page
+    #[arg(long, default_value = "Demo connection")]
+    name: String,
+    /// Offer a template with this title
+    #[arg(long, value_name = "TITLE")]
+    template: Option<String>,
+    /// Keep connections, grants and tokens in this file, in the clear
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Draw ids and tokens from this seed instead of the operating system
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let port = arguments.port;
+    match Simulator::start(options(arguments)).await {
+        Ok(simulator) => {
+            println!("Simulated Notion: {0}\nControl page:     {0}/control", simulator.base_url());
+            std::future::pending::<()>().await;
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: cannot start on 127.0.0.1:{port}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(arguments: Arguments) -> Options {
+    let secret = secret(&arguments.client_secret_env);
+    let connection = Connection {
+        name: arguments.name,
+        redirect_uris: arguments.redirect_uri,
+        template: arguments.template,
+        ..Connection::new(&arguments.client_id, &secret, "")
+    };
+    Options {
+        port: arguments.port,
+        seed: arguments.seed,
+        state_file: arguments.data,
+        connections: vec![connection],
+        ..Options::default()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this program has one variable and no configuration")]
+fn secret(variable: &str) -> String {
+    let value = std::env::var(variable).unwrap_or_default();
+    let value = value.trim();
+    if value.is_empty() { DEMO_SECRET.to_owned() } else { value.to_owned() }
+}

@@ -1,0 +1,230 @@
+//! Starting, driving and watching a simulator from a program.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::authorize::{Approval, Redirect};
+use crate::connection::Connection;
+use crate::error::NotionError;
+use crate::grant::Grant;
+use crate::notion::{Memory, Notion};
+use crate::random::Random;
+use crate::settings::Settings;
+use crate::traffic::{Endpoint, Fault, Recorded};
+use crate::wire::{CountingListener, Cutter};
+use crate::workspace::{Workspace, sample_workspaces};
+use crate::world::World;
+
+/// How to start a [`Simulator`].
+#[derive(Clone)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 (the default) means any free one.
+    pub port: u16,
+    /// The switches; all can be changed later.
+    pub settings: Settings,
+    /// Where ids and tokens come from; `None` (the default) means the operating system. Two simulators with
+    /// the same seed that receive the same requests in the same order give the same answers.
+    pub seed: Option<u64>,
+    /// The time in Unix milliseconds. Default: the system's.
+    pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// A JSON file with connections, grants and tokens in the clear, loaded at the start if it exists and
+    /// written after each change. Settings and workspaces are not in it. Default: none.
+    pub state_file: Option<PathBuf>,
+    /// Registered at the start; one that the state file has too is replaced. Default: none.
+    pub connections: Vec<Connection>,
+    /// Default: [`sample_workspaces`].
+    pub workspaces: Vec<Workspace>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            settings: Settings::default(),
+            seed: None,
+            clock: Arc::new(system_time_ms),
+            state_file: None,
+            connections: Vec::new(),
+            workspaces: sample_workspaces(),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the default of the clock that everything else is given")]
+fn system_time_ms() -> u64 {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A running simulator. Clones are handles to the same one; it stops when the last is dropped.
+#[derive(Clone)]
+pub struct Simulator {
+    world: Arc<World>,
+    server: Arc<Server>,
+}
+
+struct Server {
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Simulator {
+    /// Binds 127.0.0.1 and serves in a task of the current Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the port is taken, or the state file cannot be read, understood or written.
+    pub async fn start(options: Options) -> std::io::Result<Self> {
+        let Options { port, settings, seed, clock, state_file, connections, workspaces } = options;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let port = listener.local_addr()?.port();
+        let memory = state_file.as_deref().map_or(Ok(Memory::default()), Memory::load)?;
+        let random = Random::new(seed, memory.drawn)?;
+        let mut notion = Notion { settings, workspaces, memory, random, clock };
+        for connection in connections {
+            notion.register(connection);
+        }
+        let (stop, stopping) = watch::channel(false);
+        let world = Arc::new(World::new(notion, state_file, stopping.clone(), port));
+        world.save(&mut world.notion())?;
+
+        let listener = CountingListener { listener, accepted: Arc::clone(&world.accepted) };
+        let router = crate::server::router(Arc::clone(&world));
+        let service = router.into_make_service_with_connect_info::<Cutter>();
+        let mut stopping = stopping;
+        let stopped = async move {
+            // An error means that every handle was dropped.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        };
+        let server = axum::serve(listener, service).with_graceful_shutdown(stopped);
+        let task = tokio::spawn(async move {
+            // axum's server ends only by the shutdown; its result is always `Ok`.
+            let _ = server.await;
+        });
+        Ok(Self { world, server: Arc::new(Server { stop, task: Mutex::new(Some(task)) }) })
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.world.port)
+    }
+
+    /// The switches as they are now.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.world.notion().settings.clone()
+    }
+
+    /// Changes switches; the next request sees the change. `change` must not call the simulator.
+    pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.world.notion().settings);
+    }
+
+    /// Adds a connection, or replaces the one with the same client id at once, secret included.
+    pub fn register(&self, connection: Connection) {
+        self.world.change(|notion| notion.register(connection));
+    }
+
+    /// Gives a connection a new secret. [`Settings::old_secret_dies_at_once`] decides about the old one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no connection has this client id.
+    pub fn rotate_secret(&self, client_id: &str, new_secret: &str) {
+        let found = self.world.change(|notion| notion.rotate_secret(client_id, new_secret));
+        assert!(found, "no connection has the client id {client_id}");
+    }
+
+    /// Queues a fault for the next `times` requests to an endpoint, after those that wait already.
+    pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: u32) {
+        self.world.traffic().inject(endpoint, fault, times);
+    }
+
+    /// Lets every request that [`Fault::Hold`] holds now go on.
+    pub fn release(&self) {
+        self.world.releases.send_modify(|count| *count += 1);
+    }
+
+    /// Forgets the faults that wait; requests already held stay held.
+    pub fn clear_faults(&self) {
+        self.world.traffic().clear_faults();
+    }
+
+    /// Every HTTP request so far, in order of arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.world.traffic().log.clone()
+    }
+
+    /// How many requests arrived at an endpoint, with any method, answered or not.
+    #[must_use]
+    pub fn count(&self, endpoint: Endpoint) -> usize {
+        self.world.traffic().count(endpoint)
+    }
+
+    /// Returns once `count` requests have arrived at an endpoint, held ones included.
+    pub async fn wait_for(&self, endpoint: Endpoint, count: usize) {
+        let mut arrivals = self.world.arrivals.subscribe();
+        while self.count(endpoint) < count {
+            if arrivals.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// How many TCP connections were accepted.
+    #[must_use]
+    pub fn connections_accepted(&self) -> u64 {
+        self.world.connections_accepted()
+    }
+
+    /// Every grant so far, oldest first, revoked ones included.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        self.world.notion().grants()
+    }
+
+    /// Every code, token and client secret ever issued or registered, to search logs and pages for.
+    #[must_use]
+    pub fn secrets_issued(&self) -> Vec<String> {
+        self.world.notion().memory.secrets_issued.clone()
+    }
+
+    /// Decides on an authorization request as a person would on the consent page.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the request, the person, the workspace or the choice of pages is refused; also if the app is
+    /// told of an error that is not the person's decision, such as an unsupported `response_type`.
+    pub fn approve(&self, request: Approval) -> Result<Redirect, NotionError> {
+        self.world.change(|notion| notion.decide(request)).map_err(NotionError::from)
+    }
+
+    /// Kills every grant of a person in a workspace, as if they had removed the connection in Settings.
+    pub fn revoke_grants_of(&self, person_id: &str, workspace_id: &str) {
+        self.world.change(|notion| notion.revoke_grants_of(person_id, workspace_id));
+    }
+
+    /// Stops accepting, cuts held requests, lets the others finish, and frees the port.
+    ///
+    /// Other handles stay usable for looking at what happened.
+    pub async fn stop(self) {
+        self.server.stop.send_replace(true);
+        let task = self.server.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // Fails only if the runtime is shutting down, which stops the server too.
+            let _ = task.await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator").field("base_url", &self.base_url()).finish_non_exhaustive()
+    }
+}

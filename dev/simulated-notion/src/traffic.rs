@@ -1,0 +1,175 @@
+//! What went over the wire, and the faults waiting to be put on it.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The endpoints of the simulated Notion that a client or browser calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `GET /v1/oauth/authorize`
+    Authorize,
+    /// `POST /v1/oauth/token`
+    Token,
+    /// `POST /v1/oauth/introspect`
+    Introspect,
+    /// `POST /v1/oauth/revoke`
+    Revoke,
+    /// `GET /v1/users/me`
+    UsersMe,
+}
+
+impl Endpoint {
+    /// The endpoint at a path, whatever the method.
+    #[must_use]
+    pub fn at(path: &str) -> Option<Self> {
+        match path {
+            "/v1/oauth/authorize" => Some(Self::Authorize),
+            "/v1/oauth/token" => Some(Self::Token),
+            "/v1/oauth/introspect" => Some(Self::Introspect),
+            "/v1/oauth/revoke" => Some(Self::Revoke),
+            "/v1/users/me" => Some(Self::UsersMe),
+            _ => None,
+        }
+    }
+}
+
+/// One thing that goes wrong with one request.
+///
+/// *Processed* means that the request took effect (a code was spent, tokens were issued) whatever the client
+/// saw of it. As JSON: `"lost_reply"`, `{"delay_ms":500}`, `{"status":{"status":429,"retry_after":"1"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Wait this many milliseconds of real time, then process and answer.
+    DelayMs(u64),
+    /// Wait for [`Simulator::release`](crate::Simulator::release), then process and answer.
+    Hold,
+    /// Process, then close the TCP connection without sending a byte.
+    LostReply,
+    /// Close the TCP connection without processing.
+    DropBeforeProcessing,
+    /// Answer with this status in Notion's API envelope, without processing.
+    Status {
+        /// 429, 500, 502, 503, 504, 529 and so on.
+        status: u16,
+        /// The `Retry-After` header: seconds or an HTTP date. With 429 it is repeated in `additional_data`.
+        #[serde(default)]
+        retry_after: Option<String>,
+    },
+    /// Process, then answer with this status instead.
+    #[serde(rename = "processed_then_5xx")]
+    ProcessedThen5xx(u16),
+    /// An HTML block page with `cf-ray` and no `x-notion-request-id`, like Cloudflare's; not processed.
+    Html(u16),
+    /// Process; send the head and half of the body of the answer, then close the TCP connection.
+    Truncated,
+    /// Process; answer 200 with a field `padding` of more than 10 MB in the JSON.
+    Huge,
+    /// Process; answer 200 with text that is not JSON, labelled as JSON.
+    NotJson,
+    /// Process; answer 200 with exactly this JSON.
+    Body(Value),
+    /// Process; replace top-level fields of a 200 answer by these. Null sets null, it does not remove.
+    PatchResponse(Value),
+    /// Process; remove these fields from a 200 answer. A dot goes into an object: `owner.user.person`.
+    RemoveFields(Vec<String>),
+    /// An OAuth error in the current shape, without processing.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// `error` in shape A, `code` in shape B.
+        code: String,
+        /// `error_description` in shape A, `message` in shape B.
+        #[serde(default)]
+        message: Option<String>,
+    },
+}
+
+/// One HTTP request as it arrived. It contains credentials: do not print it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// `None` for pages of the simulator itself and unknown paths.
+    pub endpoint: Option<Endpoint>,
+    /// `GET`, `POST` and so on.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// What follows the `?`; empty if there is none.
+    pub query: String,
+    /// In order of arrival, names in lower case; values that are not ASCII are left empty.
+    pub headers: Vec<(String, String)>,
+    /// Bytes that are not UTF-8 are replaced.
+    pub body: String,
+    /// Which TCP connection it came on, counted from 1.
+    pub connection_number: u64,
+    /// The status of the answer; `None` while there is none, and for ever if the connection was cut.
+    pub status: Option<u16>,
+}
+
+impl Recorded {
+    /// The first value of a header; `name` in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find_map(|(known, value)| (known == name).then_some(value.as_str()))
+    }
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorded")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("connection_number", &self.connection_number)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The log and the queues of faults.
+#[derive(Default)]
+pub(crate) struct Traffic {
+    pub(crate) log: Vec<Recorded>,
+    faults: HashMap<Endpoint, VecDeque<(Fault, u32)>>,
+}
+
+impl Traffic {
+    pub(crate) fn inject(&mut self, endpoint: Endpoint, fault: Fault, times: u32) {
+        if times > 0 {
+            self.faults.entry(endpoint).or_default().push_back((fault, times));
+        }
+    }
+
+    pub(crate) fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// The fault for the next request to this endpoint, counted as used.
+    pub(crate) fn take_fault(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        let queue = self.faults.get_mut(&endpoint)?;
+        let (fault, times) = queue.front_mut()?;
+        *times -= 1;
+        let spent = *times == 0;
+        let fault = fault.clone();
+        if spent {
+            queue.pop_front();
+        }
+        Some(fault)
+    }
+
+    /// What is waiting, by endpoint, first to be used first.
+    pub(crate) fn waiting(&self) -> Vec<(Endpoint, &Fault, u32)> {
+        let endpoints =
+            [Endpoint::Authorize, Endpoint::Token, Endpoint::Introspect, Endpoint::Revoke, Endpoint::UsersMe];
+        let queues = endpoints.iter().filter_map(|endpoint| Some((*endpoint, self.faults.get(endpoint)?)));
+        queues
+            .flat_map(|(endpoint, queue)| queue.iter().map(move |(fault, times)| (endpoint, fault, *times)))
+            .collect()
+    }
+
+    pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
+        self.log.iter().filter(|recorded| recorded.endpoint == Some(endpoint)).count()
+    }
+}

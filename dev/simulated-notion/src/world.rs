@@ -1,0 +1,138 @@
+//! The one thing that all requests share: what Notion knows, the traffic, and how to make an answer.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use tokio::sync::watch;
+
+use crate::error::NotionError;
+use crate::notion::Notion;
+use crate::traffic::Traffic;
+
+/// Shared by every request and every [`Simulator`](crate::Simulator) handle.
+pub(crate) struct World {
+    notion: Mutex<Notion>,
+    traffic: Mutex<Traffic>,
+    state_file: Option<PathBuf>,
+    /// Why the state file could not be written the last time, if so.
+    save_error: Mutex<Option<String>>,
+    pub(crate) accepted: Arc<AtomicU64>,
+    /// Changes whenever a request arrives.
+    pub(crate) arrivals: watch::Sender<()>,
+    /// How often held requests were released.
+    pub(crate) releases: watch::Sender<u64>,
+    /// Turns true, or closes, when the server is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) port: u16,
+}
+
+impl World {
+    pub(crate) fn new(
+        notion: Notion,
+        state_file: Option<PathBuf>,
+        stopping: watch::Receiver<bool>,
+        port: u16,
+    ) -> Self {
+        Self {
+            notion: Mutex::new(notion),
+            traffic: Mutex::default(),
+            state_file,
+            save_error: Mutex::default(),
+            accepted: Arc::default(),
+            arrivals: watch::Sender::default(),
+            releases: watch::Sender::default(),
+            stopping,
+            port,
+        }
+    }
+
+    pub(crate) fn notion(&self) -> MutexGuard<'_, Notion> {
+        lock(&self.notion)
+    }
+
+    pub(crate) fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        lock(&self.traffic)
+    }
+
+    pub(crate) fn connections_accepted(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn save_error(&self) -> Option<String> {
+        lock(&self.save_error).clone()
+    }
+
+    /// Changes what Notion knows and writes the state file, if there is one.
+    ///
+    /// A file that can no longer be written does not fail the request; the control page says so.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Notion) -> T) -> T {
+        let mut notion = self.notion();
+        let result = change(&mut notion);
+        let saved = self.save(&mut notion);
+        *lock(&self.save_error) = saved.err().map(|error| error.to_string());
+        result
+    }
+
+    /// Writes the state file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written.
+    pub(crate) fn save(&self, notion: &mut Notion) -> std::io::Result<()> {
+        notion.memory.drawn = notion.random.drawn();
+        self.state_file.as_deref().map_or(Ok(()), |path| notion.memory.save(path))
+    }
+
+    /// Runs one of Notion's JSON endpoints and makes its answer. An empty body has no content type.
+    pub(crate) fn answer(
+        &self,
+        endpoint: impl FnOnce(&mut Notion, &str) -> Result<String, NotionError>,
+    ) -> Response {
+        self.change(|notion| {
+            let request_id = notion.random.uuid();
+            let (status, body) = match endpoint(notion, &request_id) {
+                Ok(body) => (StatusCode::OK, body),
+                Err(error) => (status(error.status), error.body(notion.settings.error_shape, &request_id)),
+            };
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = status;
+            let headers = response.headers_mut();
+            if !body.is_empty() {
+                headers.insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json; charset=utf-8"),
+                );
+            }
+            insert(headers, "x-notion-request-id", &request_id);
+            insert(headers, "cf-ray", &notion.random.ray());
+            *response.body_mut() = Body::from(body);
+            response
+        })
+    }
+
+    /// An error as the answer.
+    pub(crate) fn refuse(&self, error: NotionError) -> Response {
+        self.answer(|_, _| Err(error))
+    }
+}
+
+/// A status that may be any number the person asked for; one that HTTP does not know becomes 500.
+pub(crate) fn status(number: u16) -> StatusCode {
+    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Adds a header if its value can be one.
+pub(crate) fn insert(headers: &mut axum::http::HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// A panic in one test thread must not hide what the simulator knows from the others.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

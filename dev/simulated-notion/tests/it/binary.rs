@@ -1,0 +1,51 @@
+//! The program: what it prints, and how it ends.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+fn simulated_notion(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulated-notion"));
+    command.args(arguments);
+    command
+}
+
+/// A running program that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn it_prints_its_address_and_serves() {
+    let mut child = simulated_notion(&["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _running = Running(child);
+    let first = lines.next().unwrap().unwrap();
+    let base_url = first.strip_prefix("Simulated Notion: http://").unwrap().to_owned();
+    assert_eq!(lines.next().unwrap().unwrap(), format!("Control page:     http://{base_url}/control"));
+    assert!(std::net::TcpStream::connect(base_url).is_ok());
+}
+
+#[test]
+fn a_taken_port_is_one_line_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let Output { status, stderr, .. } = simulated_notion(&["--port", &port]).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(stderr.starts_with(&format!("error: cannot start on 127.0.0.1:{port}: ")), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_bad_flag_is_exit_code_2() {
+    for arguments in [&["--prot", "1"][..], &["--port", "many"], &["--seed", "-1"]] {
+        let status = simulated_notion(arguments).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The simulator over real TCP, driven by a client that sees every byte.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod bench;
+mod binary;
+mod browser;
+mod consent;
+mod control;
+mod exchange;
+mod faults;
+mod inspection;
+mod reauthorization;
+mod refresh;
+mod restart;

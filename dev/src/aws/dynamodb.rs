@@ -1,0 +1,159 @@
+//! DynamoDB, embedded (`dynoxide`), with the two tables as the template declares them.
+
+use std::path::Path;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+};
+use dynoxide::Database;
+use serde_json::Value;
+use shared::http_client::{self, SdkHttpClient};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::wire::{Reply, Service};
+
+/// The table of installations, and its key.
+pub const INSTALLATIONS_TABLE: (&str, &str) = ("installations", "installation_id");
+/// The table of claims, and its key.
+pub const CLAIMS_TABLE: (&str, &str) = ("claims", "claim");
+
+/// The embedded database. Behind the wire it is asked over HTTP, as AWS would be.
+pub struct Dynamo {
+    http: reqwest::Client,
+    url: String,
+    client: Client,
+    task: JoinHandle<()>,
+}
+
+/// The database could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum DynamoError {
+    /// The file is no database, or cannot be opened.
+    #[error("the database could not be opened: {0}")]
+    Open(String),
+    /// A table could not be created.
+    #[error("a table could not be created: {0}")]
+    Table(String),
+    /// No port, or no HTTP client.
+    #[error("the database could not be started")]
+    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Dynamo {
+    /// Opens the database, in memory or in a file, and creates the tables that are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`DynamoError`].
+    pub async fn start(file: Option<&Path>) -> Result<Self, DynamoError> {
+        let database = match file {
+            None => Database::memory(),
+            Some(file) => Database::new(&file.to_string_lossy()),
+        };
+        let database = database.map_err(|error| DynamoError::Open(error.to_string()))?;
+        let listener =
+            TcpListener::bind("127.0.0.1:0").await.map_err(|error| DynamoError::Start(error.into()))?;
+        let address = listener.local_addr().map_err(|error| DynamoError::Start(error.into()))?;
+        let task = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let http = http_client::build().map_err(|error| DynamoError::Start(error.into()))?;
+        let url = format!("http://{address}");
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "dev stack"))
+            .endpoint_url(&url)
+            .http_client(SdkHttpClient(http.clone()))
+            .build();
+        let database = Self { http, url, client: Client::from_conf(config), task };
+        database.create_table(INSTALLATIONS_TABLE).await?;
+        database.create_table(CLAIMS_TABLE).await?;
+        database.expire_claims().await?;
+        Ok(database)
+    }
+
+    /// A client that goes past the wire: it is neither counted nor broken.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn create_table(&self, (table, key): (&str, &str)) -> Result<(), DynamoError> {
+        let failed = |error: &dyn std::fmt::Display| DynamoError::Table(error.to_string());
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(key)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .map_err(|error| failed(&error))?;
+        let schema = KeySchemaElement::builder()
+            .attribute_name(key)
+            .key_type(KeyType::Hash)
+            .build()
+            .map_err(|error| failed(&error))?;
+        let created = self
+            .client
+            .create_table()
+            .table_name(table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(attribute)
+            .key_schema(schema)
+            .send()
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failed(&aws_sdk_dynamodb::error::DisplayErrorContext(error))),
+        }
+    }
+
+    async fn expire_claims(&self) -> Result<(), DynamoError> {
+        let ttl = TimeToLiveSpecification::builder()
+            .attribute_name("expires_at")
+            .enabled(true)
+            .build()
+            .map_err(|error| DynamoError::Table(error.to_string()))?;
+        // Refused when it is on already, as in a database that was opened again.
+        let _on_already = self
+            .client
+            .update_time_to_live()
+            .table_name(CLAIMS_TABLE.0)
+            .time_to_live_specification(ttl)
+            .send()
+            .await;
+        Ok(())
+    }
+}
+
+impl Drop for Dynamo {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Service for Dynamo {
+    async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
+        let request = self
+            .http
+            .post(&self.url)
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+            .header("x-amz-date", "20260101T000000Z")
+            .body(body.to_vec());
+        let Ok(response) = request.send().await else {
+            return Reply::error(500, "InternalServerError");
+        };
+        let status = response.status().as_u16();
+        match response.bytes().await.map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
+            Ok(Ok(body)) => Reply { status, body },
+            _ => Reply::error(500, "InternalServerError"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A stand-in for Secrets Manager: `GetSecretValue` with version stages.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::wire::{Reply, Service, lock};
+
+/// The secrets, in memory and, if a file is named, in the clear in that file.
+pub struct SecretsManager {
+    secrets: Mutex<HashMap<String, Versions>>,
+    file: Option<PathBuf>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Versions {
+    count: u32,
+    current: String,
+    previous: Option<String>,
+}
+
+impl SecretsManager {
+    /// Reads the secrets from `file` if it exists.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or understood.
+    pub fn open(file: Option<PathBuf>) -> std::io::Result<Self> {
+        let secrets = match file.as_deref().filter(|file| file.exists()) {
+            Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
+            None => HashMap::new(),
+        };
+        Ok(Self { secrets: Mutex::new(secrets), file })
+    }
+
+    /// Stores a new version: it becomes AWSCURRENT, the one before AWSPREVIOUS.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn put(&self, id: &str, value: &Value) -> std::io::Result<()> {
+        let mut secrets = lock(&self.secrets);
+        let before = secrets.get(id);
+        let versions = Versions {
+            count: before.map_or(1, |before| before.count + 1),
+            current: value.to_string(),
+            previous: before.map(|before| before.current.clone()),
+        };
+        secrets.insert(id.to_owned(), versions);
+        match &self.file {
+            Some(file) => std::fs::write(file, serde_json::to_vec(&*secrets)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is a value.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        lock(&self.secrets).contains_key(id)
+    }
+
+    /// The current value.
+    #[must_use]
+    pub fn current(&self, id: &str) -> Option<Value> {
+        lock(&self.secrets).get(id).and_then(|versions| serde_json::from_str(&versions.current).ok())
+    }
+}
+
+impl Service for SecretsManager {
+    async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        if operation != "GetSecretValue" {
+            return Reply::error(400, "InvalidRequestException");
+        }
+        let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default();
+        let id = text("SecretId");
+        let versions = lock(&self.secrets).get(id).cloned();
+        let found = versions.and_then(|versions| match text("VersionStage") {
+            "AWSPREVIOUS" => versions.previous.map(|value| (versions.count - 1, value, "AWSPREVIOUS")),
+            _ => Some((versions.count, versions.current, "AWSCURRENT")),
+        });
+        match found {
+            None => Reply::error(400, "ResourceNotFoundException"),
+            Some((version, value, stage)) => Reply::ok(json!({
+                "ARN": id,
+                "Name": id,
+                "SecretString": value,
+                "VersionId": format!("version-{version:024}"),
+                "VersionStages": [stage],
+            })),
+        }
+    }
+}

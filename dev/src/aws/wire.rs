@@ -1,0 +1,194 @@
+//! The wire of one AWS service that speaks JSON with `X-Amz-Target`: counts connections and calls, and breaks
+//! on demand.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+use simulated_notion::wire::{CountingListener, Cutter};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What a service answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: Value,
+}
+
+impl Reply {
+    /// Success.
+    #[must_use]
+    pub fn ok(body: Value) -> Self {
+        Self { status: 200, body }
+    }
+
+    /// An error as AWS's JSON protocols write it: `code` is the exception's name.
+    #[must_use]
+    pub fn error(status: u16, code: &str) -> Self {
+        Self { status, body: json!({"__type": code, "message": "from the stand-in"}) }
+    }
+}
+
+/// Something that goes wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection closes before the call takes effect.
+    Down,
+    /// The call takes effect, the answer never leaves.
+    LostReply,
+    /// Nothing happens and nothing comes, until the caller gives up.
+    Silent,
+    /// This answer, without effect.
+    Answer(Reply),
+}
+
+/// A call as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The operation, such as `PutItem`.
+    pub operation: String,
+    /// The request's body.
+    pub body: String,
+    /// Which TCP connection it came on, counted from 1.
+    pub connection_number: u64,
+}
+
+/// A service behind the wire.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one operation.
+    fn answer(&self, operation: &str, body: &[u8]) -> impl Future<Output = Reply> + Send;
+}
+
+/// A running stand-in. Stops when dropped.
+pub struct Wire<S> {
+    shared: Arc<Shared<S>>,
+    port: u16,
+    accepted: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+struct Shared<S> {
+    service: S,
+    calls: Mutex<Vec<Call>>,
+    faults: Mutex<VecDeque<(&'static str, Fault, u32)>>,
+}
+
+impl<S: Service> Wire<S> {
+    /// Serves `service` on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be bound.
+    pub async fn start(service: S) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        let accepted = Arc::new(AtomicU64::new(0));
+        let shared = Arc::new(Shared { service, calls: Mutex::default(), faults: Mutex::default() });
+        let router = Router::new().fallback(answer::<S>).with_state(Arc::clone(&shared));
+        let listener = CountingListener { listener, accepted: Arc::clone(&accepted) };
+        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<Cutter>());
+        let task = tokio::spawn(async move {
+            // axum's server goes on for ever.
+            let _ = serving.await;
+        });
+        Ok(Self { shared, port, accepted, task })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &S {
+        &self.shared.service
+    }
+
+    /// Breaks the next `times` calls of `operation` (`"*"`: any).
+    pub fn inject(&self, operation: &'static str, fault: Fault, times: u32) {
+        lock(&self.shared.faults).push_back((operation, fault, times));
+    }
+
+    /// Heals everything.
+    pub fn clear_faults(&self) {
+        lock(&self.shared.faults).clear();
+    }
+
+    /// Every call so far.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.shared.calls).clone()
+    }
+
+    /// How many TCP connections were accepted so far.
+    #[must_use]
+    pub fn connections_accepted(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+impl<S> Drop for Wire<S> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<S> Shared<S> {
+    fn take_fault(&self, operation: &str) -> Option<Fault> {
+        let mut faults = lock(&self.faults);
+        let at = faults.iter().position(|(name, _, _)| *name == operation || *name == "*")?;
+        let (_, fault, times) = &mut faults[at];
+        let fault = fault.clone();
+        *times -= 1;
+        if *times == 0 {
+            faults.remove(at);
+        }
+        Some(fault)
+    }
+}
+
+async fn answer<S: Service>(
+    State(shared): State<Arc<Shared<S>>>,
+    ConnectInfo(wire): ConnectInfo<Cutter>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    lock(&shared.calls).push(Call {
+        operation: operation.clone(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        connection_number: wire.number,
+    });
+    let reply = match shared.take_fault(&operation) {
+        None => shared.service.answer(&operation, &body).await,
+        Some(Fault::Answer(reply)) => reply,
+        Some(Fault::Silent) => std::future::pending().await,
+        Some(fault @ (Fault::Down | Fault::LostReply)) => {
+            if fault == Fault::LostReply {
+                shared.service.answer(&operation, &body).await;
+            }
+            wire.cut();
+            return Response::default();
+        }
+    };
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], reply.body.to_string()).into_response()
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

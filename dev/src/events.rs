@@ -1,0 +1,7 @@
+//! API Gateway's events: made from HTTP requests by the front, and as samples for `sam local invoke`.
+
+mod gateway;
+mod samples;
+
+pub use gateway::HttpRequest;
+pub use samples::{SAMPLE_TIME, Sample, samples};

@@ -1,0 +1,359 @@
+//! One event per case of the flow. The checked-in ones (`events/*.json`) come from a fixed time, so those with a
+//! state have expired; `cargo run -- event CASE` prints a fresh one.
+
+use serde_json::Value;
+use shared::clock::{UnixMillis, UnixSeconds};
+use shared::config::PublicConnection;
+use shared::flow::Flow;
+use shared::query::encode;
+use shared::random::Random;
+
+use super::HttpRequest;
+
+/// The time of the checked-in samples: 2026-11-22 00:00:00 UTC.
+pub const SAMPLE_TIME: UnixMillis = UnixMillis(1_795_305_600_000);
+
+/// A sample event.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The case, and the name of its file.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// The outcome key that the function logs for it when it is fresh and Notion accepts the code.
+    pub outcome: &'static str,
+    /// The event.
+    pub event: Value,
+}
+
+struct Case {
+    name: &'static str,
+    about: &'static str,
+    outcome: &'static str,
+    make: fn(&mut Visit),
+}
+
+/// A request to be, and the flow it may belong to.
+struct Visit {
+    request: HttpRequest,
+    flow: Flow,
+    other_flow: Flow,
+    future_flow: Flow,
+    code: String,
+}
+
+const CASES: &[Case] = &[
+    Case { name: "install", about: "a person opens the install URL", outcome: "started", make: |_| {} },
+    Case {
+        name: "install-two-tabs",
+        about: "a second tab: the first flow's cookie is there",
+        outcome: "started",
+        make: |visit| visit.keep(&visit.other_flow.clone()),
+    },
+    Case {
+        name: "install-state-in-link",
+        about: "somebody sends a state along (session fixation): ignored",
+        outcome: "started",
+        make: |visit| visit.request.raw_query = "state=chosen-by-somebody-else".into(),
+    },
+    Case {
+        name: "install-head",
+        about: "a link checker: starts nothing",
+        outcome: "method_not_allowed",
+        make: |visit| visit.request.method = "HEAD".into(),
+    },
+    Case {
+        name: "install-prefetch",
+        about: "the browser loads ahead: starts nothing",
+        outcome: "not_a_visit",
+        make: |visit| visit.header("sec-purpose", "prefetch"),
+    },
+    Case {
+        name: "callback",
+        about: "granted: code and state, with the cookie that the state commits to",
+        outcome: "to_flow",
+        make: Visit::granted,
+    },
+    Case {
+        name: "callback-refused",
+        about: "the person pressed Cancel",
+        outcome: "to_flow",
+        make: |visit| visit.refused("access_denied"),
+    },
+    Case {
+        name: "callback-refused-empty-state",
+        about: "Cancel on an authorization request that had no state",
+        outcome: "refused",
+        make: |visit| visit.request.raw_query = "error=access_denied&state=".into(),
+    },
+    Case {
+        name: "callback-server-error",
+        about: "server_error (RFC 6749 §4.1.2.1)",
+        outcome: "to_flow",
+        make: |visit| visit.refused("server_error"),
+    },
+    Case {
+        name: "callback-temporarily-unavailable",
+        about: "temporarily_unavailable (RFC 6749 §4.1.2.1)",
+        outcome: "to_flow",
+        make: |visit| visit.refused("temporarily_unavailable"),
+    },
+    Case {
+        name: "callback-invalid-request",
+        about: "invalid_request (RFC 6749 §4.1.2.1)",
+        outcome: "to_flow",
+        make: |visit| visit.refused("invalid_request"),
+    },
+    Case {
+        name: "callback-unauthorized-client",
+        about: "unauthorized_client (RFC 6749 §4.1.2.1)",
+        outcome: "to_flow",
+        make: |visit| visit.refused("unauthorized_client"),
+    },
+    Case {
+        name: "callback-unsupported-response-type",
+        about: "unsupported_response_type (RFC 6749 §4.1.2.1)",
+        outcome: "to_flow",
+        make: |visit| visit.refused("unsupported_response_type"),
+    },
+    Case {
+        name: "callback-invalid-scope",
+        about: "invalid_scope (RFC 6749 §4.1.2.1)",
+        outcome: "to_flow",
+        make: |visit| visit.refused("invalid_scope"),
+    },
+    Case {
+        name: "callback-unknown-error",
+        about: "an error code that no RFC knows, with mark-up in its description",
+        outcome: "to_flow",
+        make: |visit| {
+            visit.refused("surprise");
+            visit.request.raw_query.push_str("&error_description=%3Cscript%3Ealert(1)%3C%2Fscript%3E");
+        },
+    },
+    Case {
+        name: "callback-no-state",
+        about: "a code without a state, as by the ready-made link in Notion's portal: start over",
+        outcome: "start_over",
+        make: |visit| visit.request.raw_query = format!("code={}", visit.code),
+    },
+    Case {
+        name: "callback-foreign-state",
+        about: "the state of another browser: no cookie for it here",
+        outcome: "state_rejected",
+        make: |visit| {
+            visit.keep(&visit.other_flow.clone());
+            visit.answer(&visit.flow.clone());
+        },
+    },
+    Case {
+        name: "callback-forged-state",
+        about: "a state with one character changed, with the cookie of the real one",
+        outcome: "state_rejected",
+        make: |visit| {
+            visit.granted();
+            let state = visit.flow.state.expose().to_owned();
+            let forged = if state.starts_with('A') { "B" } else { "A" };
+            visit.request.raw_query =
+                visit.request.raw_query.replace(&state, &format!("{forged}{}", &state[1..]));
+        },
+    },
+    Case {
+        name: "callback-future-cookie",
+        about: "a cookie that says it will be issued in an hour",
+        outcome: "state_rejected",
+        make: |visit| {
+            let flow = visit.future_flow.clone();
+            visit.keep(&flow);
+            visit.answer(&flow);
+        },
+    },
+    Case {
+        name: "callback-cookie-twice",
+        about: "two cookies of the flow's name: somebody planted one",
+        outcome: "state_rejected",
+        make: |visit| {
+            visit.granted();
+            visit.keep(&visit.flow.clone());
+        },
+    },
+    Case {
+        name: "callback-code-twice",
+        about: "the code stands in the query twice",
+        outcome: "malformed",
+        make: |visit| {
+            visit.granted();
+            visit.request.raw_query.push_str("&code=another");
+        },
+    },
+    Case {
+        name: "callback-state-twice",
+        about: "the state stands in the query twice",
+        outcome: "malformed",
+        make: |visit| {
+            visit.granted();
+            visit.request.raw_query.push_str("&state=another");
+        },
+    },
+    Case {
+        name: "callback-code-and-error",
+        about: "both a code and an error",
+        outcome: "malformed",
+        make: |visit| {
+            visit.granted();
+            visit.request.raw_query.push_str("&error=access_denied");
+        },
+    },
+    Case {
+        name: "callback-bad-encoding",
+        about: "percent-encoding that is none",
+        outcome: "malformed",
+        make: |visit| {
+            visit.granted();
+            visit.request.raw_query.push_str("&x=%zz");
+        },
+    },
+    Case {
+        name: "callback-oversize",
+        about: "a query of more than 4 KiB",
+        outcome: "malformed",
+        make: |visit| {
+            visit.granted();
+            visit.request.raw_query.push_str("&x=");
+            visit.request.raw_query.push_str(&"a".repeat(4096));
+        },
+    },
+    Case { name: "callback-bare", about: "the address alone", outcome: "malformed", make: |_| {} },
+    Case {
+        name: "callback-head",
+        about: "a link checker: consumes nothing",
+        outcome: "method_not_allowed",
+        make: |visit| {
+            visit.granted();
+            visit.request.method = "HEAD".into();
+        },
+    },
+    Case {
+        name: "callback-prefetch",
+        about: "the browser loads ahead: consumes nothing",
+        outcome: "not_a_visit",
+        make: |visit| {
+            visit.granted();
+            visit.header("sec-purpose", "prefetch;prerender");
+        },
+    },
+    Case {
+        name: "callback-framed",
+        about: "inside a frame: consumes nothing",
+        outcome: "not_a_visit",
+        make: |visit| {
+            visit.granted();
+            visit.request.headers.retain(|(name, _)| name != "sec-fetch-dest");
+            visit.header("sec-fetch-dest", "iframe");
+        },
+    },
+    Case {
+        name: "callback-flow-page",
+        about: "the clean page of a flow that was never claimed",
+        outcome: "expired",
+        make: |visit| {
+            visit.keep(&visit.flow.clone());
+            visit.request.raw_query = format!("flow={}", visit.flow.id().as_str());
+        },
+    },
+    Case {
+        name: "callback-foreign-flow-page",
+        about: "the clean page of another browser's flow",
+        outcome: "state_rejected",
+        make: |visit| visit.request.raw_query = format!("flow={}", visit.flow.id().as_str()),
+    },
+    Case {
+        name: "callback-reason-page",
+        about: "a clean page with a fixed reason",
+        outcome: "refused",
+        make: |visit| visit.request.raw_query = "reason=refused".into(),
+    },
+    Case {
+        name: "callback-reason-page-json",
+        about: "the same for a client that asks for JSON (RFC 9457)",
+        outcome: "expired",
+        make: |visit| {
+            visit.request.raw_query = "reason=expired".into();
+            visit.request.headers.retain(|(name, _)| name != "accept");
+            visit.header("accept", "application/json");
+        },
+    },
+];
+
+impl Visit {
+    fn header(&mut self, name: &str, value: &str) {
+        self.request.headers.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn keep(&mut self, flow: &Flow) {
+        let set_cookie = flow.set_cookie(600);
+        self.header("cookie", set_cookie.split(';').next().unwrap_or_default());
+    }
+
+    fn answer(&mut self, flow: &Flow) {
+        self.request.raw_query = format!("code={}&state={}", self.code, encode(flow.state.expose()));
+    }
+
+    fn granted(&mut self) {
+        let flow = self.flow.clone();
+        self.keep(&flow);
+        self.answer(&flow);
+    }
+
+    fn refused(&mut self, error: &str) {
+        self.keep(&self.flow.clone());
+        self.request.raw_query = format!("error={error}&state={}", encode(self.flow.state.expose()));
+    }
+}
+
+/// Every sample, for `connection`, as of `now`. `code` is the authorization code that granted ones carry.
+#[must_use]
+pub fn samples(
+    connection: &PublicConnection,
+    now: UnixMillis,
+    random: &dyn Random,
+    code: &str,
+) -> Vec<Sample> {
+    let host = connection.redirect_uri.split('/').nth(2).unwrap_or_default();
+    let sample = |case: &Case| {
+        let issue = |at: UnixSeconds| Flow::issue(connection, at, random);
+        let headers = [
+            ("host", host),
+            ("accept", "text/html,application/xhtml+xml"),
+            ("accept-language", "en"),
+            ("sec-fetch-dest", "document"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-site", "cross-site"),
+            (
+                "user-agent",
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36",
+            ),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-port", "443"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let path = if case.name.starts_with("install") { "/install" } else { "/callback" };
+        let mut visit = Visit {
+            request: HttpRequest {
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                raw_query: String::new(),
+                headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+                arrived_at_ms: now.0,
+                request_id: "sample-request".to_owned(),
+            },
+            flow: issue(now.seconds()),
+            other_flow: issue(now.seconds()),
+            future_flow: issue(now.seconds().plus_secs(3600)),
+            code: encode(code),
+        };
+        (case.make)(&mut visit);
+        Sample { name: case.name, about: case.about, outcome: case.outcome, event: visit.request.event() }
+    };
+    CASES.iter().map(sample).collect()
+}

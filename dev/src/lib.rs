@@ -1,0 +1,10 @@
+//! The whole system in one process: the same handlers as on Lambda, a simulated Notion, an embedded DynamoDB,
+//! stand-ins for Secrets Manager and SQS, and an HTTP front that speaks API Gateway's payload format 2.0.
+//!
+//! `cargo run` starts it for a person with a browser; the tests start the same [`stack::Stack`].
+
+pub mod aws;
+pub mod events;
+pub mod front;
+pub mod stack;
+mod start_page;

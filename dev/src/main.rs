@@ -1,0 +1,132 @@
+//! `cargo run`: the whole system on this machine.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to the terminal")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use dev::events::{SAMPLE_TIME, samples};
+use dev::stack::{NotionSide, Options, SIMULATED_CLIENT_ID, Stack};
+use shared::clock::{Clock as _, SystemClock};
+use shared::config::{PublicConnection, environment, required};
+use shared::random::{OsRandom, Random};
+use shared::secret::ClientSecret;
+use shared::telemetry;
+
+/// Runs the install flow on this machine: the functions, a simulated Notion, an embedded DynamoDB.
+#[derive(Debug, Parser)]
+#[command(name = "dev", disable_help_subcommand = true)]
+struct Cli {
+    /// The app's port on localhost; the simulated Notion takes the next one
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..65535))]
+    port: u16,
+    /// Keep data and secrets in this folder (in the clear) instead of in memory
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Use the real Notion, with `NOTION_CLIENT_ID` and `NOTION_CLIENT_SECRET` from the environment
+    #[arg(long)]
+    real_notion: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a fresh sample event, for `sam local invoke -e -`; without CASE, list the cases
+    ///
+    /// The connection is `NOTION_CLIENT_ID` and `NOTION_REDIRECT_URI` from the environment, else the dev stack's.
+    Event {
+        /// Which case
+        case: Option<String>,
+        /// The authorization code that the event carries
+        #[arg(long, default_value = "sample-code")]
+        code: String,
+        /// Write the samples that are checked in to this folder instead
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["case", "code"])]
+        write: Option<PathBuf>,
+    },
+}
+
+/// Always the same, for the samples that are checked in. Nothing else uses it.
+struct Repeatable;
+
+impl Random for Repeatable {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Some(Command::Event { case, code, write }) => event(cli.port, case.as_deref(), code, write.as_ref()),
+        None => Box::pin(run(cli)).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("dev: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), String> {
+    telemetry::init(&environment);
+    let mut options =
+        Options { port: cli.port, notion_port: cli.port + 1, data_dir: cli.data, ..Options::default() };
+    for name in ["APP_NAME", "APP_COLOR", "APP_NEXT_URL", "ALLOWED_WORKSPACES", "STATE_TTL_SECS"] {
+        options.variables.extend(environment(name).map(|value| (name.to_owned(), value)));
+    }
+    if cli.real_notion {
+        let variable =
+            |name| required(&environment, name).map_err(|error| format!("{error}: --real-notion needs it"));
+        let client_id = variable("NOTION_CLIENT_ID")?;
+        let client_secret = variable("NOTION_CLIENT_SECRET")?;
+        let client_secret = ClientSecret::parse(client_secret.trim()).map_err(|error| error.to_string())?;
+        options.notion = NotionSide::Real { client_id, client_secret };
+    }
+    let stack = Box::pin(Stack::start(options)).await.map_err(|error| error.to_string())?;
+    println!("Open {} and press Install.", stack.url());
+    match stack.notion() {
+        Some(notion) => {
+            println!("Notion is simulated: {0} (switches and faults: {0}/control)", notion.base_url())
+        }
+        None => println!("Notion is real; its connection needs the redirect URI {}/callback", stack.url()),
+    }
+    println!("End with Ctrl-C.");
+    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())
+}
+
+fn event(port: u16, case: Option<&str>, code: &str, write: Option<&PathBuf>) -> Result<(), String> {
+    let defaults = |name: &str| match name {
+        "NOTION_CLIENT_ID" => Some(SIMULATED_CLIENT_ID.to_owned()),
+        "NOTION_REDIRECT_URI" => Some(format!("http://localhost:{port}/callback")),
+        _ => None,
+    };
+    if let Some(dir) = write {
+        let connection = PublicConnection::read(&defaults).map_err(|error| error.to_string())?;
+        for sample in samples(&connection, SAMPLE_TIME, &Repeatable, code) {
+            let file = dir.join(sample.name).with_extension("json");
+            let text = format!("{:#}\n", sample.event);
+            std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        return Ok(());
+    }
+    let lookup = |name: &str| environment(name).or_else(|| defaults(name));
+    let connection = PublicConnection::read(&lookup).map_err(|error| error.to_string())?;
+    let samples = samples(&connection, SystemClock.now_millis(), &OsRandom, code);
+    let Some(case) = case else {
+        for sample in &samples {
+            println!("{:<34} {}", sample.name, sample.about);
+        }
+        return Ok(());
+    };
+    let sample = samples.iter().find(|sample| sample.name == case);
+    let sample =
+        sample.ok_or_else(|| format!("there is no event {case}: `cargo run -- event` lists them"))?;
+    println!("{:#}", sample.event);
+    Ok(())
+}

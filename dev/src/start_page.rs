@@ -1,0 +1,65 @@
+//! `/`: what runs, an Install button, and the installations so far (no tokens).
+
+use askama::Template as _;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::aws::INSTALLATIONS_TABLE;
+use crate::stack::Inside;
+
+#[derive(askama::Template)]
+#[template(path = "start.html")]
+struct StartPage<'a> {
+    url: &'a str,
+    notion: Option<String>,
+    data: String,
+    rescued: usize,
+    installations: Vec<Installation>,
+}
+
+struct Installation {
+    workspace: String,
+    person: String,
+    health: String,
+    generation: String,
+    superseded: usize,
+    bot_id: String,
+}
+
+/// Renders the page.
+pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    // A scan is fine here: this page never leaves the laptop. Past the wire, so that it is not counted.
+    let client = inside.dynamodb.service().client();
+    let rows = client.scan().table_name(INSTALLATIONS_TABLE.0).consistent_read(true).send().await?;
+    let mut installations: Vec<Installation> = rows
+        .items()
+        .iter()
+        .map(|row| {
+            let text = |name: &str| match row.get(name) {
+                Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
+                _ => String::new(),
+            };
+            let or = |first: String, second: String| if first.is_empty() { second } else { first };
+            let superseded = row.get("superseded").and_then(|list| list.as_l().ok()).map_or(0, Vec::len);
+            Installation {
+                workspace: or(text("workspace_name"), text("workspace_id")),
+                person: or(or(text("owner_name"), text("owner_email")), text("owner_type")),
+                health: text("health"),
+                generation: text("generation"),
+                superseded,
+                bot_id: text("bot_id"),
+            }
+        })
+        .collect();
+    installations.sort_by(|a, b| (&a.workspace, &a.person).cmp(&(&b.workspace, &b.person)));
+    let page = StartPage {
+        url: &inside.url,
+        notion: inside.notion.as_ref().map(simulated_notion::Simulator::base_url),
+        data: inside
+            .data_dir
+            .as_ref()
+            .map_or_else(|| "in memory".to_owned(), |dir| dir.display().to_string()),
+        rescued: inside.rescue_queue.service().messages().len(),
+        installations,
+    };
+    Ok(page.render()?)
+}

@@ -92,7 +92,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     println!("Open {} and press Install.", stack.url());
     match stack.notion() {
         Some(notion) => {
-            println!("Notion is simulated: {0} (switches and faults: {0}/control)", notion.base_url())
+            println!("Notion is simulated: {0} (switches and faults: {0}/control)", notion.base_url());
         }
         None => println!("Notion is real; its connection needs the redirect URI {}/callback", stack.url()),
     }

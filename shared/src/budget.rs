@@ -87,17 +87,28 @@ pub async fn until<T>(deadline: Instant, step: impl Future<Output = T>) -> Resul
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_short_invocation_shrinks_every_step_and_keeps_their_order() {
-        let now = Instant::now();
-        let whole = Budget::begin(Limits::default(), Some(Duration::from_secs(25)));
-        assert_eq!(whole.revoke_by - now, Duration::from_secs(24));
-        assert_eq!(whole.exchange_by - now, Duration::from_secs(12));
-        let half = Budget::begin(Limits::default(), Some(Duration::from_secs(13)));
-        assert_eq!(half.revoke_by - now, Duration::from_secs(12));
+    #[test]
+    fn a_short_invocation_shrinks_every_step_and_keeps_their_order() {
+        let secs = Duration::from_secs;
+        let whole = Budget::begin(Limits::default(), Some(secs(25)));
+        assert_eq!(whole.revoke_by - whole.exchange_by, secs(12));
+        assert_eq!(whole.save_by - whole.claim_by, secs(12));
+        let half = Budget::begin(Limits::default(), Some(secs(13)));
+        assert_eq!(half.revoke_by - half.exchange_by, secs(6));
         assert!(half.claim_by < half.exchange_by && half.exchange_by < half.save_by);
         assert!(half.save_by < half.rescue_by && half.rescue_by < half.revoke_by);
         let none = Budget::begin(Limits::default(), Some(Duration::ZERO));
-        assert_eq!(none.revoke_by, now);
+        assert_eq!(none.revoke_by, none.claim_by);
+        let unknown = Budget::begin(Limits::default(), None);
+        assert_eq!(unknown.revoke_by - unknown.claim_by, secs(18));
+    }
+
+    #[test]
+    fn the_limits_fit_into_the_function_and_api_gateway() {
+        let limits = Limits::default();
+        let in_order =
+            [limits.claim_by, limits.exchange_by, limits.save_by, limits.rescue_by, limits.revoke_by];
+        assert!(in_order.is_sorted());
+        assert!(limits.revoke_by + Duration::from_secs(1) <= Duration::from_secs(25));
     }
 }

@@ -69,3 +69,35 @@ secret! {
     /// Key material as the ring holds it; keys are derived from it, it is never a key itself.
     KeyMaterial
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use static_assertions::assert_not_impl_any;
+
+    macro_rules! cannot_be_printed {
+        ($($name:ident),*) => {
+            $(assert_not_impl_any!($name: std::fmt::Display, serde::Serialize, PartialEq, std::ops::Deref, AsRef<str>);)*
+
+            #[test]
+            fn a_secret_is_redacted_and_never_empty() {
+                $(
+                    let secret = $name::parse("canary").unwrap();
+                    assert_eq!(format!("{secret:?} {:#?}", Some(&secret)).matches("canary").count(), 0);
+                    assert_eq!(secret.expose(), "canary");
+                    assert_eq!($name::parse("").err(), Some(EmptySecret));
+                )*
+            }
+        };
+    }
+
+    cannot_be_printed!(
+        ClientSecret,
+        AuthorizationCode,
+        AccessToken,
+        RefreshToken,
+        State,
+        FlowCookie,
+        KeyMaterial
+    );
+}

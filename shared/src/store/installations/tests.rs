@@ -1,1 +1,141 @@
+use super::*;
+use crate::clock::UnixMillis;
+use crate::installation::Grant;
+use crate::random::OsRandom;
+use crate::seal::KeyRing;
+use crate::secret::{AccessToken, RefreshToken};
 
+fn install(attempt: &str, access: &str, refresh: Option<&str>, exchanged_at_ms: u64) -> NewInstallation {
+    let ring = KeyRing::parse(r#"{"seed":"0123456789abcdefghijklmnopqrstuvwxyz"}"#).unwrap();
+    let grant = Grant {
+        access_token: AccessToken::parse(access).unwrap(),
+        refresh_token: refresh.map(|token| RefreshToken::parse(token).unwrap()),
+        bot_id: format!("bot-{attempt}"),
+        workspace_id: "w".to_owned(),
+        workspace_name: Some("Acme".to_owned()),
+        workspace_icon: None,
+        owner: Owner::User {
+            user_id: "u".to_owned(),
+            name: Some("Ada".to_owned()),
+            email: None,
+            email_verified: None,
+            avatar_url: None,
+        },
+        duplicated_template_id: None,
+        request_id: None,
+    };
+    grant.seal("client", attempt, UnixMillis(exchanged_at_ms), &ring, &OsRandom)
+}
+
+/// The row as the first install leaves it.
+fn row_of(first: &NewInstallation) -> Row {
+    let mut row = facts(first);
+    row.insert("installation_id".to_owned(), string(first.id.as_str()));
+    row.insert("pair".to_owned(), AttributeValue::L(vec![pair_attribute(&first.pair)]));
+    row.insert("superseded".to_owned(), AttributeValue::L(Vec::new()));
+    row.insert("generation".to_owned(), number(1));
+    row.insert("version".to_owned(), number(1));
+    row
+}
+
+fn written(decision: Result<Decision, StoreError>) -> (Row, bool) {
+    match decision.unwrap() {
+        Decision::Write { row, if_version, current } => {
+            assert_eq!(integer(&row, "version"), Some(if_version + 1));
+            (row, current)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fingerprints(row: &Row, name: &str) -> Vec<String> {
+    let pairs = list(row, name).iter();
+    pairs.map(|pair| text(pair.as_m().unwrap(), "access_fingerprint").unwrap().to_owned()).collect()
+}
+
+fn fingerprint(install: &NewInstallation) -> String {
+    install.pair.access_fingerprint.as_str().to_owned()
+}
+
+#[test]
+fn a_lost_success_recognises_itself() {
+    let first = install("a", "token-a", None, 1000);
+    assert_eq!(decide(&row_of(&first), &first).unwrap(), Decision::AlreadyWritten);
+}
+
+#[test]
+fn an_older_exchange_is_kept_aside_and_never_replaces_a_newer_one() {
+    let (newer, older) = (install("a", "token-a", None, 2000), install("b", "token-b", None, 1000));
+    let (row, current) = written(decide(&row_of(&newer), &older));
+    assert!(!current);
+    assert_eq!(fingerprints(&row, "pair"), [fingerprint(&newer)]);
+    assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
+    assert_eq!(integer(&row, "generation"), Some(1));
+    assert_eq!(text(&row, "written_by"), Some("a"));
+    // Told again, it finds itself there.
+    assert_eq!(decide(&row, &older).unwrap(), Decision::AlreadyWritten);
+}
+
+#[test]
+fn the_same_token_again_is_one_grant_and_keeps_its_refresh_token() {
+    let first = install("a", "token-a", Some("refresh-a"), 1000);
+    let again = install("b", "token-a", None, 2000);
+    let (row, current) = written(decide(&row_of(&first), &again));
+    assert!(current);
+    assert_eq!(fingerprints(&row, "superseded"), Vec::<String>::new());
+    let pair = list(&row, "pair")[0].as_m().unwrap();
+    assert_eq!(
+        text(pair, "refresh_fingerprint"),
+        first.pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str)
+    );
+    assert_eq!(integer(&row, "generation"), Some(2));
+    assert_eq!(text(&row, "bot_id"), Some("bot-b"));
+}
+
+#[test]
+fn a_tombstone_newer_than_the_exchange_wins_and_an_older_one_does_not() {
+    let install = install("b", "token-b", None, 2000);
+    for (removed_at_ms, wins) in [(2000, true), (3000, true), (1999, false)] {
+        let tombstone = HashMap::from([
+            ("installation_id".to_owned(), string(install.id.as_str())),
+            ("health".to_owned(), string("removed")),
+            ("removed_at_ms".to_owned(), number(removed_at_ms)),
+            ("generation".to_owned(), number(4)),
+            ("version".to_owned(), number(9)),
+        ]);
+        let decision = decide(&tombstone, &install);
+        if wins {
+            assert_eq!(decision.unwrap(), Decision::TombstoneWins, "removed at {removed_at_ms}");
+            continue;
+        }
+        let (row, current) = written(decision);
+        assert!(current && !row.contains_key("removed_at_ms"));
+        assert_eq!(text(&row, "health"), Some("active"));
+        assert_eq!(integer(&row, "generation"), Some(5));
+    }
+}
+
+#[test]
+fn superseded_pairs_are_bounded_and_the_oldest_goes_first() {
+    let mut row = row_of(&install("first", "token-first", None, 1));
+    for i in 0..MAX_SUPERSEDED as u64 + 5 {
+        let next = install(&format!("i{i}"), &format!("token-{i}"), None, 2 + i);
+        row = written(decide(&row, &next)).0;
+    }
+    let kept = fingerprints(&row, "superseded");
+    assert_eq!(kept.len(), MAX_SUPERSEDED);
+    assert!(!kept.contains(&fingerprint(&install("x", "token-first", None, 0))));
+    assert!(kept.contains(&fingerprint(&install("x", &format!("token-{}", MAX_SUPERSEDED + 3), None, 0))));
+}
+
+#[test]
+fn attributes_of_later_versions_survive_and_stale_ones_go() {
+    let first = install("a", "token-a", None, 1000);
+    let mut standing = row_of(&first);
+    standing.insert("from_a_later_version".to_owned(), string("kept"));
+    standing.insert("owner_email".to_owned(), string("withdrawn@example.org"));
+    let (row, _) = written(decide(&standing, &install("b", "token-b", None, 2000)));
+    assert_eq!(text(&row, "from_a_later_version"), Some("kept"));
+    assert_eq!(text(&row, "owner_email"), None);
+    assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&first)]);
+}

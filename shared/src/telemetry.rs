@@ -139,20 +139,25 @@ impl RequestLine {
     }
 }
 
-/// Starts the log on standard output: our own crates at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`), all others at
-/// warnings, so that no level makes the SDK print a request.
+/// Starts the log on standard output, at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
 pub fn init(lookup: &impl Lookup) {
     let level = lookup("AWS_LAMBDA_LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(Level::INFO);
-    let targets = ["callback", "install", "shared", "dev", "simulated_notion"]
+    let subscriber = tracing_subscriber::registry().with(targets(level)).with(layer(io::stdout));
+    // A second start in one process (tests) keeps the first.
+    let _already_started = tracing::subscriber::set_global_default(subscriber);
+    hook_panics();
+}
+
+/// What is logged at `level`: our own crates at that level, all others at warnings whatever it is. At `TRACE` the
+/// AWS SDK prints what Secrets Manager answers, secret and all.
+#[must_use]
+pub fn targets(level: Level) -> Targets {
+    ["callback", "install", "shared"]
         .into_iter()
         .fold(Targets::new().with_default(Level::WARN), |targets, ours| targets.with_target(ours, level))
         .with_target(REQUEST_TARGET, Level::INFO)
         // The embedded database of the dev stack warns of every condition that fails.
-        .with_target("dynoxide", Level::ERROR);
-    let subscriber = tracing_subscriber::registry().with(targets).with(layer(io::stdout));
-    // A second start in one process (tests) keeps the first.
-    let _already_started = tracing::subscriber::set_global_default(subscriber);
-    hook_panics();
+        .with_target("dynoxide", Level::ERROR)
 }
 
 /// The log's format as a layer over any writer: what [`init`] uses, and what the tests read.

@@ -1,0 +1,281 @@
+//! A world to test in: the dev stack with a clock that stands still, and browsers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dev::aws::{CLAIMS_TABLE, INSTALLATIONS_TABLE};
+use dev::events::HttpRequest;
+use dev::stack::{NotionSide, Options, Stack};
+use http::{HeaderMap, StatusCode};
+use lambda_http::Context;
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+use shared::clock::{Clock, UnixMillis};
+use shared::entry::{AlwaysAnswers, answer};
+use shared::http_client;
+use shared::seal::{KeyRing, Sealed};
+use simulated_notion::{ACME, ADA, Approval, ROADMAP, Simulator};
+
+use crate::leaks::Leaks;
+
+/// 2026-11-22 00:00:00 UTC.
+pub(crate) const START: UnixMillis = UnixMillis(1_795_305_600_000);
+
+/// Stands still unless told.
+pub(crate) struct FrozenClock(AtomicU64);
+
+impl FrozenClock {
+    pub(crate) fn advance_secs(&self, secs: u64) {
+        self.0.fetch_add(secs * 1000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for FrozenClock {
+    /// One millisecond later each time, so that exchanges have an order.
+    fn now_millis(&self) -> UnixMillis {
+        UnixMillis(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+pub(crate) type Row = HashMap<String, AttributeValue>;
+
+/// The running system. When it goes, every output so far is searched for its secrets.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    pub(crate) clock: Arc<FrozenClock>,
+    pub(crate) leaks: Leaks,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let leaks = Leaks::watch();
+        let clock = Arc::new(FrozenClock(AtomicU64::new(START.0)));
+        let notion_clock = Arc::clone(&clock);
+        let mut options = Options {
+            notion: NotionSide::Simulated(simulated_notion::Options {
+                clock: Arc::new(move || notion_clock.now_millis().0),
+                ..simulated_notion::Options::default()
+            }),
+            clock: Arc::<FrozenClock>::clone(&clock),
+            keep_answers: true,
+            ..Options::default()
+        };
+        change(&mut options);
+        let stack = Box::pin(Stack::start(options)).await.unwrap();
+        Self { stack, clock, leaks }
+    }
+
+    pub(crate) fn notion(&self) -> &Simulator {
+        self.stack.notion().unwrap()
+    }
+
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser { world: self, http: http_client::build().unwrap(), jar: Mutex::default() }
+    }
+
+    pub(crate) fn url(&self, path_and_query: &str) -> String {
+        format!("{}{path_and_query}", self.stack.url())
+    }
+
+    /// Rows of the table of installations.
+    pub(crate) async fn installations(&self) -> Vec<Row> {
+        self.rows(INSTALLATIONS_TABLE.0).await
+    }
+
+    /// Rows of the table of claims.
+    pub(crate) async fn claims(&self) -> Vec<Row> {
+        self.rows(CLAIMS_TABLE.0).await
+    }
+
+    async fn rows(&self, table: &str) -> Vec<Row> {
+        let client = self.stack.dynamodb().service().client();
+        client.scan().table_name(table).send().await.unwrap().items().to_vec()
+    }
+
+    /// The access token that a row's current pair holds.
+    pub(crate) fn open_access(&self, row: &Row) -> String {
+        let pair = row["pair"].as_l().unwrap()[0].as_m().unwrap();
+        let sealed = Sealed::from_bytes(pair["access"].as_b().unwrap().as_ref().to_vec());
+        let ring = KeyRing::parse(&self.stack.key_ring()).unwrap();
+        let token = ring.open_access(row["installation_id"].as_s().unwrap(), &sealed).unwrap();
+        token.expose().to_owned()
+    }
+
+    /// Invokes a function as Lambda would, past the front: for requests that API Gateway might let through.
+    pub(crate) async fn invoke(&self, function: &impl AlwaysAnswers, event: &Value) -> Value {
+        let mut context = Context::default();
+        context.deadline = self.clock.now_millis().0 + 25_000;
+        let answer = answer(function, &to_raw_value(event).unwrap(), context).await;
+        self.leaks.saw_answer(answer.get());
+        serde_json::from_str(answer.get()).unwrap()
+    }
+
+    /// The operations that DynamoDB was asked for, in their order.
+    pub(crate) fn dynamodb_operations(&self) -> Vec<String> {
+        self.stack.dynamodb().calls().into_iter().map(|call| call.operation).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut secrets = self.notion().secrets_issued();
+        let ring: Value = serde_json::from_str(&self.stack.key_ring()).unwrap();
+        secrets.push(ring["seed"].as_str().unwrap().to_owned());
+        self.leaks.search(&secrets, &self.stack.answers());
+    }
+}
+
+/// A browser with a cookie jar of its own.
+pub(crate) struct Browser<'a> {
+    pub(crate) world: &'a World,
+    http: reqwest::Client,
+    pub(crate) jar: Mutex<BTreeMap<String, String>>,
+}
+
+/// What a browser was answered.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+    pub(crate) url: String,
+}
+
+impl Page {
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get("location").map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The page's heading.
+    pub(crate) fn heading(&self) -> &str {
+        self.body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next()).unwrap_or("")
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.status == StatusCode::OK && self.heading() == "Sample app is connected to Notion"
+    }
+}
+
+impl Browser<'_> {
+    /// One request; cookies go along and are kept.
+    pub(crate) async fn get(&self, url: &str) -> Page {
+        self.get_with(url, &[("accept", "text/html"), ("sec-fetch-dest", "document")]).await
+    }
+
+    pub(crate) async fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Page {
+        let cookie = self.cookie();
+        let mut request = self.http.get(url);
+        if !cookie.is_empty() {
+            request = request.header("cookie", cookie);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        for set_cookie in headers.get_all("set-cookie") {
+            self.keep(set_cookie.to_str().unwrap());
+        }
+        Page { status, headers, body: response.text().await.unwrap(), url: url.to_owned() }
+    }
+
+    pub(crate) fn cookie(&self) -> String {
+        let jar = self.jar.lock().unwrap();
+        jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    /// As a browser does with `__Host-` cookies: anything but the full set of attributes is refused.
+    fn keep(&self, set_cookie: &str) {
+        let mut parts = set_cookie.split("; ");
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let attributes: Vec<&str> = parts.collect();
+        for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+            assert!(attributes.contains(&attribute), "{name} has no {attribute}");
+        }
+        assert!(name.starts_with("__Host-") && !set_cookie.contains("Domain"), "{name}");
+        let mut jar = self.jar.lock().unwrap();
+        if attributes.contains(&"Max-Age=0") {
+            jar.remove(name);
+        } else {
+            self.world.leaks.secret(value);
+            jar.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// Opens `/install`; the answer is where it sends the person.
+    pub(crate) async fn install(&self) -> String {
+        let page = self.get(&self.world.url("/install")).await;
+        assert_eq!(page.status, StatusCode::FOUND);
+        let authorize = page.location().to_owned();
+        self.world.leaks.secret(authorize.split("state=").nth(1).unwrap());
+        authorize
+    }
+
+    /// Allows at Notion, as Ada of Acme unless changed; the answer is where Notion sends the browser.
+    pub(crate) fn allow(&self, authorize: &str, change: impl FnOnce(&mut Approval)) -> String {
+        let mut approval = Approval {
+            authorize_query: authorize.split_once('?').unwrap().1.to_owned(),
+            person: ADA.to_owned(),
+            workspace: ACME.to_owned(),
+            pages: vec![ROADMAP.to_owned()],
+            ..Approval::default()
+        };
+        change(&mut approval);
+        self.world.notion().approve(approval).unwrap().location
+    }
+
+    /// Follows the app's redirects, and pages that refresh themselves, to the end.
+    pub(crate) async fn follow(&self, url: &str) -> Page {
+        let mut url = url.to_owned();
+        for _ in 0..200 {
+            let page = self.get(&url).await;
+            match page.status {
+                StatusCode::SEE_OTHER => {
+                    assert!(page.location().starts_with('?'), "{}", page.location());
+                    url = self.world.url(&format!("/callback{}", page.location()));
+                }
+                StatusCode::ACCEPTED if page.body.contains("http-equiv=\"refresh\"") => tokio::task::yield_now().await,
+                _ => return page,
+            }
+        }
+        panic!("no end at {url}");
+    }
+
+    /// The whole way, from `/install` to the last page.
+    pub(crate) async fn install_as(&self, change: impl FnOnce(&mut Approval)) -> Page {
+        let authorize = self.install().await;
+        let callback = self.allow(&authorize, change);
+        self.follow(&callback).await
+    }
+}
+
+/// An event for `path` as a browser would cause it.
+pub(crate) fn event(method: &str, path: &str, raw_query: &str, headers: &[(&str, &str)]) -> Value {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    HttpRequest {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        raw_query: raw_query.to_owned(),
+        headers,
+        arrived_at_ms: START.0,
+        request_id: "test".to_owned(),
+    }
+    .event()
+}
+
+pub(crate) fn string<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    row.get(name).map(|value| value.as_s().unwrap().as_str())
+}
+
+pub(crate) fn number(row: &Row, name: &str) -> u64 {
+    row[name].as_n().unwrap().parse().unwrap()
+}

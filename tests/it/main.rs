@@ -1,0 +1,16 @@
+//! Whole flows over HTTP against the dev stack: the same handlers as on Lambda, real SDK calls, a simulated Notion.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod harness;
+mod leaks;
+
+mod callback;
+mod events;
+mod exchange;
+mod install;
+mod keep;
+mod reinstall;
+mod repeat;
+mod responses;
+mod round_trips;

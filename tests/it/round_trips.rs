@@ -1,0 +1,76 @@
+//! Round trips, counted by the stand-ins.
+
+use simulated_notion::Endpoint;
+
+use crate::harness::World;
+
+struct Counted {
+    dynamodb: usize,
+    secrets: usize,
+    queue: usize,
+    notion: usize,
+    connections: u64,
+}
+
+fn counted(world: &World) -> Counted {
+    let notion = [Endpoint::Token, Endpoint::Revoke, Endpoint::Introspect];
+    Counted {
+        dynamodb: world.stack.dynamodb().calls().len(),
+        secrets: world.stack.secrets_manager().calls().len(),
+        queue: world.stack.rescue_queue().calls().len(),
+        notion: notion.into_iter().map(|endpoint| world.notion().count(endpoint)).sum(),
+        connections: world.stack.dynamodb().connections_accepted()
+            + world.stack.secrets_manager().connections_accepted()
+            + world.stack.rescue_queue().connections_accepted()
+            + world.notion().connections_accepted(),
+    }
+}
+
+#[tokio::test]
+async fn install_makes_no_connection_cold_or_warm() {
+    let world = World::start().await;
+    let browser = world.browser();
+    for temperature in ["cold", "warm"] {
+        let before = counted(&world);
+        browser.install().await;
+        let after = counted(&world);
+        assert_eq!(after.connections - before.connections, 0, "{temperature}");
+        assert_eq!(after.dynamodb + after.secrets, before.dynamodb + before.secrets, "{temperature}");
+    }
+}
+
+#[tokio::test]
+async fn callback_makes_three_trips_in_sequence_on_connections_that_init_opened() {
+    let world = World::start().await;
+    let browser = world.browser();
+    for temperature in ["cold", "warm"] {
+        let callback = {
+            let authorize = browser.install().await;
+            browser.allow(&authorize, |_| {})
+        };
+        let before = counted(&world);
+        let operations = world.dynamodb_operations().len();
+        browser.get(&callback).await;
+        let after = counted(&world);
+        assert_eq!(&world.dynamodb_operations()[operations..], ["PutItem", "TransactWriteItems"], "{temperature}");
+        assert_eq!(after.notion - before.notion, 1, "{temperature}");
+        assert_eq!((after.secrets - before.secrets, after.queue - before.queue), (0, 0), "{temperature}");
+        assert_eq!(after.connections - before.connections, 0, "{temperature}: no new connection in the handler");
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_and_its_page_make_one_trip_each() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let authorize = browser.install().await;
+    let callback = browser.allow(&authorize, |_| {});
+    let page = browser.follow(&callback).await;
+    let before = counted(&world).dynamodb;
+    browser.get(&callback).await;
+    assert_eq!(counted(&world).dynamodb - before, 1, "the claim that fails returns the row");
+    browser.get(&page.url).await;
+    assert_eq!(counted(&world).dynamodb - before, 2, "one consistent read");
+    let read = world.stack.dynamodb().calls().pop().unwrap();
+    assert!(read.operation == "GetItem" && read.body.contains("\"ConsistentRead\":true"), "{}", read.body);
+}

@@ -4,4 +4,4 @@ mod gateway;
 mod samples;
 
 pub use gateway::HttpRequest;
-pub use samples::{SAMPLE_TIME, Sample, samples};
+pub use samples::{Sample, checked_in, default_connection, samples};

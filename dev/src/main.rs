@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use dev::events::{SAMPLE_TIME, samples};
-use dev::stack::{NotionSide, Options, SIMULATED_CLIENT_ID, Stack};
+use dev::events::{checked_in, default_connection, samples};
+use dev::stack::{NotionSide, Options, Stack};
 use shared::clock::{Clock as _, SystemClock};
 use shared::config::{PublicConnection, environment, required};
-use shared::random::{OsRandom, Random};
+use shared::random::OsRandom;
 use shared::secret::ClientSecret;
 use shared::telemetry;
 
@@ -19,7 +19,7 @@ use shared::telemetry;
 #[command(name = "dev", disable_help_subcommand = true)]
 struct Cli {
     /// The app's port on localhost; the simulated Notion takes the next one
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..65535))]
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65534))]
     port: u16,
     /// Keep data and secrets in this folder (in the clear) instead of in memory
     #[arg(long, value_name = "DIR")]
@@ -46,15 +46,6 @@ enum Command {
         #[arg(long, value_name = "DIR", conflicts_with_all = ["case", "code"])]
         write: Option<PathBuf>,
     },
-}
-
-/// Always the same, for the samples that are checked in. Nothing else uses it.
-struct Repeatable;
-
-impl Random for Repeatable {
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(7);
-    }
 }
 
 #[tokio::main]
@@ -101,21 +92,14 @@ async fn run(cli: Cli) -> Result<(), String> {
 }
 
 fn event(port: u16, case: Option<&str>, code: &str, write: Option<&PathBuf>) -> Result<(), String> {
-    let defaults = |name: &str| match name {
-        "NOTION_CLIENT_ID" => Some(SIMULATED_CLIENT_ID.to_owned()),
-        "NOTION_REDIRECT_URI" => Some(format!("http://localhost:{port}/callback")),
-        _ => None,
-    };
     if let Some(dir) = write {
-        let connection = PublicConnection::read(&defaults).map_err(|error| error.to_string())?;
-        for sample in samples(&connection, SAMPLE_TIME, &Repeatable, code) {
-            let file = dir.join(sample.name).with_extension("json");
-            let text = format!("{:#}\n", sample.event);
+        for (name, text) in checked_in().map_err(|error| error.to_string())? {
+            let file = dir.join(name);
             std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
         }
         return Ok(());
     }
-    let lookup = |name: &str| environment(name).or_else(|| defaults(name));
+    let lookup = |name: &str| environment(name).or_else(|| default_connection(port, name));
     let connection = PublicConnection::read(&lookup).map_err(|error| error.to_string())?;
     let samples = samples(&connection, SystemClock.now_millis(), &OsRandom, code);
     let Some(case) = case else {

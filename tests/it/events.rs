@@ -1,1 +1,105 @@
-//! To come.
+//! The sample events: as they are checked in, fresh through `handle`, and both through the real binaries over the
+//! Lambda Runtime API.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dev::events::{Sample, checked_in, samples};
+use serde_json::Value;
+use shared::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::config::PublicConnection;
+use shared::random::OsRandom;
+
+use crate::harness::World;
+use crate::runtime_api::Function;
+
+/// Fresh samples for a world's connection; the granted ones carry a code that its Notion issued.
+async fn fresh(world: &World, now: UnixMillis) -> Vec<Sample> {
+    let variables = world.stack.variables();
+    let connection = PublicConnection::read(&|name: &str| variables.get(name).cloned()).unwrap();
+    let browser = world.browser();
+    let authorize = browser.install().await;
+    let callback = browser.allow(&authorize, |_| {});
+    let code = callback.split("code=").nth(1).unwrap().split('&').next().unwrap();
+    let samples = samples(&connection, now, &OsRandom, code);
+    for sample in &samples {
+        for cookie in sample.event["cookies"].as_array().into_iter().flatten() {
+            world.leaks.secret(cookie.as_str().unwrap().split_once('=').unwrap().1);
+        }
+    }
+    samples
+}
+
+fn last_outcome(log: &str) -> Option<String> {
+    let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["event"] == "request").map(|line| line["outcome"].as_str().unwrap().to_owned()).next()
+}
+
+#[test]
+fn the_checked_in_events_are_the_generated_ones() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let on_disk: BTreeMap<String, String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+        .collect();
+    let generated: BTreeMap<String, String> = checked_in().unwrap().into_iter().collect();
+    assert_eq!(
+        on_disk.keys().collect::<Vec<_>>(),
+        generated.keys().collect::<Vec<_>>(),
+        "write them again: cargo run -- event --write events"
+    );
+    for (name, text) in generated {
+        assert_eq!(on_disk[&name], text, "{name}: write them again: cargo run -- event --write events");
+    }
+}
+
+#[tokio::test]
+async fn every_fresh_event_has_its_outcome() {
+    let world = World::start().await;
+    let now = world.clock.now_millis();
+    for sample in fresh(&world, now).await {
+        let answer = if sample.name.starts_with("install") {
+            world.invoke(world.stack.install(), &sample.event).await
+        } else {
+            world.invoke(world.stack.callback(), &sample.event).await
+        };
+        assert_eq!(last_outcome(&world.leaks.log()).as_deref(), Some(sample.outcome), "{}: {answer}", sample.name);
+    }
+    assert_eq!(world.installations().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
+    let world = World::start().await;
+    let variables = world.stack.variables();
+    let (install, callback) =
+        (Function::start("install", variables).await, Function::start("callback", variables).await);
+    let function = |name: &str| if name.starts_with("install") { &install } else { &callback };
+
+    for sample in fresh(&world, SystemClock.now_millis()).await {
+        let (answer, line) = function(sample.name).invoke(sample.event).await;
+        world.leaks.saw_answer(&answer.to_string());
+        assert!(answer["headers"]["content-security-policy"].is_string(), "{}: {answer}", sample.name);
+        assert_eq!(line["outcome"], sample.outcome, "{}: {answer}", sample.name);
+    }
+    assert_eq!(world.installations().await.len(), 1, "the granted event installed");
+
+    // The checked-in ones belong to another connection and another time: nothing of theirs is accepted.
+    let exchanges = world.notion().count(simulated_notion::Endpoint::Token);
+    for (name, text) in checked_in().unwrap() {
+        let event: Value = serde_json::from_str(&text).unwrap();
+        let method = event["requestContext"]["http"]["method"].clone();
+        let (answer, _line) = function(&name).invoke(event).await;
+        world.leaks.saw_answer(&answer.to_string());
+        let status = answer["statusCode"].as_u64().unwrap();
+        match name.as_str() {
+            "install.json" | "install-two-tabs.json" | "install-state-in-link.json" => assert_eq!(status, 302, "{name}"),
+            _ if method == "HEAD" => assert_eq!(status, 405, "{name}"),
+            _ => assert!([303, 200, 400, 403].contains(&status), "{name}: {answer}"),
+        }
+    }
+    assert_eq!(world.notion().count(simulated_notion::Endpoint::Token), exchanges);
+    world.leaks.saw_output(&install.log());
+    world.leaks.saw_output(&callback.log());
+}

@@ -13,4 +13,5 @@ mod keep;
 mod reinstall;
 mod repeat;
 mod responses;
+mod runtime_api;
 mod round_trips;

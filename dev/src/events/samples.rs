@@ -1,17 +1,23 @@
 //! One event per case of the flow. The checked-in ones (`events/*.json`) come from a fixed time, so those with a
 //! state have expired; `cargo run -- event CASE` prints a fresh one.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use serde_json::Value;
 use shared::clock::{UnixMillis, UnixSeconds};
-use shared::config::PublicConnection;
+use shared::config::{ConfigError, PublicConnection};
 use shared::flow::Flow;
 use shared::query::encode;
 use shared::random::Random;
 
 use super::HttpRequest;
+use crate::stack::SIMULATED_CLIENT_ID;
 
 /// The time of the checked-in samples: 2026-11-22 00:00:00 UTC.
-pub const SAMPLE_TIME: UnixMillis = UnixMillis(1_795_305_600_000);
+const SAMPLE_TIME: UnixMillis = UnixMillis(1_795_305_600_000);
+const SAMPLE_PORT: u16 = 3000;
+/// The code that samples carry unless told otherwise. Notion never issued it.
+const SAMPLE_CODE: &str = "sample-code";
 
 /// A sample event.
 #[derive(Debug, Clone)]
@@ -356,4 +362,34 @@ pub fn samples(
         Sample { name: case.name, about: case.about, outcome: case.outcome, event: visit.request.event() }
     };
     CASES.iter().map(sample).collect()
+}
+
+/// The connection of the dev stack on `port`, as variables: the samples' unless the environment names another.
+#[must_use]
+pub fn default_connection(port: u16, variable: &str) -> Option<String> {
+    match variable {
+        "NOTION_CLIENT_ID" => Some(SIMULATED_CLIENT_ID.to_owned()),
+        "NOTION_REDIRECT_URI" => Some(format!("http://localhost:{port}/callback")),
+        _ => None,
+    }
+}
+
+/// The samples that are checked in: file name and content, the same each time.
+///
+/// # Errors
+///
+/// None but what [`PublicConnection::read`] says.
+pub fn checked_in() -> Result<Vec<(String, String)>, ConfigError> {
+    /// Different bytes each time, the same ones each run. Samples only.
+    struct Repeatable(AtomicU8);
+
+    impl Random for Repeatable {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
+    let connection = PublicConnection::read(&|name: &str| default_connection(SAMPLE_PORT, name))?;
+    let samples = samples(&connection, SAMPLE_TIME, &Repeatable(AtomicU8::new(1)), SAMPLE_CODE);
+    Ok(samples.iter().map(|sample| (format!("{}.json", sample.name), format!("{:#}\n", sample.event))).collect())
 }

@@ -5,6 +5,7 @@
 mod harness;
 mod leaks;
 
+mod browser;
 mod callback;
 mod events;
 mod exchange;

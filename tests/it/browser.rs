@@ -1,0 +1,250 @@
+//! A real Chromium installs: two people in two tabs at once, a Cancel, a reload, a second install; then it looks at
+//! every page. Screenshots go to `target/screenshots`.
+//!
+//! Needs `chromium` and `chromedriver` on the path. Without them the test says so loudly; in CI it fails.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use dev::stack::{Options, Stack};
+use fantoccini::wd::{Capabilities, WindowHandle};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use shared::pages::Notice;
+use simulated_notion::{ACME, ADA, Endpoint, GRACE, ROADMAP};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+struct Chromium {
+    client: Client,
+    _driver: Child,
+    profile: PathBuf,
+}
+
+impl Chromium {
+    /// `None` if this machine has none and nobody insists.
+    async fn start() -> Option<Self> {
+        let spawned = Command::new("chromedriver")
+            .arg("--port=0")
+            .kill_on_drop(true)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver = match spawned {
+            Ok(driver) => driver,
+            Err(error) => {
+                assert!(!in_ci(), "the browser test cannot run: chromedriver: {error}");
+                // Past the test runner, which would keep the line to itself.
+                let line = "\n*** NOT RUN: the browser test needs chromium and chromedriver on the path ***\n\n";
+                std::io::stderr().write_all(line.as_bytes()).unwrap();
+                return None;
+            }
+        };
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next_line().await.unwrap().unwrap();
+            if let Some(port) = line.split("started successfully on port ").nth(1) {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        let profile = std::env::temp_dir().join(format!("notion-install-browser-{}", std::process::id()));
+        let profile_argument = format!("--user-data-dir={}", profile.display());
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--window-size=900,760",
+            &profile_argument,
+        ];
+        let mut capabilities = Capabilities::new();
+        capabilities.insert("goog:chromeOptions".to_owned(), json!({"args": arguments}));
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Some(Self { client, _driver: driver, profile })
+    }
+
+    async fn stop(self) {
+        self.client.close().await.unwrap();
+        // The browser may still be putting its profile away.
+        let _ = std::fs::remove_dir_all(self.profile);
+    }
+
+    async fn click(&self, css: &str) {
+        self.client.wait().for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    async fn heading(&self) -> String {
+        self.client.wait().for_element(Locator::Css("h1")).await.unwrap().text().await.unwrap()
+    }
+
+    async fn text(&self) -> String {
+        self.client.find(Locator::Css("body")).await.unwrap().text().await.unwrap()
+    }
+
+    async fn screenshot(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name).with_extension("png"), self.client.screenshot().await.unwrap()).unwrap();
+    }
+
+    /// Signs in at the simulated Notion, to the page that asks for consent.
+    async fn sign_in(&self, person: &str) {
+        self.click(&format!("#account-{person}-{ACME}")).await;
+        self.click("#continue").await;
+        self.client.wait().for_element(Locator::Css("#consent")).await.unwrap();
+    }
+
+    async fn allow(&self) {
+        let page = self.client.find(Locator::Css(&format!("#page-{ROADMAP}"))).await.unwrap();
+        if !page.is_selected().await.unwrap() {
+            page.click().await.unwrap();
+        }
+        self.click("#allow").await;
+        self.client.wait().for_element(Locator::Css("main.good")).await.unwrap();
+    }
+
+    /// What a person with a screen reader, a phone or an eye on the address bar relies on.
+    async fn assert_page_is_sound(&self, case: &str) {
+        let script = r#"
+            const sizes = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
+            return {
+                language: document.documentElement.lang,
+                title: document.title,
+                headings: document.querySelectorAll('h1').length,
+                mains: document.querySelectorAll('main').length,
+                scripts: document.scripts.length,
+                overflow: sizes[0] > sizes[1],
+                address: location.href,
+                // The policy let the style in.
+                styled: getComputedStyle(document.querySelector('main')).borderTopWidth,
+                unnamed: [...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim()).length,
+            };
+        "#;
+        let found = self.client.execute(script, Vec::new()).await.unwrap();
+        assert_eq!(found["language"], "en", "{case}");
+        assert!(!found["title"].as_str().unwrap().is_empty(), "{case}");
+        assert_eq!((&found["headings"], &found["mains"]), (&json!(1), &json!(1)), "{case}");
+        assert_eq!((&found["scripts"], &found["unnamed"]), (&json!(0), &json!(0)), "{case}");
+        assert_eq!(found["overflow"], false, "{case}");
+        assert_eq!(found["styled"], "6px", "{case}: {found}");
+        let address = found["address"].as_str().unwrap();
+        assert!(!address.contains("code=") && !address.contains("state="), "{case}: {address}");
+    }
+
+    async fn emulate(&self, command: &str, parameters: serde_json::Value) {
+        let command = Cdp { command: command.to_owned(), parameters };
+        self.client.issue_cmd(command).await.unwrap();
+    }
+}
+
+/// A Chrome DevTools command, which `WebDriver` has no words for.
+#[derive(Debug)]
+struct Cdp {
+    command: String,
+    parameters: serde_json::Value,
+}
+
+impl fantoccini::wd::WebDriverCompatibleCommand for Cdp {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let body = json!({"cmd": self.command, "params": self.parameters});
+        (http::Method::POST, Some(body.to_string()))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "CI says by a variable that nothing may be left out")]
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_with_a_real_browser_installs() {
+    let Some(chromium) = Chromium::start().await else { return };
+    let stack = Box::pin(Stack::start(Options::default())).await.unwrap();
+    let notion = stack.notion().unwrap();
+    let client = &chromium.client;
+    let install = format!("{}/install", stack.url());
+
+    // Two people, two tabs, at once.
+    client.goto(stack.url()).await.unwrap();
+    chromium.screenshot("1-start").await;
+    let first: WindowHandle = client.window().await.unwrap();
+    chromium.click("#install").await;
+    client.wait().for_element(Locator::Css("#sign-in")).await.unwrap();
+    chromium.screenshot("2-sign-in").await;
+    let second = client.new_window(true).await.unwrap().handle;
+    client.switch_to_window(second.clone()).await.unwrap();
+    client.goto(&install).await.unwrap();
+    chromium.sign_in(GRACE).await;
+    client.switch_to_window(first.clone()).await.unwrap();
+    chromium.sign_in(ADA).await;
+    chromium.click("#template-duplicate").await;
+    chromium.screenshot("3-consent").await;
+    chromium.click("#template-select").await;
+    client.switch_to_window(second).await.unwrap();
+    chromium.allow().await;
+    assert!(chromium.text().await.contains("Grace"));
+    client.switch_to_window(first).await.unwrap();
+    chromium.allow().await;
+    assert!(chromium.text().await.contains("Ada"));
+    chromium.assert_page_is_sound("connected").await;
+    chromium.screenshot("4-connected").await;
+    assert_eq!(notion.count(Endpoint::Token), 2);
+
+    // A reload and a way back repeat nothing.
+    client.refresh().await.unwrap();
+    assert_eq!(chromium.heading().await, "Sample app is connected to Notion");
+    client.back().await.unwrap();
+    client.forward().await.unwrap();
+    assert_eq!(notion.count(Endpoint::Token), 2);
+
+    // Cancel, then change one's mind.
+    client.goto(&install).await.unwrap();
+    chromium.sign_in(ADA).await;
+    chromium.click("#cancel").await;
+    client.wait().for_element(Locator::Css("main.calm")).await.unwrap();
+    assert_eq!(chromium.heading().await, "Sample app was not connected");
+    chromium.assert_page_is_sound("refused").await;
+    chromium.screenshot("5-refused").await;
+    chromium.click("a.button").await;
+    chromium.sign_in(ADA).await;
+    chromium.allow().await;
+    assert_eq!(notion.count(Endpoint::Token), 3);
+    client.goto(stack.url()).await.unwrap();
+    let rows = client.find_all(Locator::Css(".installation")).await.unwrap();
+    assert_eq!(rows.len(), 2, "one row per person");
+    chromium.screenshot("6-start-with-installations").await;
+
+    // Every fixed page, by day and by night, on a desk and on a phone.
+    for (look, width, scheme) in [("desk", 900, "light"), ("phone-dark", 360, "dark")] {
+        let metrics = json!({"width": width, "height": 760, "deviceScaleFactor": 1, "mobile": width < 500});
+        chromium.emulate("Emulation.setDeviceMetricsOverride", metrics).await;
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        chromium.emulate("Emulation.setEmulatedMedia", features).await;
+        for notice in Notice::ALL {
+            let key = notice.key();
+            client.goto(&format!("{}/callback?reason={key}", stack.url())).await.unwrap();
+            chromium.assert_page_is_sound(&format!("{key}, {look}")).await;
+            chromium.screenshot(&format!("{look}-{key}")).await;
+        }
+    }
+    chromium.stop().await;
+}

@@ -20,6 +20,8 @@ use crate::front;
 
 /// The secrets' names in the stand-in.
 const CLIENT_SECRET: &str = "notion-install/client-secret";
+/// Apart from the simulated connection's, so that it never reaches the simulated Notion.
+const REAL_CLIENT_SECRET: &str = "notion-install/real-client-secret";
 const TOKEN_KEY_RING: &str = "notion-install/token-key-ring";
 /// The client id that the simulated Notion knows.
 pub const SIMULATED_CLIENT_ID: &str = "463558a3-725e-4f37-b6d3-0889894f68de";
@@ -122,7 +124,7 @@ pub enum StartError {
 /// The running system. Stops when dropped.
 pub struct Stack {
     inside: Arc<Inside>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// What runs.
@@ -165,6 +167,13 @@ impl Stack {
             .await
             .map_err(|cause| StartError::Port { port: options.port, cause })?;
         let port = listener.local_addr()?.port();
+        // Browsers may try `localhost` as ::1 first: whoever listens there must not get the callback.
+        let listener_v6 = match TcpListener::bind(("::1", port)).await {
+            Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
+                return Err(StartError::Port { port, cause });
+            }
+            bound => bound.ok(),
+        };
         let url = format!("http://localhost:{port}");
         let redirect_uri = format!("{url}/callback");
         let file = |name: &str| options.data_dir.as_ref().map(|dir| dir.join(name));
@@ -177,31 +186,20 @@ impl Stack {
             let seed: String = (0..3).map(|_| attempt(&*options.random)).collect();
             secrets.put(TOKEN_KEY_RING, &json!({"seed": seed}))?;
         }
-        let (client_id, notion) = match options.notion {
+        let (client_id, client_secret_id, notion) = match options.notion {
             NotionSide::Real { client_id, client_secret } => {
-                secrets.put(CLIENT_SECRET, &json!({"client_secret": client_secret.expose()}))?;
-                (client_id, None)
+                secrets.put(REAL_CLIENT_SECRET, &json!({"client_secret": client_secret.expose()}))?;
+                (client_id, REAL_CLIENT_SECRET, None)
             }
             NotionSide::Simulated(simulator) => {
-                if !secrets.has(CLIENT_SECRET) {
-                    let secret = format!("secret_{}{}", attempt(&*options.random), attempt(&*options.random));
-                    secrets.put(CLIENT_SECRET, &json!({"client_secret": secret}))?;
-                }
-                let secret = stored_client_secret(&secrets);
-                let mut connections = simulator.connections.clone();
-                let mut connection = Connection::new(SIMULATED_CLIENT_ID, &secret, &redirect_uri);
-                "Sample app".clone_into(&mut connection.name);
-                connection.template = Some("Getting started".to_owned());
-                connections.push(connection);
-                let simulator = Simulator::start(simulated_notion::Options {
+                let simulator = simulated_notion::Options {
                     port: options.notion_port,
                     state_file: file("notion.json"),
-                    connections,
                     ..simulator
-                })
-                .await
-                .map_err(|cause| StartError::NotionPort { port: options.notion_port, cause })?;
-                (SIMULATED_CLIENT_ID.to_owned(), Some(simulator))
+                };
+                let secret = simulated_client_secret(&secrets, &*options.random)?;
+                let notion = start_simulator(simulator, &secret, &redirect_uri).await?;
+                (SIMULATED_CLIENT_ID.to_owned(), CLIENT_SECRET, Some(notion))
             }
         };
 
@@ -214,7 +212,7 @@ impl Stack {
             ("AWS_REGION", "us-east-1"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("CLAIMS_TABLE", CLAIMS_TABLE.0),
-            ("CLIENT_SECRET_ARN", CLIENT_SECRET),
+            ("CLIENT_SECRET_ARN", client_secret_id),
             ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
             ("NOTION_CLIENT_ID", &client_id),
             ("NOTION_REDIRECT_URI", &redirect_uri),
@@ -253,11 +251,15 @@ impl Stack {
             answers: options.keep_answers.then(Mutex::default),
         });
         let router = front::router(Arc::clone(&inside));
-        let task = tokio::spawn(async move {
-            // axum's server goes on for ever.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self { inside, task })
+        let tasks = std::iter::once(listener)
+            .chain(listener_v6)
+            .map(|listener| {
+                let serving = axum::serve(listener, router.clone());
+                // axum's server goes on for ever.
+                tokio::spawn(async move { drop(serving.await) })
+            })
+            .collect();
+        Ok(Self { inside, tasks })
     }
 
     /// `http://localhost:PORT`.
@@ -315,7 +317,7 @@ impl Stack {
         ring.map(|ring| ring.to_string()).unwrap_or_default()
     }
 
-    /// Stores a client secret as the deployer would: the one before becomes AWSPREVIOUS.
+    /// Stores a client secret for the simulated connection as the deployer would: the one before becomes AWSPREVIOUS.
     ///
     /// # Errors
     ///
@@ -334,11 +336,29 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
-fn stored_client_secret(secrets: &SecretsManager) -> String {
+/// The client secret of the simulated connection, drawn at the first start.
+fn simulated_client_secret(secrets: &SecretsManager, random: &dyn Random) -> io::Result<String> {
+    if !secrets.has(CLIENT_SECRET) {
+        let secret = format!("secret_{}{}", attempt(random), attempt(random));
+        secrets.put(CLIENT_SECRET, &json!({"client_secret": secret}))?;
+    }
     let stored = secrets.current(CLIENT_SECRET).unwrap_or_default();
-    stored["client_secret"].as_str().unwrap_or_default().to_owned()
+    Ok(stored["client_secret"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn start_simulator(
+    mut options: simulated_notion::Options,
+    secret: &str,
+    redirect_uri: &str,
+) -> Result<Simulator, StartError> {
+    let mut connection = Connection::new(SIMULATED_CLIENT_ID, secret, redirect_uri);
+    "Sample app".clone_into(&mut connection.name);
+    connection.template = Some("Getting started".to_owned());
+    options.connections.push(connection);
+    let port = options.port;
+    Simulator::start(options).await.map_err(|cause| StartError::NotionPort { port, cause })
 }

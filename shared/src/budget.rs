@@ -11,7 +11,9 @@ use tokio::time::Instant;
 /// When each step has to be over, counted from the start of the invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Secrets in hand and the state claimed.
+    /// The secrets in hand.
+    pub secrets_by: Duration,
+    /// The state claimed.
     pub claim_by: Duration,
     /// Notion's answer to the exchange, retries included.
     pub exchange_by: Duration,
@@ -26,6 +28,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            secrets_by: Duration::from_secs(3),
             claim_by: Duration::from_secs(6),
             exchange_by: Duration::from_secs(12),
             save_by: Duration::from_secs(18),
@@ -38,6 +41,8 @@ impl Default for Limits {
 /// The deadlines of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
+    /// See [`Limits::secrets_by`].
+    pub secrets_by: Instant,
     /// See [`Limits::claim_by`].
     pub claim_by: Instant,
     /// See [`Limits::exchange_by`].
@@ -65,6 +70,7 @@ impl Budget {
         let share = (usable.as_secs_f64() / limits.revoke_by.as_secs_f64()).min(1.0);
         let at = |limit: Duration| now + limit.mul_f64(share);
         Self {
+            secrets_by: at(limits.secrets_by),
             claim_by: at(limits.claim_by),
             exchange_by: at(limits.exchange_by),
             save_by: at(limits.save_by),
@@ -106,8 +112,14 @@ mod tests {
     #[test]
     fn the_limits_fit_into_the_function_and_api_gateway() {
         let limits = Limits::default();
-        let in_order =
-            [limits.claim_by, limits.exchange_by, limits.save_by, limits.rescue_by, limits.revoke_by];
+        let in_order = [
+            limits.secrets_by,
+            limits.claim_by,
+            limits.exchange_by,
+            limits.save_by,
+            limits.rescue_by,
+            limits.revoke_by,
+        ];
         assert!(in_order.is_sorted());
         assert!(limits.revoke_by + Duration::from_secs(1) <= Duration::from_secs(25));
     }

@@ -144,6 +144,28 @@ pub fn state_ttl_secs(lookup: &impl Lookup) -> Result<u64, ConfigError> {
     })
 }
 
+/// The workspaces that may be connected: `ALLOWED_WORKSPACES`, ids separated by commas; not set means any.
+///
+/// # Errors
+///
+/// [`ConfigError::Invalid`] if it is set and is anything but a list of ids: a slip must not let everybody in.
+pub fn allowed_workspaces(lookup: &impl Lookup) -> Result<Option<Vec<String>>, ConfigError> {
+    let Some(text) = lookup("ALLOWED_WORKSPACES") else { return Ok(None) };
+    let ids = text.split(',').map(|id| canonical_uuid(id.trim()));
+    ids.collect::<Option<_>>().map(Some).ok_or(ConfigError::Invalid {
+        variable: "ALLOWED_WORKSPACES",
+        expected: "workspace ids (UUIDs) separated by commas, or not set",
+    })
+}
+
+/// Notion writes a UUID with or without dashes; both are one id. `None` for what is no UUID.
+#[must_use]
+pub fn canonical_uuid(id: &str) -> Option<String> {
+    let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
+    let is_uuid = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_uuid.then(|| [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
+}
+
 /// How the pages look and what they call the app.
 #[derive(Debug, Clone)]
 pub struct Branding {
@@ -214,7 +236,10 @@ impl Branding {
             safe && url.len() <= 2048 && url.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if next_url.as_ref().is_some_and(|url| !is_web(url)) {
-            return Err(ConfigError::Invalid { variable: "APP_NEXT_URL", expected: "an https:// URL" });
+            return Err(ConfigError::Invalid {
+                variable: "APP_NEXT_URL",
+                expected: "an https:// URL, or http://localhost:<port>/…",
+            });
         }
         Ok(Self { app_name, app_color, next_url })
     }

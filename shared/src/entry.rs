@@ -7,10 +7,12 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
+use http::StatusCode;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Response, Service as _, service_fn};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::pages::{Notice, Pages};
@@ -24,15 +26,24 @@ pub trait AlwaysAnswers: Send + Sync {
     fn pages(&self) -> &Pages;
     /// The clock.
     fn clock(&self) -> &dyn Clock;
+    /// The clean URL of a notice, for a function whose own URLs hold codes and states.
+    fn clean_url(&self, _notice: Notice) -> Option<String> {
+        None
+    }
     /// Answers one request.
     fn handle(&self, request: Request) -> impl Future<Output = Response<Body>> + Send;
 }
 
 /// Answers one API Gateway HTTP API event (payload format 2.0).
 pub async fn answer(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
-    let Ok(request) = serde_json::from_str::<LambdaRequest>(event.get()) else {
+    let span = tracing::info_span!("request", request_id = context.request_id);
+    answer_in_span(function, event, context).instrument(span).await
+}
+
+async fn answer_in_span(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
+    let Some(request) = readable(event) else {
         tracing::warn!("the event is not one of an HTTP API, payload format 2.0");
-        return last_resort(function, Notice::Malformed);
+        return last_resort(function, event, Notice::Malformed);
     };
     let service = service_fn(|request: Request| {
         function.handle(request).map(Ok::<Response<Body>, std::convert::Infallible>)
@@ -41,16 +52,39 @@ pub async fn answer(function: &impl AlwaysAnswers, event: &RawValue, context: Co
     let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
         Adapter::from(service).call(LambdaEvent::new(request, context))
     }));
-    let Ok(answering) = called else {
-        return last_resort(function, Notice::Malformed);
-    };
+    let Ok(answering) = called else { return last_resort(function, event, Notice::Malformed) };
     match AssertUnwindSafe(answering).catch_unwind().await {
         Ok(Ok(response)) => {
-            to_raw_value(&response).unwrap_or_else(|_| last_resort(function, Notice::Internal))
+            to_raw_value(&response).unwrap_or_else(|_| last_resort(function, event, Notice::Internal))
         }
         Ok(Err(never)) => match never {},
-        Err(_panic) => last_resort(function, Notice::Internal),
+        Err(_panic) => {
+            tracing::error!(alarm = "panic", "the handler panicked");
+            last_resort(function, event, Notice::Internal)
+        }
     }
+}
+
+/// Reads an event. One header or cookie that is not plain ASCII (a proxy's city name, another app's cookie) must not
+/// make the rest unreadable, as it would to `lambda_http`: it is left out.
+fn readable(event: &RawValue) -> Option<LambdaRequest> {
+    let text = event.get();
+    if text.is_ascii() && !text.contains("\\u") {
+        return serde_json::from_str(text).ok();
+    }
+    let mut event: Value = serde_json::from_str(text).ok()?;
+    let is_plain = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)))
+    };
+    if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
+        headers.retain(|_, value| is_plain(value));
+    }
+    if let Some(cookies) = event.get_mut("cookies").and_then(Value::as_array_mut) {
+        cookies.retain(is_plain);
+    }
+    serde_json::from_value(event).ok()
 }
 
 /// Serves events until Lambda ends the process.
@@ -65,8 +99,13 @@ pub async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Err
     lambda_http::lambda_runtime::run(service).await
 }
 
-fn last_resort(function: &impl AlwaysAnswers, notice: Notice) -> Box<RawValue> {
-    let response = function.pages().notice(notice, &http::HeaderMap::new());
+/// Answers for a handler that cannot. A code or state does not stay in the address bar even then.
+fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) -> Box<RawValue> {
+    let to_clean = ["code=", "state="].iter().any(|name| event.get().contains(name));
+    let response = match function.clean_url(notice).filter(|_| to_clean) {
+        Some(url) => function.pages().redirect(StatusCode::SEE_OTHER, &url, &[]),
+        None => function.pages().notice(notice, &http::HeaderMap::new()),
+    };
     let mut line = RequestLine::begin(function.function());
     match notice {
         Notice::Internal => line.count(Metric::Panicked),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
+use crate::config::canonical_uuid;
 use crate::random::Random;
 use crate::seal::{Fingerprint, KeyRing, Sealed};
 use crate::secret::{AccessToken, RefreshToken};
@@ -116,14 +117,10 @@ impl InstallationId {
     }
 }
 
-/// Notion writes a UUID with or without dashes; both are one id. What is no UUID stays as it is.
+/// An id in its one spelling, if it is a UUID; else as it is.
 #[must_use]
 pub fn canonical(id: &str) -> String {
-    let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
-    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return id.to_owned();
-    }
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    canonical_uuid(id).unwrap_or_else(|| id.to_owned())
 }
 
 impl Grant {

@@ -17,7 +17,7 @@ use crate::config::PublicConnection;
 use crate::http_client::{self, BodyError};
 use crate::installation::Grant;
 use crate::secret::{AccessToken, AuthorizationCode, ClientSecret};
-pub use error::{NotionAnswer, RevokeError, TokenError};
+pub use error::{NotionAnswer, RetryAfter, RevokeError, TokenError};
 
 /// The API version that we speak (`Notion-Version`).
 pub const NOTION_VERSION: &str = "2026-03-11";

@@ -173,7 +173,7 @@ impl Pages {
 
     /// The one place where a response begins, so that each has the full set of security headers.
     fn answer(&self, status: StatusCode, body: Body) -> Response<Body> {
-        const FIXED: [(HeaderName, &str); 9] = [
+        const FIXED: [(HeaderName, &str); 8] = [
             (header::CACHE_CONTROL, "no-store"),
             (header::REFERRER_POLICY, "no-referrer"),
             (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
@@ -181,7 +181,6 @@ impl Pages {
             (header::X_FRAME_OPTIONS, "DENY"),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-            (HeaderName::from_static("permissions-policy"), "interest-cohort=()"),
             (HeaderName::from_static("x-robots-tag"), "noindex"),
         ];
         let mut response = Response::new(body);

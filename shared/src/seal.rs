@@ -96,10 +96,12 @@ impl KeyRing {
             None => {}
             Some(Value::Object(later)) => {
                 for (version, text) in later {
-                    let version = version.parse().map(KeyVersion).map_err(|_| BadKeyRing)?;
-                    if version.0 < 2 {
+                    let number: u32 = version.parse().map_err(|_| BadKeyRing)?;
+                    // "2" and "02" would be two keys of one version.
+                    if number < 2 || number.to_string() != *version {
                         return Err(BadKeyRing);
                     }
+                    let version = KeyVersion(number);
                     keys.push((version, sealing_key(&material(Some(text))?, version)));
                 }
             }

@@ -1,6 +1,7 @@
 //! The client secret and the token key ring, from Secrets Manager, cached with a short life.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use serde_json::Value;
@@ -15,6 +16,10 @@ use crate::secret::ClientSecret;
 pub const FRESH_SECS: u64 = 300;
 /// How long a secret is used when Secrets Manager does not answer, in seconds.
 pub const STALE_SECS: u64 = 3600;
+/// How long to wait for a fresh secret while a stale one would do, in milliseconds.
+const REFRESH_LIMIT_MS: u64 = 1000;
+/// How long to go on with a stale secret before asking again, in seconds.
+const ASK_AGAIN_SECS: u64 = 30;
 
 /// Why a secret is not to be had. Never says what it holds.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +33,7 @@ pub enum SecretError {
         cause: String,
     },
     /// It was never stored.
-    #[error("{0} has no value yet; store the client secret: see README, Deploy")]
+    #[error("{0} has no value; the README says under Deploy how to store the client secret")]
     NotStored(&'static str),
     /// It has another shape.
     #[error("{secret} must be {expected}")]
@@ -78,7 +83,14 @@ struct Cached<T> {
     secret_id: String,
     parse: fn(&str) -> Result<T, &'static str>,
     /// Held across the request, so that many callers make one.
-    slot: Mutex<Option<(UnixSeconds, Arc<Versioned<T>>)>>,
+    slot: Mutex<Option<Slot<T>>>,
+}
+
+struct Slot<T> {
+    value: Arc<Versioned<T>>,
+    read_at: UnixSeconds,
+    /// When to ask again.
+    ask_at: UnixSeconds,
 }
 
 impl Secrets {
@@ -149,32 +161,34 @@ impl<T> Cached<T> {
         clock: &dyn Clock,
     ) -> Result<Arc<Versioned<T>>, SecretError> {
         let mut slot = self.slot.lock().await;
-        let age_secs = |read_at: UnixSeconds| clock.now().0.saturating_sub(read_at.0);
-        if let Some((read_at, value)) = &*slot
-            && freshness == Freshness::Cached
-            && age_secs(*read_at) < FRESH_SECS
-        {
-            return Ok(Arc::clone(value));
-        }
-        match self.fetch(client, "AWSCURRENT").await {
-            Ok(value) => {
-                let value = Arc::new(value);
-                *slot = Some((clock.now(), Arc::clone(&value)));
-                Ok(value)
-            }
-            Err(error) => match &*slot {
-                Some((read_at, value))
-                    if freshness == Freshness::Cached && age_secs(*read_at) < STALE_SECS =>
-                {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "going on with a secret from the cache"
-                    );
-                    Ok(Arc::clone(value))
+        let now = clock.now();
+        let usable = slot
+            .as_mut()
+            .filter(|slot| freshness == Freshness::Cached && now < slot.read_at.plus_secs(STALE_SECS));
+        let fetch = || Box::pin(self.fetch(client, "AWSCURRENT"));
+        let fetched = match usable {
+            Some(slot) if now < slot.ask_at => return Ok(Arc::clone(&slot.value)),
+            Some(slot) => {
+                let limit = Duration::from_millis(REFRESH_LIMIT_MS);
+                match tokio::time::timeout(limit, fetch()).await {
+                    Ok(Ok(value)) => value,
+                    failed => {
+                        let error = failed.map(Result::err);
+                        tracing::warn!(
+                            secret = self.setting,
+                            ?error,
+                            "going on with the secret in the cache"
+                        );
+                        slot.ask_at = now.plus_secs(ASK_AGAIN_SECS);
+                        return Ok(Arc::clone(&slot.value));
+                    }
                 }
-                _ => Err(error),
-            },
-        }
+            }
+            None => fetch().await?,
+        };
+        let value = Arc::new(fetched);
+        *slot = Some(Slot { value: Arc::clone(&value), read_at: now, ask_at: now.plus_secs(FRESH_SECS) });
+        Ok(value)
     }
 
     async fn fetch(&self, client: &Client, stage: &str) -> Result<Versioned<T>, SecretError> {

@@ -13,7 +13,7 @@ use crate::budget::OutOfTime;
 use crate::config::{ConfigError, Lookup, required};
 pub use claims::{Claim, Claimed, Outcome};
 pub use installations::MAX_SUPERSEDED;
-pub use rescue::{RescueQueue, RescueRecord};
+pub use rescue::{RescueError, RescueQueue, RescueRecord};
 pub use save::Saved;
 
 /// Installations and claims in DynamoDB.

@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -139,9 +140,12 @@ impl RequestLine {
     }
 }
 
-/// Starts the log on standard output, at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
+/// Starts the log on standard output, at `LOG_LEVEL` (default `INFO`).
+///
+/// A variable of our own: Lambda's (`ApplicationLogLevel`) drops what is below it, request lines and their metrics
+/// included, so the template holds that one at `INFO` or lower.
 pub fn init(lookup: &impl Lookup) {
-    let level = lookup("AWS_LAMBDA_LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(Level::INFO);
+    let level = lookup("LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(Level::INFO);
     let subscriber = tracing_subscriber::registry().with(targets(level)).with(layer(io::stdout));
     // A second start in one process (tests) keeps the first.
     let _already_started = tracing::subscriber::set_global_default(subscriber);
@@ -166,18 +170,25 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + 'static,
 {
-    tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).event_format(JsonLines)
+    let fields = JsonFields::new();
+    tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(writer)
+        .fmt_fields(fields)
+        .event_format(JsonLines)
 }
 
-/// A panic's message may hold anything, so only its place is logged.
-pub fn hook_panics() {
+/// A panic's message may hold anything, so only its place is logged. Whether it is one to act on, `entry` knows:
+/// `lambda_http` panics on addresses that are no URI, and anyone can send those.
+fn hook_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(alarm = "panic", place, "a handler panicked");
+        tracing::warn!(place, "a panic was caught");
     }));
 }
 
-/// One JSON object a line; request lines as they are.
+/// One JSON object a line, with a time and a level (without them Lambda takes any line for `INFO`), and the fields of
+/// the spans around it.
 struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -187,21 +198,32 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Fields(Map::new());
-        event.record(&mut fields);
         let metadata = event.metadata();
-        if metadata.target() == REQUEST_TARGET {
-            return match fields.0.get("line") {
-                Some(Value::String(line)) => writeln!(writer, "{line}"),
-                _ => Err(fmt::Error),
-            };
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(of_span) = span.extensions().get::<FormattedFields<N>>()
+                && let Ok(Value::Object(of_span)) = serde_json::from_str(of_span)
+            {
+                fields.0.extend(of_span);
+            }
         }
+        event.record(&mut fields);
+        if metadata.target() == REQUEST_TARGET
+            && let Some(Value::String(line)) = fields.0.remove("line")
+            && let Ok(Value::Object(line)) = serde_json::from_str(&line)
+        {
+            fields.0.extend(line);
+        } else {
+            fields.0.insert("target".to_owned(), metadata.target().into());
+        }
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        fields.0.insert("timestamp".to_owned(), timestamp.into());
         fields.0.insert("level".to_owned(), metadata.level().as_str().into());
-        fields.0.insert("target".to_owned(), metadata.target().into());
         writeln!(writer, "{}", Value::Object(fields.0))
     }
 }

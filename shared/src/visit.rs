@@ -47,9 +47,25 @@ impl NotAVisit {
 ///
 /// [`NotAVisit`]; nothing may be started, stored or consumed then.
 pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), NotAVisit> {
-    if method != Method::GET {
-        return Err(NotAVisit::Method);
-    }
+    check_method(method)?;
+    check_navigation(headers)
+}
+
+/// The part of [`check`] that looks at the method.
+///
+/// # Errors
+///
+/// [`NotAVisit::Method`].
+pub fn check_method(method: &Method) -> Result<(), NotAVisit> {
+    if method == Method::GET { Ok(()) } else { Err(NotAVisit::Method) }
+}
+
+/// The part of [`check`] that looks at the headers.
+///
+/// # Errors
+///
+/// [`NotAVisit::Prefetch`] or [`NotAVisit::Embedded`].
+pub fn check_navigation(headers: &HeaderMap) -> Result<(), NotAVisit> {
     let says = |name: &str, word: &str| {
         headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(word)))
     };
@@ -70,7 +86,8 @@ mod tests {
 
     #[test]
     fn only_a_navigation_is_a_visit() {
-        let cases: &[(&str, &[(&'static str, &'static str)], Result<(), NotAVisit>)] = &[
+        type Case = (&'static str, &'static [(&'static str, &'static str)], Result<(), NotAVisit>);
+        let cases: &[Case] = &[
             ("GET", &[], Ok(())),
             ("GET", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")], Ok(())),
             ("HEAD", &[], Err(NotAVisit::Method)),

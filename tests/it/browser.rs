@@ -37,7 +37,8 @@ impl Chromium {
             Err(error) => {
                 assert!(!in_ci(), "the browser test cannot run: chromedriver: {error}");
                 // Past the test runner, which would keep the line to itself.
-                let line = "\n*** NOT RUN: the browser test needs chromium and chromedriver on the path ***\n\n";
+                let line =
+                    "\n*** NOT RUN: the browser test needs chromium and chromedriver on the path ***\n\n";
                 std::io::stderr().write_all(line.as_bytes()).unwrap();
                 return None;
             }
@@ -95,7 +96,8 @@ impl Chromium {
     async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(name).with_extension("png"), self.client.screenshot().await.unwrap()).unwrap();
+        std::fs::write(folder.join(name).with_extension("png"), self.client.screenshot().await.unwrap())
+            .unwrap();
     }
 
     /// Signs in at the simulated Notion, to the page that asks for consent.
@@ -116,7 +118,7 @@ impl Chromium {
 
     /// What a person with a screen reader, a phone or an eye on the address bar relies on.
     async fn assert_page_is_sound(&self, case: &str) {
-        let script = r#"
+        let script = r"
             const sizes = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
             return {
                 language: document.documentElement.lang,
@@ -130,7 +132,7 @@ impl Chromium {
                 styled: getComputedStyle(document.querySelector('main')).borderTopWidth,
                 unnamed: [...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim()).length,
             };
-        "#;
+        ";
         let found = self.client.execute(script, Vec::new()).await.unwrap();
         assert_eq!(found["language"], "en", "{case}");
         assert!(!found["title"].as_str().unwrap().is_empty(), "{case}");
@@ -148,7 +150,7 @@ impl Chromium {
     }
 }
 
-/// A Chrome DevTools command, which `WebDriver` has no words for.
+/// A `DevTools` command of Chromium's, which `WebDriver` has no words for.
 #[derive(Debug)]
 struct Cdp {
     command: String,
@@ -156,11 +158,7 @@ struct Cdp {
 }
 
 impl fantoccini::wd::WebDriverCompatibleCommand for Cdp {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/goog/cdp/execute", session.unwrap()))
     }
 

@@ -1,7 +1,7 @@
 //! The sample events: as they are checked in, fresh through `handle`, and both through the real binaries over the
 //! Lambda Runtime API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use dev::events::{Sample, checked_in, samples};
@@ -11,6 +11,7 @@ use shared::config::PublicConnection;
 use shared::random::OsRandom;
 
 use crate::harness::World;
+use crate::leaks::Leaks;
 use crate::runtime_api::Function;
 
 /// Fresh samples for a world's connection; the granted ones carry a code that its Notion issued.
@@ -32,7 +33,10 @@ async fn fresh(world: &World, now: UnixMillis) -> Vec<Sample> {
 
 fn last_outcome(log: &str) -> Option<String> {
     let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line["event"] == "request").map(|line| line["outcome"].as_str().unwrap().to_owned()).next()
+    lines
+        .filter(|line| line["event"] == "request")
+        .map(|line| line["outcome"].as_str().unwrap().to_owned())
+        .next()
 }
 
 #[test]
@@ -41,7 +45,9 @@ fn the_checked_in_events_are_the_generated_ones() {
     let on_disk: BTreeMap<String, String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+        .map(|entry| {
+            (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap())
+        })
         .collect();
     let generated: BTreeMap<String, String> = checked_in().unwrap().into_iter().collect();
     assert_eq!(
@@ -64,7 +70,12 @@ async fn every_fresh_event_has_its_outcome() {
         } else {
             world.invoke(world.stack.callback(), &sample.event).await
         };
-        assert_eq!(last_outcome(&world.leaks.log()).as_deref(), Some(sample.outcome), "{}: {answer}", sample.name);
+        assert_eq!(
+            last_outcome(&world.leaks.log()).as_deref(),
+            Some(sample.outcome),
+            "{}: {answer}",
+            sample.name
+        );
     }
     assert_eq!(world.installations().await.len(), 1);
 }
@@ -94,12 +105,59 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
         world.leaks.saw_answer(&answer.to_string());
         let status = answer["statusCode"].as_u64().unwrap();
         match name.as_str() {
-            "install.json" | "install-two-tabs.json" | "install-state-in-link.json" => assert_eq!(status, 302, "{name}"),
+            "install.json" | "install-two-tabs.json" | "install-state-in-link.json" => {
+                assert_eq!(status, 302, "{name}");
+            }
             _ if method == "HEAD" => assert_eq!(status, 405, "{name}"),
             _ => assert!([303, 200, 400, 403].contains(&status), "{name}: {answer}"),
         }
     }
     assert_eq!(world.notion().count(simulated_notion::Endpoint::Token), exchanges);
-    world.leaks.saw_output(&install.log());
-    world.leaks.saw_output(&callback.log());
+    Leaks::saw_output(&install.log());
+    Leaks::saw_output(&callback.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binary_without_settings_says_so_to_everyone_and_names_the_setting_in_the_log() {
+    let world = World::start().await;
+    for name in ["install", "callback"] {
+        let function = Function::start(name, &HashMap::new()).await;
+        let event = samples_of(&world, name).await;
+        let (answer, line) = function.invoke(event).await;
+        assert_eq!(
+            (&answer["statusCode"], &line["outcome"]),
+            (&500.into(), &"misconfigured".into()),
+            "{name}"
+        );
+        assert!(answer["headers"]["content-security-policy"].is_string(), "{name}");
+        let log = function.log();
+        assert!(
+            log.contains("\"alarm\":\"misconfigured\"") && log.contains("NOTION_CLIENT_ID is not set"),
+            "{log}"
+        );
+    }
+}
+
+async fn samples_of(world: &World, name: &str) -> Value {
+    let samples = fresh(world, SystemClock.now_millis()).await;
+    samples.into_iter().find(|sample| sample.name == name).unwrap().event
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_callback_opens_its_connections_during_init() {
+    let world = World::start().await;
+    let callback = Function::start("callback", world.stack.variables()).await;
+    // A first event that touches nothing ends INIT.
+    let (answer, _line) = callback.invoke(crate::harness::event("HEAD", "/callback", "", &[])).await;
+    assert_eq!(answer["statusCode"], 405);
+    let connections = || {
+        world.stack.dynamodb().connections_accepted()
+            + world.stack.secrets_manager().connections_accepted()
+            + world.notion().connections_accepted()
+    };
+    let before = connections();
+    let (answer, line) = callback.invoke(samples_of(&world, "callback").await).await;
+    world.leaks.saw_answer(&answer.to_string());
+    assert_eq!(line["Saved"], 1, "{answer}");
+    assert_eq!(connections(), before, "no new connection in the handler");
 }

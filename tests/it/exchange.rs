@@ -35,6 +35,7 @@ const CODE_REJECTED: (&str, &str) = ("Notion did not accept this approval", "cod
 
 #[tokio::test]
 async fn what_notion_did_not_process_is_sent_again_if_the_wait_fits() {
+    // The date has passed; what cannot be read counts as absent.
     for retry_after in [Some("0"), Some("1"), None, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("-1")] {
         assert_outcome(status(429, retry_after), 2, CONNECTED.0, CONNECTED.1).await;
     }
@@ -43,9 +44,14 @@ async fn what_notion_did_not_process_is_sent_again_if_the_wait_fits() {
 
 #[tokio::test]
 async fn a_wait_that_does_not_fit_is_not_waited_for() {
-    for retry_after in ["60", "1000000000", "99999999999999999999"] {
-        let (exchanges, outcome) = if retry_after.len() > 18 { (2, CONNECTED) } else { (1, UNAVAILABLE) };
-        assert_outcome(status(429, Some(retry_after)), exchanges, outcome.0, outcome.1).await;
+    for retry_after in [
+        "60",
+        "1000000000",
+        "9999999999999999999",
+        "99999999999999999999999",
+        "Mon, 23 Nov 2026 00:00:00 GMT",
+    ] {
+        assert_outcome(status(429, Some(retry_after)), 1, UNAVAILABLE.0, UNAVAILABLE.1).await;
     }
     assert_outcome(status(529, Some("60")), 1, UNAVAILABLE.0, UNAVAILABLE.1).await;
 }
@@ -96,6 +102,32 @@ async fn an_answer_that_does_not_come_in_time_is_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn a_notion_that_cannot_be_reached_was_sent_no_code() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let world = World::start_with(|options| {
+        options.variables.insert("NOTION_BASE_URL".to_owned(), format!("http://{nobody}"));
+    })
+    .await;
+    let browser = world.browser();
+    let authorize = browser.install().await;
+    let state = authorize.split("state=").nth(1).unwrap();
+    let page = browser.follow(&world.url(&format!("/callback?code=unspent&state={state}"))).await;
+    assert_eq!(page.heading(), UNAVAILABLE.0);
+    let log = world.leaks.log();
+    assert!(log.contains("\"alarm\":\"not_sent\"") && log.contains("\"exchange\":\"not_sent\""), "{log}");
+}
+
+#[tokio::test]
+async fn a_secrets_manager_that_hangs_does_not_hold_a_refused_exchange_beyond_its_time() {
+    let world = World::start_with(|options| options.function_timeout_ms = 4000).await;
+    world.notion().rotate_secret(SIMULATED_CLIENT_ID, "secret_not_stored_yet");
+    world.stack.secrets_manager().inject("*", dev::aws::Fault::Silent, u32::MAX);
+    let page = world.browser().install_as(|_| {}).await;
+    assert_eq!(page.heading(), MISCONFIGURED.0);
+    assert_eq!(string(&world.claims().await[0], "outcome"), Some("misconfigured"));
+}
+
+#[tokio::test]
 async fn both_error_shapes_are_understood() {
     for shape in [ErrorShape::A, ErrorShape::B] {
         for (code, http, expected) in [
@@ -107,7 +139,8 @@ async fn both_error_shapes_are_understood() {
         ] {
             let world = World::start().await;
             world.notion().change_settings(|settings| settings.error_shape = shape);
-            let fault = Fault::Error { status: http, code: code.to_owned(), message: Some("<b>x</b>".to_owned()) };
+            let fault =
+                Fault::Error { status: http, code: code.to_owned(), message: Some("<b>x</b>".to_owned()) };
             world.notion().inject(Endpoint::Token, fault, 1);
             let page = world.browser().install_as(|_| {}).await;
             assert_eq!(page.heading(), expected.0, "{code} in shape {shape:?}");
@@ -137,7 +170,10 @@ async fn tokens_that_are_not_as_they_should_be_go_back_to_notion() {
         ("a workspace that could be two", Fault::PatchResponse(json!({"workspace_id": "a/user/b"}))),
         ("no bot", Fault::PatchResponse(json!({"bot_id": null}))),
         ("no owner", Fault::PatchResponse(json!({"owner": {}}))),
-        ("an owner that is nobody", Fault::PatchResponse(json!({"owner": {"type": "workspace", "workspace": false}}))),
+        (
+            "an owner that is nobody",
+            Fault::PatchResponse(json!({"owner": {"type": "workspace", "workspace": false}})),
+        ),
     ] {
         let world = World::start().await;
         world.notion().inject(Endpoint::Token, fault, 1);
@@ -179,9 +215,17 @@ async fn every_owner_and_every_optional_field_installs() {
     for fault in [
         Fault::PatchResponse(json!({"refresh_token": null})),
         Fault::PatchResponse(json!({"workspace_name": null, "workspace_icon": null})),
-        Fault::PatchResponse(json!({"workspace_icon": "🎉", "expires_in": 3600, "scope": ["x"], "request_id": null})),
-        Fault::PatchResponse(json!({"workspace_name": 5, "workspace_icon": {}, "duplicated_template_id": []})),
-        Fault::RemoveFields(vec!["request_id".to_owned(), "refresh_token".to_owned(), "workspace_name".to_owned()]),
+        Fault::PatchResponse(
+            json!({"workspace_icon": "🎉", "expires_in": 3600, "scope": ["x"], "request_id": null}),
+        ),
+        Fault::PatchResponse(
+            json!({"workspace_name": 5, "workspace_icon": {}, "duplicated_template_id": []}),
+        ),
+        Fault::RemoveFields(vec![
+            "request_id".to_owned(),
+            "refresh_token".to_owned(),
+            "workspace_name".to_owned(),
+        ]),
     ] {
         assert_outcome(fault, 1, CONNECTED.0, CONNECTED.1).await;
     }
@@ -192,14 +236,18 @@ async fn a_rotated_client_secret_burns_no_code() {
     let world = World::start().await;
     let browser = world.browser();
     // Stored in Secrets Manager after the function cached the old one.
-    world.stack.store_client_secret("secret_second").unwrap();
+    world.store_client_secret("secret_second");
     world.notion().rotate_secret(SIMULATED_CLIENT_ID, "secret_second");
     assert!(browser.install_as(|_| {}).await.is_connected());
-    assert_eq!(world.notion().count(Endpoint::Token), 2, "once with the cached secret, once with the new one");
+    assert_eq!(
+        world.notion().count(Endpoint::Token),
+        2,
+        "once with the cached secret, once with the new one"
+    );
     assert!(browser.install_as(|_| {}).await.is_connected());
     assert_eq!(world.notion().count(Endpoint::Token), 3, "the new one is cached");
     // Stored already, but Notion still knows the one before only.
-    world.stack.store_client_secret("secret_third").unwrap();
+    world.store_client_secret("secret_third");
     world.clock.advance_secs(301);
     assert!(browser.install_as(|_| {}).await.is_connected());
     assert_eq!(world.notion().count(Endpoint::Token), 5, "AWSCURRENT, then AWSPREVIOUS");

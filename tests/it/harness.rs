@@ -75,6 +75,12 @@ impl World {
         self.stack.notion().unwrap()
     }
 
+    /// Stores a client secret as the deployer would; it may not turn up anywhere either.
+    pub(crate) fn store_client_secret(&self, secret: &str) {
+        self.stack.store_client_secret(secret).unwrap();
+        self.leaks.secret(secret);
+    }
+
     pub(crate) fn browser(&self) -> Browser<'_> {
         Browser { world: self, http: http_client::build().unwrap(), jar: Mutex::default() }
     }
@@ -130,7 +136,10 @@ impl Drop for World {
         let mut secrets = self.notion().secrets_issued();
         let ring: Value = serde_json::from_str(&self.stack.key_ring()).unwrap();
         secrets.push(ring["seed"].as_str().unwrap().to_owned());
-        self.leaks.search(&secrets, &self.stack.answers());
+        // What was written to the table and to the queue is output too.
+        let stored = self.stack.dynamodb().calls().into_iter().chain(self.stack.rescue_queue().calls());
+        let stored: Vec<String> = stored.map(|call| call.body).collect();
+        self.leaks.search(&secrets, &self.stack.answers(), &stored);
     }
 }
 
@@ -243,7 +252,9 @@ impl Browser<'_> {
                     assert!(page.location().starts_with('?'), "{}", page.location());
                     url = self.world.url(&format!("/callback{}", page.location()));
                 }
-                StatusCode::ACCEPTED if page.body.contains("http-equiv=\"refresh\"") => tokio::task::yield_now().await,
+                StatusCode::ACCEPTED if page.body.contains("http-equiv=\"refresh\"") => {
+                    tokio::task::yield_now().await;
+                }
                 _ => return page,
             }
         }

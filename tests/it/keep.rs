@@ -55,13 +55,21 @@ async fn a_save_that_fails_in_passing_is_tried_again() {
 
 #[tokio::test]
 async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_queue() {
-    for fault in [Fault::Down, Fault::Silent, error(500, "InternalServerError"), error(400, "AccessDeniedException"), error(400, "ValidationException"), error(400, "ResourceNotFoundException")] {
+    for fault in [
+        Fault::Down,
+        Fault::Silent,
+        error(500, "InternalServerError"),
+        error(400, "AccessDeniedException"),
+        error(400, "ValidationException"),
+        error(400, "ResourceNotFoundException"),
+    ] {
         let case = format!("{fault:?}");
         let world = hurried().await;
         let browser = world.browser();
         world.stack.dynamodb().inject(SAVE, fault, u32::MAX);
         let page = browser.install_as(|_| {}).await;
         assert_eq!((page.status.as_u16(), page.heading()), (202, "Almost there"), "{case}");
+        assert_eq!(browser.get(&page.url).await.heading(), "Almost there", "{case}: a reload says the same");
         assert_eq!(world.notion().count(Endpoint::Revoke), 0, "{case}");
 
         let messages = world.stack.rescue_queue().service().messages();
@@ -93,11 +101,15 @@ async fn when_the_queue_is_down_too_the_grant_goes_back_to_notion() {
 
 #[tokio::test]
 async fn when_nothing_takes_it_an_alarm_names_the_bot_and_no_token() {
-    for revoke in [NotionFault::Status { status: 500, retry_after: None }, NotionFault::DropBeforeProcessing, NotionFault::Hold] {
+    for revoke in [
+        NotionFault::Status { status: 500, retry_after: None },
+        NotionFault::DropBeforeProcessing,
+        NotionFault::Hold,
+    ] {
         let world = hurried().await;
         world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
         world.stack.rescue_queue().inject("*", Fault::Silent, u32::MAX);
-        world.notion().inject(Endpoint::Revoke, revoke, 1);
+        world.notion().inject(Endpoint::Revoke, revoke, u32::MAX);
         let page = world.browser().install_as(|_| {}).await;
         assert_eq!(page.heading(), "Your approval could not be saved");
         let bot_id = world.notion().grants()[0].bot_id.clone();
@@ -152,4 +164,74 @@ async fn a_page_that_cannot_be_looked_up_says_so_and_no_more() {
     let again = browser.get(&page.url).await;
     assert_eq!((again.status.as_u16(), again.heading()), (503, "We cannot look this up just now"));
     assert!(browser.get(&page.url).await.is_connected());
+}
+
+#[tokio::test]
+async fn a_slow_revocation_does_not_leave_the_flow_without_an_outcome() {
+    let world = World::start_with(|options| {
+        options.function_timeout_ms = 4000;
+        options.variables.insert("ALLOWED_WORKSPACES".to_owned(), simulated_notion::GLOBEX.to_owned());
+    })
+    .await;
+    world.notion().inject(Endpoint::Revoke, NotionFault::Hold, 1);
+    let page = world.browser().install_as(|_| {}).await;
+    assert_eq!(page.heading(), "This workspace cannot be connected");
+    assert_eq!(string(&world.claims().await[0], "outcome"), Some("not_allowed"));
+    assert!(world.leaks.log().contains("\"alarm\":\"orphaned_grant\""));
+}
+
+#[tokio::test]
+async fn a_revocation_that_fails_in_passing_is_tried_again() {
+    let world = hurried().await;
+    world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
+    world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
+    world.notion().inject(Endpoint::Revoke, NotionFault::Status { status: 503, retry_after: None }, 1);
+    world.browser().install_as(|_| {}).await;
+    assert_eq!(world.notion().count(Endpoint::Revoke), 2);
+    assert!(world.notion().grants()[0].access_tokens.is_empty());
+    assert!(!world.leaks.log().contains("orphaned_grant"));
+}
+
+#[tokio::test]
+async fn a_token_that_the_row_holds_is_not_given_back() {
+    // Every reply of the table is lost, so nobody knows that the first write came through; the queue is down too.
+    let world = hurried().await;
+    world.stack.dynamodb().inject(SAVE, Fault::LostReply, 1);
+    world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
+    world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
+    let page = world.browser().install_as(|_| {}).await;
+    assert!(page.is_connected(), "{}", page.heading());
+    assert_eq!(world.notion().count(Endpoint::Revoke), 0);
+    let row = &world.installations().await[0];
+    assert_eq!(world.open_access(row), world.notion().grants()[0].access_tokens[0]);
+}
+
+#[tokio::test]
+async fn an_installation_removed_meanwhile_gives_its_grant_back() {
+    let world = World::start().await;
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    // As the uninstall function will leave it, with a removal that lies after the next exchange.
+    let id = world.installations().await[0]["installation_id"].clone();
+    let table = dev::aws::INSTALLATIONS_TABLE.0;
+    let client = world.stack.dynamodb().service().client();
+    client
+        .update_item()
+        .table_name(table)
+        .key("installation_id", id)
+        .update_expression("SET health = :removed, removed_at_ms = :later REMOVE pair")
+        .expression_attribute_values(
+            ":removed",
+            aws_sdk_dynamodb::types::AttributeValue::S("removed".to_owned()),
+        )
+        .expression_attribute_values(
+            ":later",
+            aws_sdk_dynamodb::types::AttributeValue::N(u64::MAX.to_string()),
+        )
+        .send()
+        .await
+        .unwrap();
+    let page = world.browser().install_as(|_| {}).await;
+    assert_eq!((page.status.as_u16(), page.heading()), (409, "The connection was removed meanwhile"));
+    assert_eq!(world.notion().count(Endpoint::Revoke), 1);
+    assert_eq!(string(&world.installations().await[0], "health"), Some("removed"));
 }

@@ -62,23 +62,28 @@ impl Leaks {
         self.answers.lock().unwrap().push(answer.to_owned());
     }
 
-    /// Output of another kind: a `Debug` rendering, the log of a process.
-    pub(crate) fn saw_output(&self, output: &str) {
+    /// Output of another kind, such as the log of a process; searched with the log.
+    pub(crate) fn saw_output(output: &str) {
         ToLog.write_all(format!("{output}\n").as_bytes()).unwrap();
     }
 
     /// What this test has logged since its world began.
     pub(crate) fn log(&self) -> String {
         let own = std::thread::current().id();
-        lock()[self.from..].iter().filter(|(thread, _)| *thread == own).map(|(_, text)| text.as_str()).collect()
+        lock()[self.from..]
+            .iter()
+            .filter(|(thread, _)| *thread == own)
+            .map(|(_, text)| text.as_str())
+            .collect()
     }
 
-    /// Panics if one of `issued`, or a secret seen, stands in the log or in an answer.
-    pub(crate) fn search(&self, issued: &[String], answers: &[String]) {
+    /// Panics if one of `issued`, or a secret seen, stands in the log, in an answer or in what was stored.
+    pub(crate) fn search(&self, issued: &[String], answers: &[String], stored: &[String]) {
         let log: String = lock()[self.from..].iter().map(|(_, text)| text.as_str()).collect();
         let seen = self.secrets.lock().unwrap();
         let own = self.answers.lock().unwrap();
-        let pages: Vec<String> = answers.iter().chain(own.iter()).map(|answer| without_protocol(answer)).collect();
+        let pages: Vec<String> =
+            answers.iter().chain(own.iter()).map(|answer| without_protocol(answer)).collect();
         for secret in issued.iter().chain(seen.iter()) {
             for spelling in spellings(secret) {
                 if let Some(at) = log.find(&spelling) {
@@ -86,8 +91,11 @@ impl Leaks {
                     let line: String = log[from..].chars().take(400).collect();
                     panic!("a secret stands in the log: {line}");
                 }
-                for page in &pages {
-                    assert!(!page.contains(&spelling), "a secret stands in an answer: {page}");
+                for output in pages.iter().chain(stored) {
+                    assert!(
+                        !output.contains(&spelling),
+                        "a secret stands in an answer or in a store: {output}"
+                    );
                 }
             }
         }
@@ -105,8 +113,12 @@ fn without_protocol(answer: &str) -> String {
     answer.to_string()
 }
 
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
 fn spellings(secret: &str) -> Vec<String> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(secret);
     let bytes = format!("{:?}", secret.as_bytes());
     let mut all = vec![
         secret.to_owned(),
@@ -136,7 +148,7 @@ fn the_search_finds_a_secret_in_every_spelling() {
         ("Basic, another alignment", STANDARD.encode(format!("client1:{secret}"))),
         ("Basic, the third alignment", STANDARD.encode(format!("client12:{secret}"))),
         ("percent", shared::query::encode(secret)),
-        ("hex", secret.bytes().map(|byte| format!("{byte:02x}")).collect()),
+        ("hex", hex(secret)),
         ("debug of bytes", format!("{:?}", format!("a{secret}b").as_bytes())),
     ] {
         assert!(spellings(secret).iter().any(|spelling| text.contains(spelling)), "{place}: {text}");
@@ -153,7 +165,7 @@ fn a_world_that_logs_a_secret_fails() {
     tracing::error!(planted = "canary-that-a-test-plants", "a careless line");
     let found = std::panic::catch_unwind(|| {
         let leaks = Leaks { from: leaks.from, secrets: Mutex::default(), answers: Mutex::default() };
-        leaks.search(&["canary-that-a-test-plants".to_owned()], &[]);
+        leaks.search(&["canary-that-a-test-plants".to_owned()], &[], &[]);
     });
     assert!(found.is_err());
 }

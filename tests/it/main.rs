@@ -7,6 +7,7 @@ mod leaks;
 
 mod browser;
 mod callback;
+mod dependencies;
 mod events;
 mod exchange;
 mod install;
@@ -14,5 +15,6 @@ mod keep;
 mod reinstall;
 mod repeat;
 mod responses;
-mod runtime_api;
 mod round_trips;
+mod runtime_api;
+mod template;

@@ -31,7 +31,9 @@ async fn installing_again_updates_the_row_whether_or_not_the_bot_id_changes() {
 async fn every_person_of_a_workspace_has_a_row_of_their_own() {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
-    assert!(world.browser().install_as(|approval| GRACE.clone_into(&mut approval.person)).await.is_connected());
+    assert!(
+        world.browser().install_as(|approval| GRACE.clone_into(&mut approval.person)).await.is_connected()
+    );
     // The same person in another workspace, and somebody without a name there.
     for person in [simulated_notion::ADA, EDSGER] {
         let page = world
@@ -58,7 +60,8 @@ async fn an_older_connection_hands_out_the_same_token_and_nothing_is_superseded(
         settings.old_pair_after_reauthorization = OldPair::Survives;
     });
     let secret = world.notion().secrets_issued()[0].clone();
-    let mut old = simulated_notion::Connection::new(dev::stack::SIMULATED_CLIENT_ID, &secret, &world.url("/callback"));
+    let mut old =
+        simulated_notion::Connection::new(dev::stack::SIMULATED_CLIENT_ID, &secret, &world.url("/callback"));
     old.created_before_2026_06_08 = true;
     world.notion().register(old);
     let browser = world.browser();
@@ -97,4 +100,23 @@ async fn two_installs_of_one_person_at_once_leave_one_row_and_keep_both_pairs() 
     assert_eq!(rows.len(), 1);
     let pairs = rows[0]["pair"].as_l().unwrap().len() + rows[0]["superseded"].as_l().unwrap().len();
     assert_eq!(pairs, 2, "neither pair is lost");
+}
+
+#[tokio::test]
+async fn the_same_token_from_two_tabs_at_once_is_one_grant_and_both_see_success() {
+    let world = World::start().await;
+    let secret = world.notion().secrets_issued()[0].clone();
+    let mut old =
+        simulated_notion::Connection::new(dev::stack::SIMULATED_CLIENT_ID, &secret, &world.url("/callback"));
+    old.created_before_2026_06_08 = true;
+    world.notion().register(old);
+    let (a, b) = (world.browser(), world.browser());
+    for _ in 0..5 {
+        let (first, second) = (a.install().await, b.install().await);
+        let (first, second) = (a.allow(&first, |_| {}), b.allow(&second, |_| {}));
+        let (first, second) = tokio::join!(a.follow(&first), b.follow(&second));
+        assert!(first.is_connected() && second.is_connected());
+    }
+    let rows = world.installations().await;
+    assert_eq!((rows.len(), rows[0]["superseded"].as_l().unwrap().len()), (1, 0));
 }

@@ -127,3 +127,22 @@ async fn a_claim_that_was_cut_off_reads_as_unknown_and_can_be_started_again() {
     assert!(browser.install_as(|_| {}).await.is_connected());
     world.notion().release();
 }
+
+#[tokio::test]
+async fn a_repeat_that_meets_the_save_is_a_repeat_all_the_same() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let callback = granted(&browser).await;
+    assert!(browser.follow(&callback).await.is_connected());
+    // What DynamoDB answers while a transaction is at work on the claim.
+    let conflict = dev::aws::Fault::Answer(dev::aws::Reply::error(400, "TransactionConflictException"));
+    world.stack.dynamodb().inject("PutItem", conflict.clone(), 1);
+    assert!(browser.follow(&callback).await.is_connected());
+    assert_eq!(world.notion().count(Endpoint::Token), 1);
+    // Recording an outcome waits for it.
+    world.stack.dynamodb().inject("UpdateItem", conflict, 2);
+    world.notion().inject(Endpoint::Token, Fault::Status { status: 500, retry_after: None }, 1);
+    let page = browser.install_as(|_| {}).await;
+    assert_eq!(page.heading(), "Notion did not answer in time");
+    assert!(page.url.contains("?flow="), "{}", page.url);
+}

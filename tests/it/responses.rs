@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use shared::pages::Notice;
 
-use crate::harness::{Browser, World};
+use crate::harness::{Browser, World, event};
 
 const EXPECTED: [(&str, &str); 9] = [
     ("cache-control", "no-store"),
@@ -22,9 +22,13 @@ fn assert_headers(headers: &HeaderMap, case: &str) {
         assert_eq!(headers.get(name).map(|v| v.to_str().unwrap()), Some(value), "{case}: {name}");
     }
     let policy = headers["content-security-policy"].to_str().unwrap();
-    for directive in
-        ["default-src 'none'", "base-uri 'none'", "object-src 'none'", "form-action 'self'", "frame-ancestors 'none'"]
-    {
+    for directive in [
+        "default-src 'none'",
+        "base-uri 'none'",
+        "object-src 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ] {
         assert!(policy.contains(directive), "{case}: {policy}");
     }
     assert!(!policy.contains("unsafe"), "{case}: {policy}");
@@ -43,7 +47,11 @@ async fn check(browser: &Browser<'_>, case: &str, path_and_query: &str) {
             continue;
         }
         let content_type = page.headers["content-type"].to_str().unwrap();
-        assert_eq!(content_type.starts_with("text/html; charset=utf-8"), accept == "text/html", "{case}: {content_type}");
+        assert_eq!(
+            content_type.starts_with("text/html; charset=utf-8"),
+            accept == "text/html",
+            "{case}: {content_type}"
+        );
         assert!(!page.body.contains("<script") && !page.body.contains("://"), "{case}");
     }
 }
@@ -70,6 +78,46 @@ async fn every_kind_of_response_has_every_header() {
 }
 
 #[tokio::test]
+async fn methods_events_that_cannot_be_read_and_panics_are_answered_with_every_header_too() {
+    struct Panics(bool);
+    impl shared::random::Random for Panics {
+        fn fill(&self, bytes: &mut [u8]) {
+            assert!(!self.0, "ntn_a-message-that-must-not-be-seen");
+            bytes.fill(1);
+        }
+    }
+    let world = World::start().await;
+    let variables = world.stack.variables().clone();
+    let lookup = |name: &str| variables.get(name).cloned();
+    let panicking = install::Install::read(&lookup, shared::clock::SystemClock, Panics(true)).unwrap();
+    let calm = install::Install::read(&lookup, shared::clock::SystemClock, Panics(false)).unwrap();
+    let misconfigured = shared::entry::Misconfigured {
+        function: "callback",
+        pages: shared::pages::Pages::new(shared::config::Branding::default()),
+        clock: shared::clock::SystemClock,
+    };
+    let get = event("GET", "/install", "", &[]);
+    for (case, answer, status) in [
+        ("405", world.invoke(&calm, &event("PUT", "/install", "", &[])).await, 405),
+        ("no event", world.invoke(&calm, &serde_json::json!({"version": "2.0"})).await, 400),
+        ("panic", world.invoke(&panicking, &get).await, 500),
+        ("misconfigured", world.invoke(&misconfigured, &get).await, 500),
+    ] {
+        assert_eq!(answer["statusCode"], status, "{case}");
+        let headers = answer["headers"].as_object().unwrap().iter();
+        let headers: HeaderMap = headers
+            .map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()))
+            .collect();
+        assert_headers(&headers, case);
+        assert!(answer["body"].as_str().unwrap().starts_with("<!doctype html>"), "{case}");
+        assert!(!answer.to_string().contains("ntn_"), "{case}");
+    }
+    let log = world.leaks.log();
+    assert!(log.contains("\"alarm\":\"panic\"") && log.contains("\"Panicked\":1"), "{log}");
+    assert!(!log.contains("ntn_a-message"));
+}
+
+#[tokio::test]
 async fn a_client_that_asks_for_json_gets_the_outcome_as_json() {
     let world = World::start().await;
     let browser = world.browser();
@@ -78,7 +126,9 @@ async fn a_client_that_asks_for_json_gets_the_outcome_as_json() {
     let outcome: serde_json::Value = serde_json::from_str(&json.body).unwrap();
     assert_eq!(outcome["status"], "connected");
     assert_eq!(outcome["workspace_name"], "Acme");
-    let problem = browser.get_with(&world.url("/callback?reason=expired"), &[("accept", "application/problem+json")]).await;
+    let problem = browser
+        .get_with(&world.url("/callback?reason=expired"), &[("accept", "application/problem+json")])
+        .await;
     assert_eq!(problem.headers["content-type"], "application/problem+json");
     let problem: serde_json::Value = serde_json::from_str(&problem.body).unwrap();
     assert_eq!((&problem["type"], &problem["status"]), (&"urn:notion-install:expired".into(), &400.into()));
@@ -109,8 +159,13 @@ async fn a_request_line_says_what_happened_and_how_long_it_took() {
         .filter(|line: &serde_json::Value| line["event"] == "request" && line["Exchanged"] == 1)
         .collect();
     let line = lines.iter().find(|line| line["workspace_id"] == simulated_notion::ACME).unwrap();
-    assert_eq!((&line["function"], &line["outcome"], &line["status"]), (&"callback".into(), &"to_flow".into(), &303.into()));
+    assert_eq!(
+        (&line["function"], &line["outcome"], &line["status"]),
+        (&"callback".into(), &"to_flow".into(), &303.into())
+    );
     assert_eq!(line["Saved"], 1);
+    assert!(line["request_id"].as_str().unwrap().starts_with("local-"));
+    assert_eq!((&line["level"], line["timestamp"].as_str().unwrap().len()), (&"INFO".into(), 27));
     assert!(line["DurationMs"].is_u64() && line["flow"].is_string() && line["bot_id"].is_string());
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(directive["Namespace"], "NotionInstall");

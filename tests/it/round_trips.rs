@@ -52,10 +52,18 @@ async fn callback_makes_three_trips_in_sequence_on_connections_that_init_opened(
         let operations = world.dynamodb_operations().len();
         browser.get(&callback).await;
         let after = counted(&world);
-        assert_eq!(&world.dynamodb_operations()[operations..], ["PutItem", "TransactWriteItems"], "{temperature}");
+        assert_eq!(
+            &world.dynamodb_operations()[operations..],
+            ["PutItem", "TransactWriteItems"],
+            "{temperature}"
+        );
         assert_eq!(after.notion - before.notion, 1, "{temperature}");
         assert_eq!((after.secrets - before.secrets, after.queue - before.queue), (0, 0), "{temperature}");
-        assert_eq!(after.connections - before.connections, 0, "{temperature}: no new connection in the handler");
+        assert_eq!(
+            after.connections - before.connections,
+            0,
+            "{temperature}: no new connection in the handler"
+        );
     }
 }
 

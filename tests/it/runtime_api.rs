@@ -58,7 +58,7 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+            .env("LOG_LEVEL", "TRACE")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -92,7 +92,7 @@ fn keep_lines(
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            log.lock().unwrap().push_str(&format!("{line}\n"));
+            log.lock().unwrap().extend([line.as_str(), "\n"]);
             let json: Value = serde_json::from_str(&line).unwrap_or_default();
             if json["event"] == "request" {
                 // Nobody waits for it any more when the test is over.
@@ -116,7 +116,10 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     let headers = [
         ("lambda-runtime-aws-request-id", id),
         ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:f".to_owned()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:123456789012:function:f".to_owned(),
+        ),
         ("content-type", "application/json".to_owned()),
     ];
     (headers, event.to_string()).into_response()
@@ -144,7 +147,9 @@ fn binary(name: &str) -> PathBuf {
         let tests = std::env::current_exe().unwrap();
         let folder = tests.ancestors().nth(2).unwrap().to_owned();
         let mut cargo = std::process::Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--workspace", "--bins"]).env("CARGO_TARGET_DIR", folder.parent().unwrap());
+        cargo
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .env("CARGO_TARGET_DIR", folder.parent().unwrap());
         if folder.ends_with("release") {
             cargo.arg("--release");
         }

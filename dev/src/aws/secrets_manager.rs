@@ -1,7 +1,8 @@
 //! A stand-in for Secrets Manager: `GetSecretValue` with version stages.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl SecretsManager {
         };
         secrets.insert(id.to_owned(), versions);
         match &self.file {
-            Some(file) => std::fs::write(file, serde_json::to_vec(&*secrets)?),
+            Some(file) => write_private(file, &serde_json::to_vec(&*secrets)?),
             None => Ok(()),
         }
     }
@@ -67,6 +68,15 @@ impl SecretsManager {
     pub fn current(&self, id: &str) -> Option<Value> {
         lock(&self.secrets).get(id).and_then(|versions| serde_json::from_str(&versions.current).ok())
     }
+}
+
+/// For the owner's eyes only, from the first byte on.
+fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(bytes)
 }
 
 impl Service for SecretsManager {

@@ -391,5 +391,8 @@ pub fn checked_in() -> Result<Vec<(String, String)>, ConfigError> {
 
     let connection = PublicConnection::read(&|name: &str| default_connection(SAMPLE_PORT, name))?;
     let samples = samples(&connection, SAMPLE_TIME, &Repeatable(AtomicU8::new(1)), SAMPLE_CODE);
-    Ok(samples.iter().map(|sample| (format!("{}.json", sample.name), format!("{:#}\n", sample.event))).collect())
+    Ok(samples
+        .iter()
+        .map(|sample| (format!("{}.json", sample.name), format!("{:#}\n", sample.event)))
+        .collect())
 }

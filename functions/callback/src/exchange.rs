@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::budget::Budget;
+use shared::budget::{Budget, until};
 use shared::installation::Grant;
 use shared::notion::TokenError;
 use shared::random;
@@ -17,15 +17,15 @@ use crate::Callback;
 const MAX_TRIES: u32 = 3;
 /// How long to wait before trying again where Notion names no time, in milliseconds.
 const BACKOFF_MS: u64 = 250;
-/// Time that has to be left for a try after a wait, in milliseconds.
+/// Time that has to be left for another try, in milliseconds.
 const MIN_TRY_MS: u64 = 1000;
 
 /// Which client secret is being tried.
 enum Credential {
     /// The cached one; it may be out of date.
     Cached(Arc<Versioned<ClientSecret>>),
-    /// AWSCURRENT, read past the cache.
-    Current(Arc<Versioned<ClientSecret>>),
+    /// AWSCURRENT, read past the cache, and the version that was refused before it.
+    Current(Arc<Versioned<ClientSecret>>, String),
     /// AWSPREVIOUS: Notion may not know the newest one yet.
     Previous(Arc<Versioned<ClientSecret>>),
 }
@@ -33,7 +33,7 @@ enum Credential {
 impl Credential {
     fn secret(&self) -> &Arc<Versioned<ClientSecret>> {
         match self {
-            Self::Cached(secret) | Self::Current(secret) | Self::Previous(secret) => secret,
+            Self::Cached(secret) | Self::Current(secret, _) | Self::Previous(secret) => secret,
         }
     }
 }
@@ -66,12 +66,16 @@ impl Callback {
                 Err(error) => error,
             };
             match &error {
-                TokenError::InvalidClient(_) => match self.other_credential(&credential).await {
-                    Some(other) => credential = other,
-                    None => return (Err(error), secret),
-                },
+                TokenError::InvalidClient(_) => {
+                    let deadline = budget.exchange_by - Duration::from_millis(MIN_TRY_MS);
+                    match until(deadline, Box::pin(self.other_credential(&credential))).await {
+                        Ok(Some(other)) => credential = other,
+                        _ => return (Err(error), secret),
+                    }
+                }
                 TokenError::NotSent | TokenError::ComeBackLater(_) if tries < MAX_TRIES => {
                     let wait = self.wait_before_retry(&error);
+                    // A code must not leave with no time for the answer.
                     if Instant::now() + wait + Duration::from_millis(MIN_TRY_MS) > budget.exchange_by {
                         return (Err(error), secret);
                     }
@@ -87,19 +91,21 @@ impl Callback {
         if let Credential::Cached(cached) = refused {
             let current = self.secrets.client_secret(Freshness::Now, &*self.clock).await.ok()?;
             if current.version_id != cached.version_id {
-                return Some(Credential::Current(current));
+                return Some(Credential::Current(current, cached.version_id.clone()));
             }
         }
-        if let Credential::Previous(_) = refused {
-            return None;
-        }
+        let tried = match refused {
+            Credential::Cached(_) => None,
+            Credential::Current(_, tried) => Some(tried),
+            Credential::Previous(_) => return None,
+        };
         let previous = self.secrets.previous_client_secret().await.ok()?;
-        Some(Credential::Previous(Arc::new(previous)))
+        (Some(&previous.version_id) != tried).then(|| Credential::Previous(Arc::new(previous)))
     }
 
     fn wait_before_retry(&self, error: &TokenError) -> Duration {
         if let Some(retry_after) = error.answer().and_then(|answer| answer.retry_after) {
-            return retry_after;
+            return retry_after.wait(self.clock.now());
         }
         let [draw] = random::bytes::<1>(&*self.random);
         Duration::from_millis(BACKOFF_MS / 2 + BACKOFF_MS * u64::from(draw) / 255)

@@ -2,29 +2,47 @@
 //!
 //! Saved, else in the rescue queue, else given back, else an alarm; each step has its own part of the time.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use shared::budget::Budget;
 use shared::flow::Flow;
 use shared::installation::{Grant, NewInstallation, Owner, canonical};
 use shared::notion::TokenError;
 use shared::pages::{Connected, Notice};
 use shared::secret::{AccessToken, AuthorizationCode, ClientSecret};
+use shared::secrets::Versioned;
 use shared::store::{RescueRecord, Saved};
 use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 
+use crate::Callback;
 use crate::outcome::Answer;
-use crate::{Callback, InHand};
+use crate::steps::InHand;
+
+/// How long to wait before a revocation is tried again, in milliseconds.
+const REVOKE_AGAIN_MS: u64 = 250;
+/// How long a look at the row may take before a grant is given back, in milliseconds.
+const LOOK_LIMIT_MS: u64 = 1000;
+
+/// What an exchange came to.
+pub(crate) enum Kept {
+    /// The claim knows the outcome.
+    Done(Answer),
+    /// The claim is still to be told, and perhaps a grant has to go back.
+    Ended(Notice, Option<GiveBack>),
+}
 
 /// A grant on its way back to Notion, and what may be said of it in the log.
-struct Returning<'a> {
-    token: &'a AccessToken,
-    secret: &'a ClientSecret,
-    bot_id: Option<&'a str>,
-    request_id: Option<&'a str>,
+pub(crate) struct GiveBack {
+    token: AccessToken,
+    secret: Arc<Versioned<ClientSecret>>,
+    bot_id: Option<String>,
+    request_id: Option<String>,
 }
 
 impl Callback {
-    /// Exchanges and keeps. `Err` is an outcome that the claim does not know yet.
+    /// Exchanges the code and keeps what comes of it.
     pub(crate) async fn exchange_and_keep(
         &self,
         flow: &Flow,
@@ -33,48 +51,37 @@ impl Callback {
         in_hand: InHand,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> Result<Answer, Notice> {
+    ) -> Kept {
         let (exchanged, secret) = self.exchange(code, in_hand.client_secret, budget).await;
         let grant = match exchanged {
             Ok(grant) => grant,
-            Err(error) => return Err(self.exchange_failed(&error, &secret.value, budget, line).await),
+            Err(error) => return exchange_failed(error, secret, line),
         };
         let exchanged_at = self.clock.now_millis();
         line.count(Metric::Exchanged);
         line.note("bot_id", grant.bot_id.as_str());
         line.note("workspace_id", grant.workspace_id.as_str());
         line.note("notion_request_id", grant.request_id.as_deref());
-        let returning = Returning {
-            token: &grant.access_token,
-            secret: &secret.value,
-            bot_id: Some(&grant.bot_id),
-            request_id: grant.request_id.as_deref(),
+        let give_back = GiveBack {
+            token: grant.access_token.clone(),
+            secret,
+            bot_id: Some(grant.bot_id.clone()),
+            request_id: grant.request_id.clone(),
         };
         if !self.is_allowed(&grant) {
-            self.give_back(&returning, budget.revoke_by, line).await;
             line.reject("workspace");
-            return Err(Notice::NotAllowed);
+            return Kept::Ended(Notice::NotAllowed, Some(give_back));
         }
-        let install = grant.seal(
-            &self.connection.client_id,
-            attempt,
-            exchanged_at,
-            &in_hand.key_ring.value,
-            &*self.random,
-        );
+        let client_id = &self.connection.client_id;
+        let install = grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.random);
         let connected = connected(&grant);
         match self.store.save(&install, &flow.claim_key, &connected, budget.save_by, &*self.random).await {
-            Ok(saved @ (Saved::Current | Saved::Superseded)) => {
+            Ok(saved @ (Saved::Current | Saved::Beside)) => {
                 line.count(Metric::Saved);
-                if saved == Saved::Superseded {
-                    line.note("superseded", true);
-                }
-                Ok(Answer::Flow(flow.id()))
+                line.note("beside_a_newer_one", saved == Saved::Beside);
+                Kept::Done(Answer::Flow(flow.id()))
             }
-            Ok(Saved::TombstoneWins) => {
-                self.give_back(&returning, budget.revoke_by, line).await;
-                Err(Notice::RemovedMeanwhile)
-            }
+            Ok(Saved::TombstoneWins) => Kept::Ended(Notice::RemovedMeanwhile, Some(give_back)),
             Err(error) => {
                 line.count(Metric::SaveFailed);
                 tracing::error!(
@@ -83,94 +90,96 @@ impl Callback {
                     error = &error as &dyn std::error::Error,
                     "an installation could not be saved"
                 );
-                Ok(self.rescue(flow, install, &returning, budget, line).await)
+                self.rescue(flow, install, give_back, budget, line).await
             }
         }
     }
 
-    /// The table did not take it. The URL carries the outcome then: the claim lies in the same store.
+    /// The table did not take it in time; whether it has after all is not known.
     async fn rescue(
         &self,
         flow: &Flow,
         installation: NewInstallation,
-        returning: &Returning<'_>,
+        give_back: GiveBack,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> Answer {
+    ) -> Kept {
         let record = RescueRecord { format: 1, claim: flow.claim_key.as_str().to_owned(), installation };
         match self.rescue.send(&record, budget.rescue_by).await {
             Ok(()) => {
                 line.count(Metric::Rescued);
-                Answer::Reason(Notice::Rescued)
+                Kept::Ended(Notice::Rescued, None)
             }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "the rescue queue did not take it either"
                 );
-                self.give_back(returning, budget.revoke_by, line).await;
-                Answer::Reason(Notice::NotSaved)
+                let deadline = budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
+                let stored = self.store.holds_token(&record.installation, deadline).await;
+                // A token that the row holds, by our save or because Notion handed out the same one, is not lost.
+                let give_back = (!matches!(stored, Ok(true))).then_some(give_back);
+                Kept::Ended(Notice::NotSaved, give_back)
             }
         }
     }
 
-    async fn give_back(&self, returning: &Returning<'_>, deadline: Instant, line: &mut RequestLine) {
-        match self.notion.revoke(returning.secret, returning.token, deadline).await {
-            Ok(()) => line.count(Metric::Revoked),
-            Err(error) => {
-                line.count(Metric::OrphanedGrant);
-                tracing::error!(
-                    alarm = "orphaned_grant",
-                    bot_id = returning.bot_id,
-                    request_id = returning.request_id,
-                    error = &error as &dyn std::error::Error,
-                    "a grant is neither stored nor given back"
-                );
+    /// Gives a grant back, trying until `deadline`: revoking twice does no harm.
+    pub(crate) async fn give_back(&self, grant: Option<GiveBack>, deadline: Instant, line: &mut RequestLine) {
+        let Some(grant) = grant else { return };
+        let error = loop {
+            match self.notion.revoke(&grant.secret.value, &grant.token, deadline).await {
+                Ok(()) => return line.count(Metric::Revoked),
+                Err(error) => {
+                    let again = Instant::now() + Duration::from_millis(REVOKE_AGAIN_MS);
+                    let hopeless = matches!(error.0, TokenError::InvalidClient(_) | TokenError::Refused(_));
+                    if hopeless || again >= deadline {
+                        break error;
+                    }
+                    tokio::time::sleep_until(again).await;
+                }
             }
-        }
-    }
-
-    async fn exchange_failed(
-        &self,
-        error: &TokenError,
-        secret: &ClientSecret,
-        budget: &Budget,
-        line: &mut RequestLine,
-    ) -> Notice {
-        let answer = error.answer();
-        let request_id = answer.and_then(|answer| answer.request_id.as_deref());
-        line.count(Metric::ExchangeFailed);
-        line.note("exchange", error.key());
-        line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
-        line.note("notion_request_id", request_id);
-        // A code that is too old or used is the person's business; everything else is ours.
-        if !matches!(error, TokenError::InvalidGrant(_)) {
-            let alarm = error.key();
-            tracing::error!(
-                alarm,
-                request_id,
-                error = error as &dyn std::error::Error,
-                "the exchange failed"
-            );
-        }
-        match error {
-            TokenError::InvalidGrant(_) => Notice::CodeRejected,
-            TokenError::InvalidClient(_) | TokenError::Refused(_) => Notice::Misconfigured,
-            TokenError::NotSent | TokenError::ComeBackLater(_) | TokenError::Blocked(_) => {
-                Notice::Unavailable
-            }
-            TokenError::OutcomeUnknown(_) => Notice::OutcomeUnknown,
-            TokenError::Unusable { access_token, .. } => {
-                let returning = Returning { token: access_token, secret, bot_id: None, request_id };
-                self.give_back(&returning, budget.revoke_by, line).await;
-                Notice::Unavailable
-            }
-        }
+        };
+        line.count(Metric::OrphanedGrant);
+        tracing::error!(
+            alarm = "orphaned_grant",
+            bot_id = grant.bot_id,
+            notion_request_id = grant.request_id,
+            error = &error as &dyn std::error::Error,
+            "a grant is neither stored nor given back"
+        );
     }
 
     fn is_allowed(&self, grant: &Grant) -> bool {
-        let allowed = &self.allowed_workspaces;
-        allowed.is_empty() || allowed.contains(&canonical(&grant.workspace_id))
+        self.allowed_workspaces
+            .as_ref()
+            .is_none_or(|allowed| allowed.contains(&canonical(&grant.workspace_id)))
+    }
+}
+
+fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line: &mut RequestLine) -> Kept {
+    let answer = error.answer();
+    let request_id = answer.and_then(|answer| answer.request_id.clone());
+    line.count(Metric::ExchangeFailed);
+    line.note("exchange", error.key());
+    line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
+    line.note("notion_request_id", request_id.as_deref());
+    // A code that is too old or used is the person's business; everything else is ours.
+    if !matches!(error, TokenError::InvalidGrant(_)) {
+        let alarm = error.key();
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(alarm, notion_request_id = request_id, error, "the exchange failed");
+    }
+    match error {
+        TokenError::InvalidGrant(_) => Kept::Ended(Notice::CodeRejected, None),
+        TokenError::InvalidClient(_) | TokenError::Refused(_) => Kept::Ended(Notice::Misconfigured, None),
+        TokenError::NotSent | TokenError::ComeBackLater(_) | TokenError::Blocked(_) => {
+            Kept::Ended(Notice::Unavailable, None)
+        }
+        TokenError::OutcomeUnknown(_) => Kept::Ended(Notice::OutcomeUnknown, None),
+        TokenError::Unusable { access_token: token, .. } => {
+            Kept::Ended(Notice::Unavailable, Some(GiveBack { token, secret, bot_id: None, request_id }))
+        }
     }
 }
 

@@ -68,7 +68,6 @@ impl AlwaysAnswers for Install {
     }
 
     /// Parameters are not looked at: a state that somebody sends along is never used (session fixation).
-    #[tracing::instrument(name = "install", skip_all)]
     async fn handle(&self, request: Request) -> Response<Body> {
         let mut line = RequestLine::begin(self.function());
         let (outcome, response) = match visit::check(request.method(), request.headers()) {

@@ -112,3 +112,16 @@ fn text_on_the_accent_colour_can_be_read() {
         assert_eq!(Color::parse(color).unwrap().readable_text(), expected, "on {color}");
     }
 }
+
+#[test]
+fn a_list_of_workspaces_that_is_none_lets_nobody_in() {
+    let read = |text: &str| allowed_workspaces(&lookup(&[("ALLOWED_WORKSPACES", text)]));
+    let id = "463558a3-725e-4f37-b6d3-0889894f68de";
+    assert_eq!(allowed_workspaces(&lookup(&[])), Ok(None));
+    for good in [id.to_owned(), format!(" {} ", id.to_uppercase()), id.replace('-', "")] {
+        assert_eq!(read(&good), Ok(Some(vec![id.to_owned()])), "{good}");
+    }
+    for bad in ["", " ", ",", "Acme", &format!("{id},"), &format!("{id},Acme")] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+}

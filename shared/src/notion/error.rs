@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::clock::UnixSeconds;
 use crate::secret::AccessToken;
 
 /// What is kept of an answer, for the log.
@@ -14,8 +17,39 @@ pub struct NotionAnswer {
     pub status: StatusCode,
     /// `x-notion-request-id`; a block by the network in front of Notion has none.
     pub request_id: Option<String>,
-    /// `Retry-After`, if it is a number of seconds.
-    pub retry_after: Option<Duration>,
+    /// `Retry-After`, where it can be read.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// When to come back (RFC 9110 §10.2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// In so many seconds.
+    Secs(u64),
+    /// At this moment.
+    At(UnixSeconds),
+}
+
+impl RetryAfter {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More digits than fit are a very long time.
+            return Some(Self::Secs(text.parse().unwrap_or(u64::MAX)));
+        }
+        let date = DateTime::from_str(text, Format::HttpDate).ok()?;
+        Some(Self::At(UnixSeconds(u64::try_from(date.secs()).ok()?)))
+    }
+
+    /// How long that is from `now`; an hour stands for anything longer.
+    #[must_use]
+    pub fn wait(self, now: UnixSeconds) -> Duration {
+        let secs = match self {
+            Self::Secs(secs) => secs,
+            Self::At(moment) => moment.0.saturating_sub(now.0),
+        };
+        Duration::from_secs(secs.min(3600))
+    }
 }
 
 /// Why a token request brought no usable tokens.
@@ -98,9 +132,7 @@ impl NotionAnswer {
         Self {
             status: response.status(),
             request_id: header("x-notion-request-id").and_then(identifier),
-            retry_after: header("retry-after")
-                .and_then(|text| text.trim().parse().ok())
-                .map(Duration::from_secs),
+            retry_after: header("retry-after").and_then(RetryAfter::parse),
         }
     }
 }
@@ -118,8 +150,7 @@ pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     let text = |pointer: &str| json.as_ref().and_then(|json| json.pointer(pointer)).and_then(Value::as_str);
     if answer.retry_after.is_none() {
-        let repeated = text("/additional_data/retry_after").and_then(|secs| secs.parse().ok());
-        answer.retry_after = repeated.map(Duration::from_secs);
+        answer.retry_after = text("/additional_data/retry_after").and_then(RetryAfter::parse);
     }
     if answer.request_id.is_none() {
         answer.request_id = text("/request_id").and_then(identifier);
@@ -132,7 +163,8 @@ pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
             TokenError::Blocked(answer)
         }
         (429 | 529, _) => TokenError::ComeBackLater(answer),
-        (500.., _) => TokenError::OutcomeUnknown(Some(answer)),
+        // 408 and 409 pass by, and do not say whether the request was processed.
+        (408 | 409 | 500.., _) => TokenError::OutcomeUnknown(Some(answer)),
         (_, Some("invalid_grant")) => TokenError::InvalidGrant(answer),
         (_, Some("invalid_client")) => TokenError::InvalidClient(answer),
         (400..=499, Some(_)) => TokenError::Refused(answer),
@@ -189,6 +221,8 @@ mod tests {
             (429, r#"{"additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#, "blocked"),
             (500, r#"{"error":"invalid_grant"}"#, "outcome_unknown"),
             (503, r#"{"code":"service_unavailable"}"#, "outcome_unknown"),
+            (409, r#"{"code":"conflict_error"}"#, "outcome_unknown"),
+            (408, r#"{"code":"x"}"#, "outcome_unknown"),
         ] {
             assert_eq!(classified(status, body).key(), key, "{status} {body}");
         }
@@ -197,7 +231,27 @@ mod tests {
     #[test]
     fn retry_after_is_also_read_from_the_body() {
         let error = classified(429, r#"{"code":"rate_limited","additional_data":{"retry_after":"7"}}"#);
-        assert_eq!(error.answer().unwrap().retry_after, Some(Duration::from_secs(7)));
+        assert_eq!(error.answer().unwrap().retry_after, Some(RetryAfter::Secs(7)));
+    }
+
+    #[test]
+    fn every_retry_after_is_a_wait_that_can_be_counted() {
+        let now = UnixSeconds(1_795_305_600);
+        for (text, wait_secs) in [
+            ("0", Some(0)),
+            (" 5 ", Some(5)),
+            ("1000000000", Some(3600)),
+            ("9999999999999999999", Some(3600)),
+            ("99999999999999999999999", Some(3600)),
+            ("Sun, 22 Nov 2026 00:00:30 GMT", Some(30)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let wait = RetryAfter::parse(text).map(|retry_after| retry_after.wait(now));
+            assert_eq!(wait, wait_secs.map(Duration::from_secs), "Retry-After: {text}");
+        }
     }
 
     #[test]

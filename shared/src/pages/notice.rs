@@ -21,7 +21,7 @@ pub enum Notice {
     CodeRejected,
     /// The workspace is not one that this deployment serves; the grant goes back to Notion.
     NotAllowed,
-    /// Notion or our own store cannot be reached just now; no grant was left behind.
+    /// Notion or our own store cannot be reached just now.
     Unavailable,
     /// The tokens are safe in the rescue queue; the installation will be finished from there.
     Rescued,
@@ -157,10 +157,10 @@ impl Notice {
             }
             Self::CodeRejected => "It may have been used already, or be too old. Please start again.",
             Self::NotAllowed => {
-                "The app is only offered to certain workspaces, and the one you chose is not among them. Nothing of \
-                 your approval was kept. If you meant another workspace, try again."
+                "The app is only offered to certain workspaces, and the one you chose is not among them, so nothing \
+                 was connected. If you meant another workspace, try again."
             }
-            Self::Unavailable => "Nothing was connected and nothing was kept. Please try again in a minute.",
+            Self::Unavailable => "Nothing was connected. Please try again in a minute.",
             Self::Rescued => {
                 "Your approval is safe. Finishing takes a little longer than usual and needs nothing more from you."
             }
@@ -174,7 +174,7 @@ impl Notice {
                 "This is not your fault, and trying again will not help. The people who run the app have been told."
             }
             Self::StatusUnavailable => {
-                "How your connection went is recorded, but we cannot read it at the moment. Reload this page in a minute."
+                "We cannot see at the moment how your connection went. Reload this page in a minute."
             }
             Self::NotAVisit => {
                 "It was loaded in the background or inside another page, so nothing was started."

@@ -102,6 +102,8 @@ fn what_is_no_ring_is_refused_and_a_ring_cannot_be_printed() {
         &format!(r#"{{"seed":"{SEED}","keys":[]}}"#),
         &format!(r#"{{"seed":"{SEED}","keys":{{"1":"{SEED}"}}}}"#),
         &format!(r#"{{"seed":"{SEED}","keys":{{"x":"{SEED}"}}}}"#),
+        &format!(r#"{{"seed":"{SEED}","keys":{{"2":"{SEED}","02":"{SEED}"}}}}"#),
+        &format!(r#"{{"seed":"{SEED}","keys":{{"+2":"{SEED}"}}}}"#),
         &format!(r#"{{"seed":"{SEED}","keys":{{"2":"short"}}}}"#),
     ] {
         assert_eq!(KeyRing::parse(bad).err(), Some(BadKeyRing), "ring: {bad}");

@@ -1,6 +1,7 @@
 //! Claims: one row per consumed state, which holds the outcome for repeats.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -16,6 +17,8 @@ use crate::pages::{Connected, Notice};
 
 const EXCHANGING: &str = "exchanging";
 const CONNECTED: &str = "connected";
+/// How long to wait for another write of the same row, in milliseconds.
+const CONFLICT_WAIT_MS: u64 = 50;
 
 /// A claim as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,12 @@ pub enum Claimed {
     Ours,
     /// Somebody was first, perhaps we.
     Before(Claim),
+}
+
+impl Claim {
+    fn against(&self, standing: Self) -> Claimed {
+        if standing.attempt == self.attempt { Claimed::Ours } else { Claimed::Before(standing) }
+    }
 }
 
 impl Store {
@@ -83,9 +92,12 @@ impl Store {
             Ok(_) => Ok(Claimed::Ours),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                    let standing = read(refusal.item().ok_or(StoreError::Row("claim"))?)?;
-                    let ours = standing.attempt == claim.attempt;
-                    Ok(if ours { Claimed::Ours } else { Claimed::Before(standing) })
+                    Ok(claim.against(read(refusal.item().ok_or(StoreError::Row("claim"))?)?))
+                }
+                // The holder's save is under way on this very row; a read does not get in its way.
+                Some(PutItemError::TransactionConflictException(_)) => {
+                    let standing = self.read_claim(key, claim.claimed_at, deadline).await?;
+                    standing.map(|standing| claim.against(standing)).ok_or_else(|| failed(&error))
                 }
                 _ => Err(failed(&error)),
             },
@@ -127,25 +139,34 @@ impl Store {
         notice: Notice,
         deadline: Instant,
     ) -> Result<(), StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.claims_table)
-            .key("claim", string(key.as_str()))
-            .update_expression("SET outcome = :outcome")
-            .condition_expression(HOLDS)
-            .expression_attribute_values(":outcome", string(notice.key()))
-            .expression_attribute_values(":attempt", string(attempt))
-            .expression_attribute_values(":exchanging", string(EXCHANGING))
-            .send();
-        match until(deadline, update).await? {
-            Ok(_) => Ok(()),
-            // Settled already, by a first try whose reply was lost.
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failed(&error)),
-            },
-        }
+        let update = || {
+            self.client
+                .update_item()
+                .table_name(&self.claims_table)
+                .key("claim", string(key.as_str()))
+                .update_expression("SET outcome = :outcome")
+                .condition_expression(HOLDS)
+                .expression_attribute_values(":outcome", string(notice.key()))
+                .expression_attribute_values(":attempt", string(attempt))
+                .expression_attribute_values(":exchanging", string(EXCHANGING))
+                .send()
+        };
+        let settled = async {
+            loop {
+                let Err(error) = update().await else { return Ok(()) };
+                match error.as_service_error() {
+                    // It has an outcome, by a first try whose reply was lost or by a save that came through after
+                    // all; or it is gone. Whoever looks sees how it stands.
+                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
+                    // A save that we gave up is still under way.
+                    Some(UpdateItemError::TransactionConflictException(_)) => {
+                        tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
+                    }
+                    _ => return Err(failed(&error)),
+                }
+            }
+        };
+        until(deadline, settled).await?
     }
 
     /// One cheap read that opens the connection ahead of the first request.
@@ -177,7 +198,6 @@ impl Store {
             .update_expression(format!("SET {}", sets.join(", ")))
             .condition_expression(HOLDS)
             .set_expression_attribute_values(Some(values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(|_| StoreError::Failed("an update could not be built".to_owned()))
     }

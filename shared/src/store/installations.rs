@@ -27,7 +27,8 @@ use crate::seal::Fingerprint;
 /// oldest from the row, and the log says so.
 pub const MAX_SUPERSEDED: usize = 20;
 
-/// Attributes that the newest answer of Notion decides, also by leaving them out.
+/// Attributes that the newest answer of Notion decides, also by leaving them out. `duplicated_template_id` is not
+/// among them: a template duplicated once stays in the workspace.
 const OPTIONAL: [&str; 8] = [
     "workspace_name",
     "workspace_icon",
@@ -53,8 +54,10 @@ pub(super) enum Decision {
     Write {
         row: Row,
         if_version: u64,
-        /// Whether our pair became the current one; else it was kept as superseded.
+        /// Whether the row is ours now; else our pair was kept beside a newer one.
         current: bool,
+        /// The bots of superseded pairs for which there was no more room.
+        dropped_bots: Vec<String>,
     },
     /// Somebody removed the installation after our exchange.
     TombstoneWins,
@@ -113,15 +116,22 @@ pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
     AttributeValue::M(map)
 }
 
+/// Whether a row holds the token with this fingerprint.
+pub(super) fn holds_token(row: &Row, access_fingerprint: &Fingerprint) -> bool {
+    list(row, "pair").iter().chain(list(row, "superseded")).any(|pair| is_pair_of(pair, access_fingerprint))
+}
+
+fn is_pair_of(pair: &AttributeValue, access_fingerprint: &Fingerprint) -> bool {
+    pair.as_m().is_ok_and(|map| text(map, "access_fingerprint") == Some(access_fingerprint.as_str()))
+}
+
 /// Decides what `install` does to `standing`, a row that is not plainly older.
 pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decision, StoreError> {
     if text(standing, "written_by") == Some(&install.attempt) {
         return Ok(Decision::AlreadyWritten);
     }
     let ours = &install.pair;
-    let is_ours = |pair: &AttributeValue| {
-        pair.as_m().is_ok_and(|map| text(map, "access_fingerprint") == Some(ours.access_fingerprint.as_str()))
-    };
+    let is_ours = |pair: &AttributeValue| is_pair_of(pair, &ours.access_fingerprint);
     let if_version = integer(standing, "version").ok_or(StoreError::Row("version"))?;
     let removed_at_ms = integer(standing, "removed_at_ms").unwrap_or(0);
     if text(standing, "health") == Some("removed") && removed_at_ms >= ours.exchanged_at_ms {
@@ -131,24 +141,26 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     let mut superseded = list(standing, "superseded").to_vec();
     let current = list(standing, "pair").first();
     let standing_is_newer = integer(standing, "exchanged_at_ms").is_some_and(|at| at > ours.exchanged_at_ms);
-
-    if standing_is_newer && current.is_some() {
+    let keeps_current = standing_is_newer && current.is_some();
+    let pair = match current {
+        // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
+        // superseded, and a refresh token that came with it once is not thrown away.
+        Some(current) if is_ours(current) => same_token(current, ours),
         // A later exchange was saved before us: its pair stays, ours is kept aside and checked by the sweep.
-        if current.is_some_and(is_ours) || superseded.iter().any(is_ours) {
-            return Ok(Decision::AlreadyWritten);
+        Some(current) if keeps_current => {
+            superseded.retain(|pair| !is_ours(pair));
+            superseded.push(pair_attribute(ours));
+            current.clone()
         }
-        superseded.push(pair_attribute(ours));
-    } else {
-        let pair = match current {
-            // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing
-            // is superseded, and a refresh token that came with it earlier is not thrown away.
-            Some(current) if is_ours(current) => same_token(current, ours),
-            Some(current) => {
-                superseded.push(current.clone());
-                pair_attribute(ours)
-            }
-            None => pair_attribute(ours),
-        };
+        Some(current) => {
+            superseded.push(current.clone());
+            pair_attribute(ours)
+        }
+        None => pair_attribute(ours),
+    };
+    if !keeps_current {
+        // What is current is never superseded too: whoever revokes superseded pairs would kill it.
+        superseded.retain(|pair| !is_ours(pair));
         let facts = facts(install);
         for name in absent(&facts) {
             row.remove(name);
@@ -158,23 +170,18 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
         let generation = integer(standing, "generation").unwrap_or(0);
         row.insert("generation".to_owned(), number(generation + 1));
         row.insert("installed_at_ms".to_owned(), number(ours.exchanged_at_ms));
-        row.insert("pair".to_owned(), AttributeValue::L(vec![pair]));
     }
-    if superseded.len() > MAX_SUPERSEDED {
-        let dropped = superseded.len() - MAX_SUPERSEDED;
-        tracing::error!(
-            alarm = "superseded_dropped",
-            bot_id = ours.bot_id,
-            dropped,
-            "superseded pairs were dropped"
-        );
-        superseded.drain(..dropped);
-    }
+    let surplus = superseded.len().saturating_sub(MAX_SUPERSEDED);
+    let bot_of =
+        |pair: AttributeValue| pair.as_m().ok().and_then(|map| text(map, "bot_id").map(str::to_owned));
+    let dropped_bots = superseded.drain(..surplus).filter_map(bot_of).collect();
+    row.insert("pair".to_owned(), AttributeValue::L(vec![pair]));
     row.insert("superseded".to_owned(), AttributeValue::L(superseded));
     row.insert("version".to_owned(), number(if_version + 1));
-    Ok(Decision::Write { row, if_version, current: !standing_is_newer || current.is_none() })
+    Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
 }
 
+/// One grant, told twice: ours, with what only the earlier telling had.
 fn same_token(current: &AttributeValue, ours: &SealedPair) -> AttributeValue {
     let mut pair = pair_attribute(ours);
     if ours.refresh.is_none()

@@ -25,8 +25,8 @@ const MAX_BACKOFF_MS: u64 = 1000;
 pub enum Saved {
     /// Its pair is the row's current one.
     Current,
-    /// A newer install had been saved before; its pair is kept beside it.
-    Superseded,
+    /// A newer install had been saved before; this one's pair is kept beside it.
+    Beside,
     /// Somebody removed the installation after the exchange: nothing was written, the grant must go back.
     TombstoneWins,
 }
@@ -74,6 +74,27 @@ impl Store {
             .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
     }
 
+    /// Whether the row holds the access token of `install`, as its current one or kept aside.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it is not known then.
+    pub async fn holds_token(
+        &self,
+        install: &NewInstallation,
+        deadline: Instant,
+    ) -> Result<bool, StoreError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.installations_table)
+            .key("installation_id", string(install.id.as_str()))
+            .consistent_read(true)
+            .send();
+        let answer = until(deadline, get).await?.map_err(|error| failed(&error))?;
+        Ok(answer.item().is_some_and(|row| installations::holds_token(row, &install.pair.access_fingerprint)))
+    }
+
     async fn try_to_save(
         &self,
         install: &NewInstallation,
@@ -90,15 +111,26 @@ impl Store {
                 Plan::Blind => (self.blind_write(install)?, Saved::Current),
                 Plan::Decided(Decision::AlreadyWritten) => return Ok(Saved::Current),
                 Plan::Decided(Decision::TombstoneWins) => return Ok(Saved::TombstoneWins),
-                Plan::Decided(Decision::Write { row, if_version, current }) => {
-                    let saved = if *current { Saved::Current } else { Saved::Superseded };
+                Plan::Decided(Decision::Write { row, if_version, current, .. }) => {
+                    let saved = if *current { Saved::Current } else { Saved::Beside };
                     (self.decided_write(row, *if_version)?, saved)
                 }
             };
             let tell = self.connected_update(claim, &install.attempt, connected)?;
             let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
             match self.transact(write, tell).await {
-                Ok(()) => return Ok(saved),
+                Ok(()) => {
+                    if let Plan::Decided(Decision::Write { dropped_bots, .. }) = &plan {
+                        for bot_id in dropped_bots {
+                            tracing::error!(
+                                alarm = "superseded_dropped",
+                                bot_id,
+                                "a superseded pair was dropped"
+                            );
+                        }
+                    }
+                    return Ok(saved);
+                }
                 Err(Refused::ByRow(standing)) => {
                     plan = Plan::Decided(installations::decide(&standing, install)?);
                     continue;

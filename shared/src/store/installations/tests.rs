@@ -40,7 +40,7 @@ fn row_of(first: &NewInstallation) -> Row {
 
 fn written(decision: Result<Decision, StoreError>) -> (Row, bool) {
     match decision.unwrap() {
-        Decision::Write { row, if_version, current } => {
+        Decision::Write { row, if_version, current, .. } => {
             assert_eq!(integer(&row, "version"), Some(if_version + 1));
             (row, current)
         }
@@ -72,8 +72,9 @@ fn an_older_exchange_is_kept_aside_and_never_replaces_a_newer_one() {
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
     assert_eq!(integer(&row, "generation"), Some(1));
     assert_eq!(text(&row, "written_by"), Some("a"));
-    // Told again, it finds itself there.
-    assert_eq!(decide(&row, &older).unwrap(), Decision::AlreadyWritten);
+    // Told again, it is there once.
+    let (row, _) = written(decide(&row, &older));
+    assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
 }
 
 #[test]
@@ -90,6 +91,31 @@ fn the_same_token_again_is_one_grant_and_keeps_its_refresh_token() {
     );
     assert_eq!(integer(&row, "generation"), Some(2));
     assert_eq!(text(&row, "bot_id"), Some("bot-b"));
+}
+
+#[test]
+fn the_same_token_from_an_older_exchange_leaves_the_newer_row_and_gives_it_its_refresh_token() {
+    let (newer, older) =
+        (install("a", "token-a", None, 2000), install("b", "token-a", Some("refresh-b"), 1000));
+    let (row, current) = written(decide(&row_of(&newer), &older));
+    assert!(!current);
+    assert_eq!(fingerprints(&row, "pair"), [fingerprint(&newer)]);
+    assert_eq!(fingerprints(&row, "superseded"), Vec::<String>::new());
+    assert_eq!(text(&row, "written_by"), Some("a"));
+    let pair = list(&row, "pair")[0].as_m().unwrap();
+    assert_eq!(
+        text(pair, "refresh_fingerprint"),
+        older.pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str)
+    );
+}
+
+#[test]
+fn a_pair_that_becomes_current_again_is_no_longer_superseded() {
+    let (a, b) = (install("a", "token-a", None, 1000), install("b", "token-b", None, 2000));
+    let (row, _) = written(decide(&row_of(&a), &b));
+    let (row, _) = written(decide(&row, &install("c", "token-a", None, 3000)));
+    assert_eq!(fingerprints(&row, "pair"), [fingerprint(&a)]);
+    assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&b)]);
 }
 
 #[test]
@@ -118,10 +144,16 @@ fn a_tombstone_newer_than_the_exchange_wins_and_an_older_one_does_not() {
 #[test]
 fn superseded_pairs_are_bounded_and_the_oldest_goes_first() {
     let mut row = row_of(&install("first", "token-first", None, 1));
+    let mut dropped = Vec::new();
     for i in 0..MAX_SUPERSEDED as u64 + 5 {
         let next = install(&format!("i{i}"), &format!("token-{i}"), None, 2 + i);
-        row = written(decide(&row, &next)).0;
+        let Decision::Write { row: next_row, dropped_bots, .. } = decide(&row, &next).unwrap() else {
+            panic!()
+        };
+        row = next_row;
+        dropped.extend(dropped_bots);
     }
+    assert_eq!(dropped, ["bot-first", "bot-i0", "bot-i1", "bot-i2", "bot-i3"]);
     let kept = fingerprints(&row, "superseded");
     assert_eq!(kept.len(), MAX_SUPERSEDED);
     assert!(!kept.contains(&fingerprint(&install("x", "token-first", None, 0))));

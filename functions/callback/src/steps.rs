@@ -1,0 +1,300 @@
+//! The steps up to the exchange, in their order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_http::Request;
+use shared::authorization::{AuthorizationError, AuthorizationResponse, MalformedResponse};
+use shared::budget::{Budget, until};
+use shared::flow::{Flow, FlowCookies, FlowId};
+use shared::pages::Notice;
+use shared::query::Query;
+use shared::random;
+use shared::seal::KeyRing;
+use shared::secret::{AuthorizationCode, ClientSecret};
+use shared::secrets::{Freshness, SecretError, Versioned};
+use shared::store::{Claim, Claimed, Outcome};
+use shared::telemetry::{Metric, RequestLine};
+use shared::visit;
+use tokio::time::Instant;
+
+use crate::Callback;
+use crate::keep::Kept;
+use crate::outcome::{Answer, notice_for, page_of};
+
+/// How long recording an outcome may take, in milliseconds; the URL says it otherwise.
+const SETTLE_LIMIT_MS: u64 = 2000;
+
+/// Both secrets that an exchange needs.
+pub(crate) struct InHand {
+    pub(crate) client_secret: Arc<Versioned<ClientSecret>>,
+    pub(crate) key_ring: Arc<Versioned<KeyRing>>,
+}
+
+impl Callback {
+    /// Method, then the query's shape, then whether a person is navigating; the rest depends on what the query is.
+    pub(crate) async fn answer(&self, request: &Request, line: &mut RequestLine) -> Answer {
+        if let Err(reason) = visit::check_method(request.method()) {
+            line.reject(reason.key());
+            return Answer::Notice(reason.notice());
+        }
+        let budget = self.budget(request);
+        let Ok(query) = Query::parse(request.uri().query().unwrap_or_default()) else {
+            line.reject("malformed");
+            return Answer::Reason(Notice::Malformed);
+        };
+        if let Err(reason) = visit::check_navigation(request.headers()) {
+            line.reject(reason.key());
+            return Answer::Notice(reason.notice());
+        }
+        match clean_page(&query) {
+            Ok(None) => {}
+            Ok(Some(CleanPage::Reason(notice))) => return Answer::Notice(notice),
+            Ok(Some(CleanPage::Flow(id))) => return self.look(&id, request, &budget, line).await,
+            Err(_malformed) => {
+                line.reject("malformed");
+                return Answer::Reason(Notice::Malformed);
+            }
+        }
+        match AuthorizationResponse::read(&query) {
+            Ok(response) => self.respond(response, request, &budget, line).await,
+            // Nobody lands on the bare address by way of Notion; there is nothing to clean from it either.
+            Err(MalformedResponse::Empty) if request.uri().query().unwrap_or_default().is_empty() => {
+                line.reject("malformed");
+                Answer::Notice(Notice::Malformed)
+            }
+            Err(_malformed) => {
+                line.reject("malformed");
+                Answer::Reason(Notice::Malformed)
+            }
+        }
+    }
+
+    async fn respond(
+        &self,
+        response: AuthorizationResponse,
+        request: &Request,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Answer {
+        let (state, outcome) = match response {
+            AuthorizationResponse::GrantedWithoutState => {
+                line.reject("no_state");
+                return Answer::StartOver;
+            }
+            AuthorizationResponse::RefusedWithoutState { error } => {
+                if error == AuthorizationError::AccessDenied {
+                    line.count(Metric::Refused);
+                }
+                return Answer::Reason(notice_for(error));
+            }
+            AuthorizationResponse::Granted { code, state } => (state, Ok(code)),
+            AuthorizationResponse::Refused { error, state } => (state, Err(error)),
+        };
+        let now = self.clock.now();
+        let cookies = FlowCookies::of(request.headers());
+        let flow = match Flow::of_state(&self.connection, &state, &cookies, now) {
+            Ok(flow) => flow,
+            Err(rejected) => {
+                line.reject(rejected.key());
+                return Answer::Reason(Notice::StateRejected);
+            }
+        };
+        line.note("flow", flow.id().as_str());
+        if !flow.is_open(now, self.state_ttl_secs) {
+            return self.late(&flow, budget, line).await;
+        }
+        match outcome {
+            Ok(code) => self.granted(&flow, &code, budget, line).await,
+            Err(error) => self.refused(&flow, error, budget, line).await,
+        }
+    }
+
+    /// Too late to claim; but a reload never turns a success into "expired".
+    async fn late(&self, flow: &Flow, budget: &Budget, line: &mut RequestLine) -> Answer {
+        match self.store.read_claim(&flow.claim_key, self.clock.now(), budget.claim_by).await {
+            Ok(Some(_)) => {
+                line.count(Metric::Repeated);
+                Answer::Flow(flow.id())
+            }
+            Ok(None) => {
+                line.reject("expired");
+                Answer::Reason(Notice::Expired)
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
+                // That page looks again.
+                Answer::Flow(flow.id())
+            }
+        }
+    }
+
+    /// Notion sent an error instead of a code. Claimed all the same, so that the state is spent and a reload shows
+    /// the same page.
+    async fn refused(
+        &self,
+        flow: &Flow,
+        error: AuthorizationError,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Answer {
+        let notice = notice_for(error);
+        let attempt = random::attempt(&*self.random);
+        match self.claim(flow, &attempt, Outcome::Ended(notice), budget).await {
+            Ok(Claimed::Ours) => {
+                if error == AuthorizationError::AccessDenied {
+                    line.count(Metric::Refused);
+                } else {
+                    // No alarm: anyone can send such a response along with a state of their own.
+                    tracing::warn!(?error, "Notion refused the authorization");
+                    line.note("authorization_error", notice.key());
+                }
+                Answer::Flow(flow.id())
+            }
+            Ok(Claimed::Before(_)) => {
+                line.count(Metric::Repeated);
+                Answer::Flow(flow.id())
+            }
+            // Nothing hangs on the claim of a refusal.
+            Err(notice_instead) => {
+                line.note("claim", notice_instead.key());
+                Answer::Reason(notice)
+            }
+        }
+    }
+
+    async fn granted(
+        &self,
+        flow: &Flow,
+        code: &AuthorizationCode,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Answer {
+        let in_hand = match until(budget.secrets_by, Box::pin(self.secrets_in_hand())).await {
+            Ok(Ok(in_hand)) => in_hand,
+            Ok(Err(error)) => {
+                let misconfigured = error.is_misconfiguration();
+                tracing::error!(
+                    alarm = if misconfigured { "misconfigured" } else { "secrets" },
+                    error = &error as &dyn std::error::Error,
+                    "a secret is not to be had"
+                );
+                return Answer::Reason(if misconfigured {
+                    Notice::Misconfigured
+                } else {
+                    Notice::Unavailable
+                });
+            }
+            Err(_out_of_time) => {
+                tracing::error!(alarm = "secrets", "the secrets did not come in time");
+                return Answer::Reason(Notice::Unavailable);
+            }
+        };
+        let attempt = random::attempt(&*self.random);
+        match self.claim(flow, &attempt, Outcome::Exchanging, budget).await {
+            Ok(Claimed::Ours) => {}
+            Ok(Claimed::Before(_)) => {
+                line.count(Metric::Repeated);
+                return Answer::Flow(flow.id());
+            }
+            Err(notice) => return Answer::Reason(notice),
+        }
+        match self.exchange_and_keep(flow, &attempt, code, in_hand, budget, line).await {
+            Kept::Done(answer) => answer,
+            Kept::Ended(notice, give_back) => {
+                // Both at once: a slow revocation must not leave the flow without an outcome.
+                let deadline = budget.revoke_by.min(Instant::now() + Duration::from_millis(SETTLE_LIMIT_MS));
+                let (settled, ()) = tokio::join!(
+                    self.store.settle(&flow.claim_key, &attempt, notice, deadline),
+                    self.give_back(give_back, budget.revoke_by, line),
+                );
+                match settled {
+                    Ok(()) => Answer::Flow(flow.id()),
+                    // The claim cannot say it, so the URL does.
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::error!(error, "an outcome could not be recorded");
+                        Answer::Reason(notice)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn secrets_in_hand(&self) -> Result<InHand, SecretError> {
+        let (client_secret, key_ring) = tokio::join!(
+            self.secrets.client_secret(Freshness::Cached, &*self.clock),
+            self.secrets.key_ring(Freshness::Cached, &*self.clock),
+        );
+        Ok(InHand { client_secret: client_secret?, key_ring: key_ring? })
+    }
+
+    async fn claim(
+        &self,
+        flow: &Flow,
+        attempt: &str,
+        outcome: Outcome,
+        budget: &Budget,
+    ) -> Result<Claimed, Notice> {
+        let now = self.clock.now();
+        let claim = Claim {
+            attempt: attempt.to_owned(),
+            claimed_at: now,
+            expires_at: flow.forget_at(now, self.state_ttl_secs),
+            outcome,
+        };
+        self.store.claim(&flow.claim_key, &self.connection.client_id, &claim, budget.claim_by).await.map_err(
+            |error| {
+                tracing::error!(
+                    alarm = "claim",
+                    error = &error as &dyn std::error::Error,
+                    "a state could not be claimed"
+                );
+                Notice::Unavailable
+            },
+        )
+    }
+
+    /// Shows how a flow stands, to the browser that holds its cookie.
+    async fn look(&self, id: &FlowId, request: &Request, budget: &Budget, line: &mut RequestLine) -> Answer {
+        line.note("flow", id.as_str());
+        let now = self.clock.now();
+        let cookies = FlowCookies::of(request.headers());
+        let flow = match Flow::of_id(&self.connection, id, &cookies, now) {
+            Ok(flow) => flow,
+            Err(rejected) => {
+                line.reject(rejected.key());
+                return Answer::Notice(Notice::StateRejected);
+            }
+        };
+        match self.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
+            Ok(claim) => page_of(claim, now),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
+                Answer::Notice(Notice::StatusUnavailable)
+            }
+        }
+    }
+}
+
+enum CleanPage {
+    Flow(FlowId),
+    Reason(Notice),
+}
+
+/// Whether the query asks for one of our own clean pages; a query with anything of Notion's in it does not.
+fn clean_page(query: &Query) -> Result<Option<CleanPage>, MalformedResponse> {
+    for name in ["code", "error", "state"] {
+        if query.one(name)?.is_some() {
+            return Ok(None);
+        }
+    }
+    match (query.one("flow")?, query.one("reason")?) {
+        (Some(id), None) => FlowId::parse(id).map(CleanPage::Flow).map(Some).ok_or(MalformedResponse::Empty),
+        (None, Some(key)) => {
+            Notice::parse(key).map(CleanPage::Reason).map(Some).ok_or(MalformedResponse::Empty)
+        }
+        (Some(_), Some(_)) => Err(MalformedResponse::Ambiguous),
+        (None, None) => Ok(None),
+    }
+}

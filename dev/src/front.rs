@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::get;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
 use lambda_http::Context;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ pub const MAX_HEADER_BYTES: usize = 10_240;
 pub(crate) fn router(inside: Arc<Inside>) -> Router {
     Router::new()
         .route("/", get(start))
+        .route("/client-secret", post(store_client_secret))
         .route("/install", get(install).head(undeclared))
         .route("/callback", get(callback).head(undeclared))
         .fallback(undeclared)
@@ -33,6 +34,28 @@ pub(crate) fn router(inside: Arc<Inside>) -> Router {
 async fn start(State(inside): State<Arc<Inside>>) -> Response {
     match start_page::render(&inside).await {
         Ok(page) => ([(header::CACHE_CONTROL, "no-store")], Html(page)).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// What the deployer types into the start page: `aws secretsmanager put-secret-value` on this machine.
+#[derive(serde::Deserialize)]
+struct NewClientSecret {
+    client_secret: String,
+}
+
+async fn store_client_secret(
+    State(inside): State<Arc<Inside>>,
+    headers: HeaderMap,
+    Form(form): Form<NewClientSecret>,
+) -> Response {
+    // Another site's page can post a form to localhost too.
+    let is_own = |origin: &HeaderValue| origin.as_bytes() == inside.url.as_bytes();
+    if !headers.get(header::ORIGIN).is_none_or(is_own) {
+        return (StatusCode::FORBIDDEN, "This form belongs to the start page.").into_response();
+    }
+    match inside.store_client_secret(form.client_secret.trim()) {
+        Ok(()) => Redirect::to("/").into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

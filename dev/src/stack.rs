@@ -149,6 +149,10 @@ impl Inside {
         format!("local-{}", self.requests.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
+    pub(crate) fn store_client_secret(&self, secret: &str) -> io::Result<()> {
+        self.secrets_manager.service().put(CLIENT_SECRET, &json!({"client_secret": secret}))
+    }
+
     pub(crate) fn keep_answer(&self, answer: &str) {
         if let Some(answers) = &self.answers {
             answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer.to_owned());
@@ -323,7 +327,7 @@ impl Stack {
     ///
     /// If the data folder cannot be written.
     pub fn store_client_secret(&self, secret: &str) -> io::Result<()> {
-        self.inside.secrets_manager.service().put(CLIENT_SECRET, &json!({"client_secret": secret}))
+        self.inside.store_client_secret(secret)
     }
 
     /// Every answer of a function so far, if they are kept.

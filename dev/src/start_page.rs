@@ -11,6 +11,7 @@ use crate::stack::Inside;
 struct StartPage<'a> {
     url: &'a str,
     notion: Option<String>,
+    has_simulated_notion: bool,
     data: String,
     rescued: usize,
     installations: Vec<Installation>,
@@ -54,6 +55,7 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
     let page = StartPage {
         url: &inside.url,
         notion: inside.notion.as_ref().map(simulated_notion::Simulator::base_url),
+        has_simulated_notion: inside.notion.is_some(),
         data: inside
             .data_dir
             .as_ref()

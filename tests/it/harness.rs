@@ -45,6 +45,8 @@ pub(crate) type Row = HashMap<String, AttributeValue>;
 pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) clock: Arc<FrozenClock>,
+    /// The functions' clock: the frozen one, unless a test wants another.
+    functions_clock: Arc<dyn Clock>,
     pub(crate) leaks: Leaks,
 }
 
@@ -67,8 +69,9 @@ impl World {
             ..Options::default()
         };
         change(&mut options);
+        let functions_clock = Arc::clone(&options.clock);
         let stack = Box::pin(Stack::start(options)).await.unwrap();
-        Self { stack, clock, leaks }
+        Self { stack, clock, functions_clock, leaks }
     }
 
     pub(crate) fn notion(&self) -> &Simulator {
@@ -116,7 +119,7 @@ impl World {
     /// Invokes a function as Lambda would, past the front: for requests that API Gateway might let through.
     pub(crate) async fn invoke(&self, function: &impl AlwaysAnswers, event: &Value) -> Value {
         let mut context = Context::default();
-        context.deadline = self.clock.now_millis().0 + 25_000;
+        context.deadline = self.functions_clock.now_millis().0 + 25_000;
         let answer = answer(function, &to_raw_value(event).unwrap(), context).await;
         self.leaks.saw_answer(answer.get());
         serde_json::from_str(answer.get()).unwrap()

@@ -8,6 +8,7 @@ mod leaks;
 mod browser;
 mod callback;
 mod dependencies;
+mod dev_stack;
 mod events;
 mod exchange;
 mod install;

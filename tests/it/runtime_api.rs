@@ -140,7 +140,7 @@ async fn fail(State(api): State<Arc<Api>>, Path(id): Path<String>, body: String)
 
 /// The path of a function's binary, built like these tests (which cargo does not do by itself: the binaries are
 /// another package's).
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         // …/target/PROFILE/deps/it-HASH

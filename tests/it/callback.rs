@@ -219,6 +219,54 @@ async fn step_5_every_bit_flip_of_state_and_cookie_leaves_the_claims_empty() {
 }
 
 #[tokio::test]
+async fn step_5_every_other_encoding_of_the_same_bytes_leaves_the_claims_empty() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+    let world = World::start().await;
+    let browser = world.browser();
+    let query = granted(&browser).await;
+    let state = query.split("state=").nth(1).unwrap().to_owned();
+    let (name, value) =
+        browser.jar.lock().unwrap().first_key_value().map(|(n, v)| (n.clone(), v.clone())).unwrap();
+    let others = |text: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(text).unwrap();
+        let last = text.chars().last().unwrap();
+        // The last character has bits that no byte uses.
+        let unused_bits = ('A'..='Z').chain('a'..='z').chain('0'..='9').filter(|other| *other != last);
+        let mut all: Vec<String> =
+            unused_bits.map(|other| format!("{}{other}", &text[..text.len() - 1])).collect();
+        all.extend([STANDARD.encode(&bytes), URL_SAFE.encode(&bytes), STANDARD_NO_PAD.encode(&bytes)]);
+        all.extend([
+            text.to_lowercase(),
+            text.to_uppercase(),
+            format!("{text} "),
+            format!(" {text}"),
+            format!("{text}\t"),
+        ]);
+        all.extend([
+            bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+            format!("\"{text}\""),
+        ]);
+        all.retain(|other| other != text);
+        all
+    };
+    for other in others(&state) {
+        let query = query.replace(&state, &shared::query::encode(&other));
+        let event = event("GET", "/callback", &query, &[("cookie", &format!("{name}={value}"))]);
+        let answer = world.invoke(world.stack.callback(), &event).await;
+        assert!(location(&answer).starts_with("?reason="), "state {other:?}: {answer}");
+    }
+    // White space around a cookie is no part of it (RFC 6265 §5.4 sends none): it is cut off before we look.
+    for other in others(&value).into_iter().filter(|other| other.trim() != value) {
+        let event = event("GET", "/callback", &query, &[("cookie", &format!("{name}={other}"))]);
+        let answer = world.invoke(world.stack.callback(), &event).await;
+        assert_eq!(location(&answer), "?reason=state_rejected", "cookie {other:?}");
+    }
+    assert_nothing_happened(&world, "encodings").await;
+    assert!(browser.follow(&world.url(&format!("/callback?{query}"))).await.is_connected());
+}
+
+#[tokio::test]
 async fn step_5_a_cookie_from_the_future_is_refused() {
     let world = World::start().await;
     world.clock.advance_secs(3600);

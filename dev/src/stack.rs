@@ -10,6 +10,7 @@ use callback::{Callback, SetUpError};
 use install::Install;
 use serde_json::json;
 use shared::clock::{Clock, SystemClock};
+use shared::entry::AlwaysAnswers as _;
 use shared::random::{OsRandom, Random, attempt};
 use simulated_notion::{Connection, Simulator};
 use tokio::net::TcpListener;

@@ -14,9 +14,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Branding, environment};
 use crate::pages::{Notice, Pages};
-use crate::telemetry::{Metric, RequestLine};
+use crate::telemetry::{self, Metric, RequestLine};
 
 /// What a function needs to answer even when its handler cannot.
 pub trait AlwaysAnswers: Send + Sync {
@@ -26,6 +27,10 @@ pub trait AlwaysAnswers: Send + Sync {
     fn pages(&self) -> &Pages;
     /// The clock.
     fn clock(&self) -> &dyn Clock;
+    /// Does during INIT, which Lambda does not throttle, what the first request would have to wait for.
+    fn warm_up(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
     /// The clean URL of a notice, for a function whose own URLs hold codes and states.
     fn clean_url(&self, _notice: Notice) -> Option<String> {
         None
@@ -87,12 +92,35 @@ fn readable(event: &RawValue) -> Option<LambdaRequest> {
     serde_json::from_value(event).ok()
 }
 
-/// Serves events until Lambda ends the process.
+/// Runs a function: starts the log, warms it up during INIT, and serves events until Lambda ends the process. If it
+/// could not be set up, everyone is told so: exiting would leave the answer to API Gateway.
 ///
 /// # Errors
 ///
 /// What the Lambda runtime says when it cannot go on.
-pub async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> {
+pub async fn run<F: AlwaysAnswers, E: std::error::Error + 'static>(
+    name: &'static str,
+    set_up: impl FnOnce() -> Result<F, E>,
+) -> Result<(), lambda_http::Error> {
+    telemetry::init(&environment);
+    match set_up() {
+        Ok(function) => {
+            function.warm_up().await;
+            serve(&function).await
+        }
+        Err(error) => {
+            tracing::error!(
+                alarm = "misconfigured",
+                error = &error as &dyn std::error::Error,
+                "cannot start"
+            );
+            let pages = Pages::new(Branding::default());
+            serve(&Misconfigured { function: name, pages, clock: SystemClock }).await
+        }
+    }
+}
+
+async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> {
     let service = lambda_http::lambda_runtime::service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         Ok::<_, lambda_http::Error>(answer(function, &event.payload, event.context).await)
     });

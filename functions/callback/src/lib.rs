@@ -83,22 +83,6 @@ impl Callback {
         })
     }
 
-    /// Fetches the secrets and opens the connections, all at once, during INIT (which Lambda does not throttle).
-    /// What fails is tried again by the first request.
-    pub async fn warm_up(&self) {
-        let all = async {
-            tokio::join!(
-                self.secrets.client_secret(Freshness::Cached, &*self.clock),
-                self.secrets.key_ring(Freshness::Cached, &*self.clock),
-                self.store.warm_up(),
-                self.notion.warm_up(),
-            )
-        };
-        if tokio::time::timeout(Duration::from_millis(WARM_UP_MS), all).await.is_err() {
-            tracing::warn!(limit_ms = WARM_UP_MS, "the warm-up took too long and was left");
-        }
-    }
-
     fn budget(&self, request: &Request) -> Budget {
         let deadline_ms = request.lambda_context_ref().map_or(0, |context| context.deadline);
         let remaining_ms = deadline_ms.saturating_sub(self.clock.now_millis().0);
@@ -117,6 +101,21 @@ impl AlwaysAnswers for Callback {
 
     fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// Fetches the secrets and opens the connections, all at once. What fails is tried again by the first request.
+    async fn warm_up(&self) {
+        let all = async {
+            tokio::join!(
+                self.secrets.client_secret(Freshness::Cached, &*self.clock),
+                self.secrets.key_ring(Freshness::Cached, &*self.clock),
+                self.store.warm_up(),
+                self.notion.warm_up(),
+            )
+        };
+        if tokio::time::timeout(Duration::from_millis(WARM_UP_MS), all).await.is_err() {
+            tracing::warn!(limit_ms = WARM_UP_MS, "the warm-up took too long and was left");
+        }
     }
 
     fn clean_url(&self, notice: Notice) -> Option<String> {

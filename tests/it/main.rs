@@ -9,6 +9,7 @@ mod browser;
 mod callback;
 mod dependencies;
 mod dev_stack;
+mod docs;
 mod events;
 mod exchange;
 mod install;

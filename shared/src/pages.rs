@@ -5,6 +5,8 @@
 
 mod notice;
 
+use std::sync::OnceLock;
+
 use askama::Template as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,9 +39,20 @@ pub struct Connected {
 #[derive(Debug, Clone)]
 pub struct Pages {
     branding: Branding,
-    style: String,
+    style: OnceLock<Style>,
+}
+
+/// The style with the app's colours, and the policy that names its hash. Made for the first page: most starts of
+/// `install` never show one.
+#[derive(Debug, Clone)]
+struct Style {
+    css: String,
     content_security_policy: HeaderValue,
 }
+
+/// For responses without a page.
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(askama::Template)]
 #[template(path = "page.html")]
@@ -55,24 +68,27 @@ struct Page<'a> {
 }
 
 impl Pages {
-    /// Prepares the style and the policy that names its hash.
-    ///
-    /// # Panics
-    ///
-    /// Never: fixed text and base64 are a header value.
+    /// Pages with this look.
     #[must_use]
     pub fn new(branding: Branding) -> Self {
-        let style = include_str!("../templates/style.css")
-            .replace("--accent: #2f5d50", &format!("--accent: {}", branding.app_color))
-            .replace("--on-accent: #ffffff", &format!("--on-accent: {}", branding.app_color.readable_text()));
-        let policy = format!(
-            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; object-src 'none'; form-action 'self'; \
-             frame-ancestors 'none'",
-            STANDARD.encode(Sha256::digest(&style))
-        );
-        #[expect(clippy::expect_used, reason = "fixed text and base64 are a header value")]
-        let content_security_policy = HeaderValue::try_from(policy).expect("a header value");
-        Self { branding, style, content_security_policy }
+        Self { branding, style: OnceLock::new() }
+    }
+
+    fn style(&self) -> &Style {
+        self.style.get_or_init(|| {
+            let css = include_str!("../templates/style.css")
+                .replace("--accent: #2f5d50", &format!("--accent: {}", self.branding.app_color))
+                .replace(
+                    "--on-accent: #ffffff",
+                    &format!("--on-accent: {}", self.branding.app_color.readable_text()),
+                );
+            let hash = STANDARD.encode(Sha256::digest(&css));
+            #[expect(clippy::expect_used, reason = "fixed text and base64 are a header value")]
+            let content_security_policy =
+                HeaderValue::try_from(format!("{POLICY}; style-src 'sha256-{hash}'"))
+                    .expect("a header value");
+            Style { css, content_security_policy }
+        })
     }
 
     /// The page for an outcome without particulars.
@@ -86,7 +102,7 @@ impl Pages {
             notice.status(),
             &Page {
                 app_name: &self.branding.app_name,
-                style: &self.style,
+                style: &self.style().css,
                 title: notice.title(&self.branding.app_name),
                 text: notice.text(),
                 facts: Vec::new(),
@@ -119,7 +135,7 @@ impl Pages {
             StatusCode::OK,
             &Page {
                 app_name,
-                style: &self.style,
+                style: &self.style().css,
                 title: format!("{app_name} is connected to Notion"),
                 text: "Your approval is saved. You can close this page.",
                 facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
@@ -135,7 +151,7 @@ impl Pages {
     /// `status` is 302 towards Notion, 303 towards a clean URL of ours.
     #[must_use]
     pub fn redirect(&self, status: StatusCode, location: &str, set_cookies: &[String]) -> Response<Body> {
-        let mut response = self.answer(status, Body::Empty);
+        let mut response = Self::answer(status, Body::Empty);
         let headers = response.headers_mut();
         let Ok(location) = HeaderValue::from_str(location) else {
             return self.notice(Notice::Misconfigured, &HeaderMap::new());
@@ -152,27 +168,27 @@ impl Pages {
 
     fn html(&self, status: StatusCode, page: &Page<'_>) -> Response<Body> {
         let mut response = match page.render() {
-            Ok(html) => self.answer(status, Body::Text(html)),
+            Ok(html) => Self::answer(status, Body::Text(html)),
             Err(error) => {
                 tracing::error!(%error, "a page could not be rendered");
-                self.answer(StatusCode::INTERNAL_SERVER_ERROR, Body::Empty)
+                Self::answer(StatusCode::INTERNAL_SERVER_ERROR, Body::Empty)
             }
         };
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.style().content_security_policy.clone());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         response
     }
 
     fn json(&self, status: StatusCode, body: &Value) -> Response<Body> {
-        let mut response = self.answer(status, Body::Text(body.to_string()));
+        let mut response = Self::answer(status, Body::Text(body.to_string()));
         let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }
 
     /// The one place where a response begins, so that each has the full set of security headers.
-    fn answer(&self, status: StatusCode, body: Body) -> Response<Body> {
+    fn answer(status: StatusCode, body: Body) -> Response<Body> {
         const FIXED: [(HeaderName, &str); 8] = [
             (header::CACHE_CONTROL, "no-store"),
             (header::REFERRER_POLICY, "no-referrer"),
@@ -186,7 +202,7 @@ impl Pages {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, self.content_security_policy.clone());
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(header::VARY, HeaderValue::from_static("accept"));
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET"));

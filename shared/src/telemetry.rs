@@ -136,7 +136,7 @@ impl RequestLine {
             }),
         );
         let line = Value::Object(self.fields).to_string();
-        tracing::info!(target: REQUEST_TARGET, line);
+        tracing::info!(target: REQUEST_TARGET, line = line.as_str());
     }
 }
 
@@ -202,30 +202,48 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields(Map::new());
         let metadata = event.metadata();
+        write!(writer, "{{\"level\":\"{}\",\"timestamp\":\"", metadata.level())?;
+        SystemTime.format_time(&mut writer)?;
+        writer.write_char('"')?;
         for span in context.event_scope().into_iter().flatten() {
-            if let Some(of_span) = span.extensions().get::<FormattedFields<N>>()
-                && let Ok(Value::Object(of_span)) = serde_json::from_str(of_span)
-            {
-                fields.0.extend(of_span);
+            // `JsonFields` has written them as an object: what stands between its braces goes along.
+            if let Some(of_span) = span.extensions().get::<FormattedFields<N>>() {
+                write_members(&mut writer, of_span)?;
             }
         }
-        event.record(&mut fields);
-        if metadata.target() == REQUEST_TARGET
-            && let Some(Value::String(line)) = fields.0.remove("line")
-            && let Ok(Value::Object(line)) = serde_json::from_str(&line)
-        {
-            fields.0.extend(line);
+        if metadata.target() == REQUEST_TARGET {
+            let mut line = RequestLineText { writer: &mut writer, written: Ok(()) };
+            event.record(&mut line);
+            line.written?;
         } else {
+            let mut fields = Fields(Map::new());
+            event.record(&mut fields);
             fields.0.insert("target".to_owned(), metadata.target().into());
+            write_members(&mut writer, &Value::Object(fields.0).to_string())?;
         }
-        let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        fields.0.insert("timestamp".to_owned(), timestamp.into());
-        fields.0.insert("level".to_owned(), metadata.level().as_str().into());
-        writeln!(writer, "{}", Value::Object(fields.0))
+        writer.write_str("}\n")
     }
+}
+
+/// Writes `,` and the members of `object`, a JSON object as text.
+fn write_members(writer: &mut Writer<'_>, object: &str) -> fmt::Result {
+    let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    if members.is_empty() { Ok(()) } else { write!(writer, ",{members}") }
+}
+
+/// Passes a request line on as it is.
+struct RequestLineText<'a, 'w> {
+    writer: &'a mut Writer<'w>,
+    written: fmt::Result,
+}
+
+impl Visit for RequestLineText<'_, '_> {
+    fn record_str(&mut self, _: &Field, line: &str) {
+        self.written = write_members(self.writer, line);
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 struct Fields(Map<String, Value>);

@@ -95,7 +95,7 @@ impl Pages {
     #[must_use]
     pub fn notice(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
         if wants_json(headers) {
-            return self.json(notice.status(), &notice.problem());
+            return Self::json(notice.status(), &notice.problem());
         }
         let action = notice.action().map(|(label, target)| (label.to_owned(), target));
         self.html(
@@ -125,7 +125,7 @@ impl Pages {
                 "person_name": person,
                 "template_duplicated": connected.template_duplicated,
             });
-            return self.json(StatusCode::OK, &body);
+            return Self::json(StatusCode::OK, &body);
         }
         let app_name = &self.branding.app_name;
         let template =
@@ -180,7 +180,7 @@ impl Pages {
         response
     }
 
-    fn json(&self, status: StatusCode, body: &Value) -> Response<Body> {
+    fn json(status: StatusCode, body: &Value) -> Response<Body> {
         let mut response = Self::answer(status, Body::Text(body.to_string()));
         let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

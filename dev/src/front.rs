@@ -1,4 +1,4 @@
-//! The HTTP front: API Gateway's part on this machine. Declares the same two routes and nothing else, turns each
+//! The HTTP front: API Gateway's part on this machine. Declares the same two routes (and the start page), turns each
 //! request into an event, and the function's answer into a response.
 
 use std::sync::Arc;

@@ -41,7 +41,8 @@ pub trait AlwaysAnswers: Send + Sync {
 
 /// Answers one API Gateway HTTP API event (payload format 2.0).
 pub async fn answer(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
-    let span = tracing::info_span!("request", request_id = context.request_id);
+    // At the highest level, so that no log level drops the id from the lines.
+    let span = tracing::error_span!("request", request_id = context.request_id);
     answer_in_span(function, event, context).instrument(span).await
 }
 
@@ -129,7 +130,10 @@ async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> 
 
 /// Answers for a handler that cannot. A code or state does not stay in the address bar even then.
 fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) -> Box<RawValue> {
-    let to_clean = ["code=", "state="].iter().any(|name| event.get().contains(name));
+    let query = serde_json::from_str::<Value>(event.get())
+        .ok()
+        .and_then(|event| event.get("rawQueryString").and_then(Value::as_str).map(str::to_owned));
+    let to_clean = query.is_some_and(|query| holds_a_code_or_state(&query));
     let response = match function.clean_url(notice).filter(|_| to_clean) {
         Some(url) => function.pages().redirect(StatusCode::SEE_OTHER, &url, &[]),
         None => function.pages().notice(notice, &http::HeaderMap::new()),
@@ -160,6 +164,11 @@ fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) 
     to_raw_value(&answer).expect("JSON")
 }
 
+/// A code or a state, in a query that is no clean one of ours (which would redirect to itself).
+fn holds_a_code_or_state(query: &str) -> bool {
+    !query.starts_with("reason=") && ["code=", "state="].iter().any(|name| query.contains(name))
+}
+
 /// A function whose settings cannot be read: it says so to everyone, and does nothing else.
 #[derive(Debug)]
 pub struct Misconfigured<C> {
@@ -185,7 +194,12 @@ impl<C: Clock> AlwaysAnswers for Misconfigured<C> {
     }
 
     async fn handle(&self, request: Request) -> Response<Body> {
-        let response = self.pages.notice(Notice::Misconfigured, request.headers());
+        let response = if request.uri().query().is_some_and(holds_a_code_or_state) {
+            let clean_url = format!("?reason={}", Notice::Misconfigured.key());
+            self.pages.redirect(StatusCode::SEE_OTHER, &clean_url, &[])
+        } else {
+            self.pages.notice(Notice::Misconfigured, request.headers())
+        };
         RequestLine::begin(self.function).end(&self.clock, Notice::Misconfigured.key(), response.status());
         response
     }

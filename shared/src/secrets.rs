@@ -173,12 +173,11 @@ impl<T> Cached<T> {
                 match tokio::time::timeout(limit, fetch()).await {
                     Ok(Ok(value)) => value,
                     failed => {
-                        let error = failed.map(Result::err);
-                        tracing::warn!(
-                            secret = self.setting,
-                            ?error,
-                            "going on with the secret in the cache"
-                        );
+                        let error = failed.ok().and_then(Result::err);
+                        let alarm =
+                            error.as_ref().filter(|e| e.is_misconfiguration()).map(|_| "misconfigured");
+                        let secret = self.setting;
+                        tracing::warn!(alarm, secret, ?error, "going on with the secret in the cache");
                         slot.ask_at = now.plus_secs(ASK_AGAIN_SECS);
                         return Ok(Arc::clone(&slot.value));
                     }

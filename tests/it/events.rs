@@ -124,9 +124,11 @@ async fn a_binary_without_settings_says_so_to_everyone_and_names_the_setting_in_
         let function = Function::start(name, &HashMap::new()).await;
         let event = samples_of(&world, name).await;
         let (answer, line) = function.invoke(event).await;
+        // The callback's event has a code and a state: they do not stay in the address bar.
+        let status = if name == "callback" { 303 } else { 500 };
         assert_eq!(
             (&answer["statusCode"], &line["outcome"]),
-            (&500.into(), &"misconfigured".into()),
+            (&status.into(), &"misconfigured".into()),
             "{name}"
         );
         assert!(answer["headers"]["content-security-policy"].is_string(), "{name}");

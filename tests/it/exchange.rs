@@ -92,8 +92,8 @@ async fn a_block_by_the_network_in_front_of_notion_leaves_the_code_alone() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_an_unknown_outcome() {
-    // A function that has two seconds in all gives the exchange half of one.
-    let world = World::start_with(|options| options.function_timeout_ms = 2000).await;
+    // A function that has six seconds in all gives the exchange two and a half.
+    let world = World::start_with(|options| options.function_timeout_ms = 6000).await;
     world.notion().inject(Endpoint::Token, Fault::Hold, 1);
     let page = world.browser().install_as(|_| {}).await;
     assert_eq!(page.heading(), UNKNOWN.0);
@@ -119,7 +119,7 @@ async fn a_notion_that_cannot_be_reached_was_sent_no_code() {
 
 #[tokio::test]
 async fn a_secrets_manager_that_hangs_does_not_hold_a_refused_exchange_beyond_its_time() {
-    let world = World::start_with(|options| options.function_timeout_ms = 4000).await;
+    let world = World::start_with(|options| options.function_timeout_ms = 6000).await;
     world.notion().rotate_secret(SIMULATED_CLIENT_ID, "secret_not_stored_yet");
     world.stack.secrets_manager().inject("*", dev::aws::Fault::Silent, u32::MAX);
     let page = world.browser().install_as(|_| {}).await;

@@ -10,9 +10,9 @@ use crate::harness::{World, number, string};
 
 const SAVE: &str = "TransactWriteItems";
 
-/// A world whose functions have four seconds, so that a store that stays down is given up soon.
+/// A world whose functions have eight seconds, so that a store that stays down is given up soon.
 async fn hurried() -> World {
-    World::start_with(|options| options.function_timeout_ms = 4000).await
+    World::start_with(|options| options.function_timeout_ms = 8000).await
 }
 
 fn error(status: u16, code: &str) -> Fault {
@@ -169,7 +169,7 @@ async fn a_page_that_cannot_be_looked_up_says_so_and_no_more() {
 #[tokio::test]
 async fn a_slow_revocation_does_not_leave_the_flow_without_an_outcome() {
     let world = World::start_with(|options| {
-        options.function_timeout_ms = 4000;
+        options.function_timeout_ms = 8000;
         options.variables.insert("ALLOWED_WORKSPACES".to_owned(), simulated_notion::GLOBEX.to_owned());
     })
     .await;

@@ -112,6 +112,15 @@ async fn methods_events_that_cannot_be_read_and_panics_are_answered_with_every_h
         assert!(answer["body"].as_str().unwrap().starts_with("<!doctype html>"), "{case}");
         assert!(!answer.to_string().contains("ntn_"), "{case}");
     }
+    // Neither leaves a code in the address bar, nor sends a browser in circles.
+    let granted = event("GET", "/callback", "code=unspent&state=s", &[("cookie", "state=1; code=2")]);
+    let answer = world.invoke(&misconfigured, &granted).await;
+    assert_eq!(
+        (&answer["statusCode"], &answer["headers"]["location"]),
+        (&303.into(), &"?reason=misconfigured".into())
+    );
+    let clean = event("GET", "/callback", "reason=misconfigured", &[("cookie", "state=1; code=2")]);
+    assert_eq!(world.invoke(&misconfigured, &clean).await["statusCode"], 500);
     let log = world.leaks.log();
     assert!(log.contains("\"alarm\":\"panic\"") && log.contains("\"Panicked\":1"), "{log}");
     assert!(!log.contains("ntn_a-message"));

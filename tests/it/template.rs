@@ -67,7 +67,8 @@ fn the_block_that_generated_the_key_ring_is_frozen() {
                       GenerateStringKey: seed\n        PasswordLength: 64\n        ExcludePunctuation: true";
     assert!(ring.contains(generating), "{ring}");
     assert!(
-        ring.contains("DeletionPolicy: Retain") && ring.contains("UpdateReplacePolicy: Retain"),
+        ring.contains("DeletionPolicy: RetainExceptOnCreate\n")
+            && ring.contains("UpdateReplacePolicy: Retain"),
         "{ring}"
     );
     assert_eq!(generating.lines().count(), block(&ring, "      GenerateSecretString:").len() + 2);
@@ -87,7 +88,7 @@ fn only_the_two_routes_exist_and_the_function_outlives_its_budget() {
     for (resource, (_, key)) in tables {
         let table = block(TEMPLATE, &format!("  {resource}:")).join("\n");
         assert!(table.contains(&format!("- AttributeName: {key}\n          KeyType: HASH")), "{table}");
-        assert!(table.contains("DeletionPolicy: Retain"), "{table}");
+        assert!(table.contains("DeletionPolicy: RetainExceptOnCreate\n"), "{table}");
     }
     assert!(
         block(TEMPLATE, "  ClaimsTable:")

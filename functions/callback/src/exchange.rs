@@ -103,7 +103,8 @@ impl Callback {
         (Some(&previous.version_id) != tried).then(|| Credential::Previous(Arc::new(previous)))
     }
 
-    fn wait_before_retry(&self, error: &TokenError) -> Duration {
+    /// What Notion asks for, else a quarter of a second or so.
+    pub(crate) fn wait_before_retry(&self, error: &TokenError) -> Duration {
         if let Some(retry_after) = error.answer().and_then(|answer| answer.retry_after) {
             return retry_after.wait(self.clock.now());
         }

@@ -20,10 +20,10 @@ use crate::Callback;
 use crate::outcome::Answer;
 use crate::steps::InHand;
 
-/// How long to wait before a revocation is tried again, in milliseconds.
-const REVOKE_AGAIN_MS: u64 = 250;
-/// How long a look at the row may take before a grant is given back, in milliseconds.
-const LOOK_LIMIT_MS: u64 = 1000;
+/// How often a revocation is tried.
+const MAX_REVOCATIONS: u32 = 4;
+/// How long each look at the store may take before a grant is given back, in milliseconds.
+const LOOK_LIMIT_MS: u64 = 700;
 
 /// What an exchange came to.
 pub(crate) enum Kept {
@@ -111,34 +111,43 @@ impl Callback {
                 Kept::Ended(Notice::Rescued, None)
             }
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the rescue queue did not take it either"
-                );
-                let deadline = budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
-                let stored = self.store.holds_token(&record.installation, deadline).await;
-                // A token that the row holds, by our save or because Notion handed out the same one, is not lost.
-                let give_back = (!matches!(stored, Ok(true))).then_some(give_back);
-                Kept::Ended(Notice::NotSaved, give_back)
+                tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not take it");
+                // In this order: once the claim is settled, a save that is still under way can no longer come through;
+                // only then does the row say for good whether the token is stored.
+                let soon = || budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
+                let attempt = &record.installation.attempt;
+                let settled = self.store.settle(&flow.claim_key, attempt, Notice::NotSaved, soon()).await;
+                let stored = self.store.holds_token(&record.installation, soon()).await;
+                if !matches!(stored, Ok(true)) {
+                    self.give_back(Some(give_back), budget.revoke_by, line).await;
+                }
+                Kept::Done(match settled {
+                    Ok(()) => Answer::Flow(flow.id()),
+                    Err(_) => Answer::Reason(Notice::NotSaved),
+                })
             }
         }
     }
 
-    /// Gives a grant back, trying until `deadline`: revoking twice does no harm.
+    /// Gives a grant back, trying a few times until `deadline`: revoking twice does no harm.
     pub(crate) async fn give_back(&self, grant: Option<GiveBack>, deadline: Instant, line: &mut RequestLine) {
         let Some(grant) = grant else { return };
+        let mut tries = 1;
         let error = loop {
-            match self.notion.revoke(&grant.secret.value, &grant.token, deadline).await {
+            let error = match self.notion.revoke(&grant.secret.value, &grant.token, deadline).await {
                 Ok(()) => return line.count(Metric::Revoked),
-                Err(error) => {
-                    let again = Instant::now() + Duration::from_millis(REVOKE_AGAIN_MS);
-                    let hopeless = matches!(error.0, TokenError::InvalidClient(_) | TokenError::Refused(_));
-                    if hopeless || again >= deadline {
-                        break error;
-                    }
-                    tokio::time::sleep_until(again).await;
-                }
+                Err(error) => error,
+            };
+            let again = Instant::now() + self.wait_before_retry(&error.0);
+            let hopeless = matches!(
+                error.0,
+                TokenError::InvalidClient(_) | TokenError::Refused(_) | TokenError::Blocked(_)
+            );
+            if hopeless || tries == MAX_REVOCATIONS || again >= deadline {
+                break error;
             }
+            tokio::time::sleep_until(again).await;
+            tries += 1;
         };
         line.count(Metric::OrphanedGrant);
         tracing::error!(

@@ -162,7 +162,8 @@ impl Notice {
             }
             Self::Unavailable => "Nothing was connected. Please try again in a minute.",
             Self::Rescued => {
-                "Your approval is safe. Finishing takes a little longer than usual and needs nothing more from you."
+                "Your approval is safe, but finishing takes longer than usual. If the app does not work for you by tomorrow, \
+                 please connect again."
             }
             Self::NotSaved => {
                 "Our storage could not be reached, so your approval was not kept. Please try again in a few minutes."

@@ -145,7 +145,10 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     let pair = match current {
         // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
         // superseded, and a refresh token that came with it once is not thrown away.
-        Some(current) if is_ours(current) => same_token(current, ours),
+        Some(current) if is_ours(current) && keeps_current => {
+            with_refresh_of(current.clone(), &pair_attribute(ours))
+        }
+        Some(current) if is_ours(current) => with_refresh_of(pair_attribute(ours), current),
         // A later exchange was saved before us: its pair stays, ours is kept aside and checked by the sweep.
         Some(current) if keeps_current => {
             superseded.retain(|pair| !is_ours(pair));
@@ -159,7 +162,7 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
         None => pair_attribute(ours),
     };
     if !keeps_current {
-        // What is current is never superseded too: whoever revokes superseded pairs would kill it.
+        // What becomes current here is not superseded too: whoever revokes superseded pairs would kill it.
         superseded.retain(|pair| !is_ours(pair));
         let facts = facts(install);
         for name in absent(&facts) {
@@ -181,15 +184,14 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
 }
 
-/// One grant, told twice: ours, with what only the earlier telling had.
-fn same_token(current: &AttributeValue, ours: &SealedPair) -> AttributeValue {
-    let mut pair = pair_attribute(ours);
-    if ours.refresh.is_none()
-        && let (AttributeValue::M(new), Ok(old)) = (&mut pair, current.as_m())
+/// One grant, told twice: `pair`, with the refresh token that only the other telling had.
+fn with_refresh_of(mut pair: AttributeValue, other: &AttributeValue) -> AttributeValue {
+    if let (AttributeValue::M(pair), Ok(other)) = (&mut pair, other.as_m())
+        && !pair.contains_key("refresh")
     {
         for name in ["refresh", "refresh_fingerprint"] {
-            if let Some(value) = old.get(name) {
-                new.insert(name.to_owned(), value.clone());
+            if let Some(value) = other.get(name) {
+                pair.insert(name.to_owned(), value.clone());
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The rescue queue: where a sealed installation waits when the table does not take it.
 //!
 //! A failure domain of its own: SQS, encrypted by SQS. Whoever replays a record saves it under the same
-//! conditions as the callback would have.
+//! conditions as the callback would have, and drops one whose claim says `not_saved`: the reply of the queue was lost,
+//! and the grant went back.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};

@@ -110,6 +110,14 @@ fn the_same_token_from_an_older_exchange_leaves_the_newer_row_and_gives_it_its_r
 }
 
 #[test]
+fn an_older_telling_of_the_same_token_does_not_replace_the_newer_refresh_token() {
+    let newer = install("a", "token-a", Some("refresh-a"), 2000);
+    let older = install("b", "token-a", Some("refresh-b"), 1000);
+    let (row, _) = written(decide(&row_of(&newer), &older));
+    assert_eq!(list(&row, "pair"), [pair_attribute(&newer.pair)]);
+}
+
+#[test]
 fn a_pair_that_becomes_current_again_is_no_longer_superseded() {
     let (a, b) = (install("a", "token-a", None, 1000), install("b", "token-b", None, 2000));
     let (row, _) = written(decide(&row_of(&a), &b));

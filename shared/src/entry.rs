@@ -195,8 +195,7 @@ impl<C: Clock> AlwaysAnswers for Misconfigured<C> {
 
     async fn handle(&self, request: Request) -> Response<Body> {
         let response = if request.uri().query().is_some_and(holds_a_code_or_state) {
-            let clean_url = format!("?reason={}", Notice::Misconfigured.key());
-            self.pages.redirect(StatusCode::SEE_OTHER, &clean_url, &[])
+            self.pages.redirect(StatusCode::SEE_OTHER, &Notice::Misconfigured.clean_url(), &[])
         } else {
             self.pages.notice(Notice::Misconfigured, request.headers())
         };

@@ -15,8 +15,7 @@ async fn assert_nothing_happened(world: &World, case: &str) {
 
 /// The query of a callback that would work.
 async fn granted(browser: &Browser<'_>) -> String {
-    let authorize = browser.install().await;
-    browser.allow(&authorize, |_| {}).split_once('?').unwrap().1.to_owned()
+    browser.granted().await.split_once('?').unwrap().1.to_owned()
 }
 
 fn location(answer: &Value) -> &str {

@@ -245,6 +245,12 @@ impl Browser<'_> {
         self.world.notion().approve(approval).unwrap().location
     }
 
+    /// From `/install` to where Notion sends the browser after Ada has allowed.
+    pub(crate) async fn granted(&self) -> String {
+        let authorize = self.install().await;
+        self.allow(&authorize, |_| {})
+    }
+
     /// Follows the app's redirects, and pages that refresh themselves, to the end.
     pub(crate) async fn follow(&self, url: &str) -> Page {
         let mut url = url.to_owned();

@@ -4,6 +4,15 @@ use simulated_notion::{EDSGER, GLOBEX, GRACE, HANDBOOK, OldPair};
 
 use crate::harness::{World, number, string};
 
+/// Makes the connection one from before 2026-06-08.
+fn make_older(world: &World) {
+    let secret = world.notion().secrets_issued()[0].clone();
+    let mut old =
+        simulated_notion::Connection::new(dev::stack::SIMULATED_CLIENT_ID, &secret, &world.url("/callback"));
+    old.created_before_2026_06_08 = true;
+    world.notion().register(old);
+}
+
 #[tokio::test]
 async fn installing_again_updates_the_row_whether_or_not_the_bot_id_changes() {
     for survives in [true, false] {
@@ -59,11 +68,7 @@ async fn an_older_connection_hands_out_the_same_token_and_nothing_is_superseded(
     world.notion().change_settings(|settings| {
         settings.old_pair_after_reauthorization = OldPair::Survives;
     });
-    let secret = world.notion().secrets_issued()[0].clone();
-    let mut old =
-        simulated_notion::Connection::new(dev::stack::SIMULATED_CLIENT_ID, &secret, &world.url("/callback"));
-    old.created_before_2026_06_08 = true;
-    world.notion().register(old);
+    make_older(&world);
     let browser = world.browser();
     assert!(browser.install_as(|_| {}).await.is_connected());
     let first = world.open_access(&world.installations().await[0]);
@@ -105,11 +110,7 @@ async fn two_installs_of_one_person_at_once_leave_one_row_and_keep_both_pairs() 
 #[tokio::test]
 async fn the_same_token_from_two_tabs_at_once_is_one_grant_and_both_see_success() {
     let world = World::start().await;
-    let secret = world.notion().secrets_issued()[0].clone();
-    let mut old =
-        simulated_notion::Connection::new(dev::stack::SIMULATED_CLIENT_ID, &secret, &world.url("/callback"));
-    old.created_before_2026_06_08 = true;
-    world.notion().register(old);
+    make_older(&world);
     let (a, b) = (world.browser(), world.browser());
     for _ in 0..5 {
         let (first, second) = (a.install().await, b.install().await);

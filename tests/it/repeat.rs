@@ -5,18 +5,13 @@ use futures_util::stream::FuturesUnordered;
 use http::StatusCode;
 use simulated_notion::{Endpoint, Fault};
 
-use crate::harness::{Browser, World, number, string};
-
-async fn granted(browser: &Browser<'_>) -> String {
-    let authorize = browser.install().await;
-    browser.allow(&authorize, |_| {})
-}
+use crate::harness::{World, number, string};
 
 #[tokio::test]
 async fn a_repeat_in_the_same_browser_shows_the_same_result() {
     let world = World::start().await;
     let browser = world.browser();
-    let callback = granted(&browser).await;
+    let callback = browser.granted().await;
     let first = browser.follow(&callback).await;
     for _ in 0..3 {
         let again = browser.follow(&callback).await;
@@ -32,7 +27,7 @@ async fn a_repeat_in_the_same_browser_shows_the_same_result() {
 async fn a_reload_never_turns_a_success_into_expired() {
     let world = World::start().await;
     let browser = world.browser();
-    let callback = granted(&browser).await;
+    let callback = browser.granted().await;
     assert!(browser.follow(&callback).await.is_connected());
     world.clock.advance_secs(601);
     assert!(browser.follow(&callback).await.is_connected());
@@ -49,7 +44,7 @@ async fn a_reload_never_turns_a_success_into_expired() {
 async fn of_fifty_at_once_one_exchanges_and_all_see_success() {
     let world = World::start().await;
     let browser = world.browser();
-    let callback = granted(&browser).await;
+    let callback = browser.granted().await;
     // Notion holds the one exchange until all the others have been answered.
     world.notion().inject(Endpoint::Token, Fault::Hold, 1);
     let mut repeats: FuturesUnordered<_> = (0..50).map(|_| browser.get(&callback)).collect();
@@ -81,7 +76,7 @@ async fn fifty_at_once_without_any_order_come_to_the_same() {
     for _round in 0..5 {
         let exchanges = world.notion().count(Endpoint::Token);
         let browser = world.browser();
-        let callback = granted(&browser).await;
+        let callback = browser.granted().await;
         let pages: Vec<_> =
             (0..50).map(|_| browser.follow(&callback)).collect::<FuturesUnordered<_>>().collect().await;
         assert!(pages.iter().all(crate::harness::Page::is_connected));
@@ -94,7 +89,7 @@ async fn fifty_at_once_without_any_order_come_to_the_same() {
 async fn a_foreign_browser_among_the_repeats_gets_nothing() {
     let world = World::start().await;
     let (browser, foreign) = (world.browser(), world.browser());
-    let callback = granted(&browser).await;
+    let callback = browser.granted().await;
     for _ in 0..3 {
         assert_eq!(foreign.follow(&callback).await.status, StatusCode::FORBIDDEN);
     }
@@ -106,7 +101,7 @@ async fn a_foreign_browser_among_the_repeats_gets_nothing() {
 async fn a_claim_that_was_cut_off_reads_as_unknown_and_can_be_started_again() {
     let world = World::start().await;
     let browser = world.browser();
-    let callback = granted(&browser).await;
+    let callback = browser.granted().await;
     world.notion().inject(Endpoint::Token, Fault::Hold, 1);
     {
         // The invocation is frozen and never comes back.
@@ -132,7 +127,7 @@ async fn a_claim_that_was_cut_off_reads_as_unknown_and_can_be_started_again() {
 async fn a_repeat_that_meets_the_save_is_a_repeat_all_the_same() {
     let world = World::start().await;
     let browser = world.browser();
-    let callback = granted(&browser).await;
+    let callback = browser.granted().await;
     assert!(browser.follow(&callback).await.is_connected());
     // What DynamoDB answers while a transaction is at work on the claim.
     let conflict = dev::aws::Fault::Answer(dev::aws::Reply::error(400, "TransactionConflictException"));

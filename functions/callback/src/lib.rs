@@ -119,7 +119,7 @@ impl AlwaysAnswers for Callback {
     }
 
     fn clean_url(&self, notice: Notice) -> Option<String> {
-        Some(outcome::reason_url(notice))
+        Some(notice.clean_url())
     }
 
     async fn handle(&self, request: Request) -> Response<Body> {

@@ -32,7 +32,7 @@ impl Answer {
         let see = |location: &str| pages.redirect(StatusCode::SEE_OTHER, location, &[]);
         match self {
             Self::Flow(id) => see(&format!("?flow={}", id.as_str())),
-            Self::Reason(notice) => see(&reason_url(*notice)),
+            Self::Reason(notice) => see(&notice.clean_url()),
             Self::StartOver => see("install"),
             Self::Notice(notice) => pages.notice(*notice, headers),
             Self::Connected(connected) => pages.connected(connected, headers),
@@ -48,11 +48,6 @@ impl Answer {
             Self::Reason(notice) | Self::Notice(notice) => notice.key(),
         }
     }
-}
-
-/// The clean URL of a fixed reason.
-pub(crate) fn reason_url(notice: Notice) -> String {
-    format!("?reason={}", notice.key())
 }
 
 /// The page of a flow whose claim reads so.

@@ -95,6 +95,12 @@ impl Notice {
         Self::ALL.into_iter().find(|notice| notice.key() == key)
     }
 
+    /// Where its page stands, relative to `/callback`: a URL that holds neither code nor state.
+    #[must_use]
+    pub fn clean_url(self) -> String {
+        format!("?reason={}", self.key())
+    }
+
     /// The status of its page.
     #[must_use]
     pub fn status(self) -> StatusCode {

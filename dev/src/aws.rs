@@ -1,11 +1,15 @@
 //! Stand-ins for the AWS services that the functions call, on the wire: real SDK calls go over real TCP.
 
 mod dynamodb;
+mod endpoint;
+mod grants;
 mod secrets_manager;
 mod sqs;
 mod wire;
 
 pub use dynamodb::{CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE};
+pub use endpoint::{Services, serve};
+pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;
 pub use sqs::Queue;
 pub use wire::{Call, Fault, Reply, Service, Wire};

@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod events;
+pub mod forward;
 pub mod front;
 pub mod stack;
 mod start_page;

@@ -2,11 +2,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to the terminal")]
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dev::events::{checked_in, default_connection, samples};
+use dev::forward;
 use dev::stack::{NotionSide, Options, Stack};
 use shared::clock::{Clock as _, SystemClock};
 use shared::config::{PublicConnection, environment, required};
@@ -18,12 +20,16 @@ use shared::telemetry;
 #[derive(Debug, Parser)]
 #[command(name = "dev", disable_help_subcommand = true)]
 struct Cli {
-    /// The app's port on localhost; the simulated Notion takes the next one
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65534))]
+    /// The app's port on localhost; the simulated Notion takes the next one, the AWS
+    /// stand-ins the one after it
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..=65533))]
     port: u16,
     /// Keep data and secrets in this folder (in the clear) instead of in memory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Let functions in containers in: listen on this address of this machine too (Docker's bridge is 172.17.0.1)
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "real_notion")]
+    listen: Option<IpAddr>,
     /// Use the real Notion, with `NOTION_CLIENT_ID` and `NOTION_CLIENT_SECRET` from the environment
     #[arg(long)]
     real_notion: bool,
@@ -66,8 +72,13 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     telemetry::init(&environment);
-    let mut options =
-        Options { port: cli.port, notion_port: cli.port + 1, data_dir: cli.data, ..Options::default() };
+    let mut options = Options {
+        port: cli.port,
+        notion_port: cli.port + 1,
+        aws_port: cli.port + 2,
+        data_dir: cli.data,
+        ..Options::default()
+    };
     for name in ["APP_NAME", "APP_COLOR", "APP_NEXT_URL", "ALLOWED_WORKSPACES", "STATE_TTL_SECS"] {
         options.variables.extend(environment(name).map(|value| (name.to_owned(), value)));
     }
@@ -80,12 +91,22 @@ async fn run(cli: Cli) -> Result<(), String> {
         options.notion = NotionSide::Real { client_id, client_secret };
     }
     let stack = Box::pin(Stack::start(options)).await.map_err(|error| error.to_string())?;
+    if let Some(address) = cli.listen {
+        for port in cli.port..=cli.port + 2 {
+            forward::listen(address, port).await.map_err(|error| {
+                format!("{address}:{port} cannot be had ({error}): is it an address of this machine?")
+            })?;
+        }
+    }
     println!("Open {} and press Install.", stack.url());
     match stack.notion() {
         Some(notion) => {
             println!("Notion is simulated: {0} (switches and faults: {0}/control)", notion.base_url());
         }
         None => println!("Notion is real; its connection needs the redirect URI {}/callback", stack.url()),
+    }
+    if let Some(aws_url) = stack.aws_url() {
+        println!("AWS is simulated: {aws_url} (DynamoDB, Secrets Manager, SQS)");
     }
     println!("End with Ctrl-C.");
     tokio::signal::ctrl_c().await.map_err(|error| error.to_string())

@@ -1,6 +1,6 @@
 //! Starting, driving and watching the whole system from a program.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +10,17 @@ use callback::{Callback, SetUpError};
 use install::Install;
 use serde_json::json;
 use shared::clock::{Clock, SystemClock};
+use shared::config::environment;
 use shared::entry::AlwaysAnswers as _;
 use shared::random::{OsRandom, Random, attempt};
 use simulated_notion::{Connection, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::aws::{CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE, Queue, SecretsManager, Wire};
+use crate::aws::{
+    self, CLAIMS_TABLE, Call, Dynamo, DynamoError, Grant, INSTALLATIONS_TABLE, Queue, SecretsManager,
+    Services, Wire, grants_of,
+};
 use crate::front;
 
 /// The secrets' names in the stand-in.
@@ -50,6 +54,8 @@ pub struct Options {
     pub port: u16,
     /// The port of the simulated Notion on 127.0.0.1; 0 means any free one.
     pub notion_port: u16,
+    /// The port of the AWS stand-ins on 127.0.0.1; 0 means any free one.
+    pub aws_port: u16,
     /// Where data and secrets lie across restarts, in the clear; `None` means in memory.
     pub data_dir: Option<PathBuf>,
     /// Which Notion.
@@ -64,6 +70,8 @@ pub struct Options {
     pub function_timeout_ms: u64,
     /// Whether to keep every answer of a function, for tests that search them.
     pub keep_answers: bool,
+    /// Where to note, when the stack ends, which IAM actions its functions used.
+    pub grants_file: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -71,6 +79,7 @@ impl Default for Options {
         Self {
             port: 0,
             notion_port: 0,
+            aws_port: 0,
             data_dir: None,
             notion: NotionSide::Simulated(simulated_notion::Options::default()),
             clock: Arc::new(SystemClock),
@@ -78,6 +87,7 @@ impl Default for Options {
             variables: HashMap::new(),
             function_timeout_ms: FUNCTION_TIMEOUT_MS,
             keep_answers: false,
+            grants_file: environment("GRANTS_FILE").map(PathBuf::from),
         }
     }
 }
@@ -98,6 +108,16 @@ pub enum StartError {
         "port {port} for the simulated Notion cannot be had ({cause}): choose another with --port N (Notion takes N+1)"
     )]
     NotionPort {
+        /// The port.
+        port: u16,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The AWS stand-ins' port.
+    #[error(
+        "port {port} for the AWS stand-ins cannot be had ({cause}): choose another with --port N (AWS takes N+2)"
+    )]
+    AwsPort {
         /// The port.
         port: u16,
         /// Why.
@@ -132,9 +152,8 @@ pub struct Stack {
 pub(crate) struct Inside {
     pub(crate) install: Install,
     pub(crate) callback: Callback,
-    pub(crate) dynamodb: Wire<Dynamo>,
-    pub(crate) secrets_manager: Wire<SecretsManager>,
-    pub(crate) rescue_queue: Wire<Queue>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) aws_url: Option<String>,
     pub(crate) notion: Option<Simulator>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) url: String,
@@ -143,6 +162,7 @@ pub(crate) struct Inside {
     pub(crate) data_dir: Option<PathBuf>,
     requests: AtomicU64,
     answers: Option<Mutex<Vec<String>>>,
+    grants_file: Option<PathBuf>,
 }
 
 impl Inside {
@@ -151,7 +171,8 @@ impl Inside {
     }
 
     pub(crate) fn store_client_secret(&self, secret: &str) -> io::Result<()> {
-        self.secrets_manager.service().put(CLIENT_SECRET, &json!({"client_secret": secret}))
+        let value = json!({"client_secret": secret});
+        self.services.secrets_manager.service().put(CLIENT_SECRET, &value)
     }
 
     pub(crate) fn keep_answer(&self, answer: &str) {
@@ -168,17 +189,7 @@ impl Stack {
     ///
     /// [`StartError`].
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let listener = TcpListener::bind(("127.0.0.1", options.port))
-            .await
-            .map_err(|cause| StartError::Port { port: options.port, cause })?;
-        let port = listener.local_addr()?.port();
-        // Browsers may try `localhost` as ::1 first: whoever listens there must not get the callback.
-        let listener_v6 = match TcpListener::bind(("::1", port)).await {
-            Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
-                return Err(StartError::Port { port, cause });
-            }
-            bound => bound.ok(),
-        };
+        let (port, listeners) = listen_on_localhost(options.port).await?;
         let url = format!("http://localhost:{port}");
         let redirect_uri = format!("{url}/callback");
         let file = |name: &str| options.data_dir.as_ref().map(|dir| dir.join(name));
@@ -186,14 +197,15 @@ impl Stack {
             std::fs::create_dir_all(dir).map_err(|cause| StartError::Data { dir: dir.clone(), cause })?;
         }
 
-        let secrets = SecretsManager::open(file("secrets.json"))?;
+        let secrets = SecretsManager::open(file("secrets.json"), Arc::clone(&options.clock))?;
         if !secrets.has(TOKEN_KEY_RING) {
             let seed: String = (0..3).map(|_| attempt(&*options.random)).collect();
             secrets.put(TOKEN_KEY_RING, &json!({"seed": seed}))?;
         }
         let (client_id, client_secret_id, notion) = match options.notion {
             NotionSide::Real { client_id, client_secret } => {
-                secrets.put(REAL_CLIENT_SECRET, &json!({"client_secret": client_secret.expose()}))?;
+                let value = json!({"client_secret": client_secret.expose()});
+                secrets.put(REAL_CLIENT_SECRET, &value)?;
                 (client_id, REAL_CLIENT_SECRET, None)
             }
             NotionSide::Simulated(simulator) => {
@@ -211,9 +223,15 @@ impl Stack {
         let dynamodb = Wire::start(Dynamo::start(file("dynamodb.sqlite").as_deref()).await?).await?;
         let secrets_manager = Wire::start(secrets).await?;
         let rescue_queue = Wire::start(Queue::default()).await?;
+        let services = Arc::new(Services { dynamodb, secrets_manager, rescue_queue });
+        let Services { dynamodb, secrets_manager, rescue_queue } = &*services;
+        let aws = match &notion {
+            Some(_simulated) => Some(serve_aws(&services, options.aws_port).await?),
+            // Whoever reaches the port may read what is there: not a real client secret.
+            None => None,
+        };
         let mut variables: HashMap<String, String> = [
             ("APP_NAME", "Sample app"),
-            ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_REGION", "us-east-1"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("CLAIMS_TABLE", CLAIMS_TABLE.0),
@@ -235,17 +253,24 @@ impl Stack {
         }
         variables.extend(options.variables);
 
-        let lookup = |name: &str| variables.get(name).cloned();
-        let install = Install::read(&lookup, Arc::clone(&options.clock), Arc::clone(&options.random))
+        // Each function signs with its own name, as each has a role of its own at AWS.
+        let of = |function: &'static str| {
+            let variables = &variables;
+            move |name: &str| match name {
+                "AWS_ACCESS_KEY_ID" => Some(function.to_owned()),
+                name => variables.get(name).cloned(),
+            }
+        };
+        let install = Install::read(&of("install"), Arc::clone(&options.clock), Arc::clone(&options.random))
             .map_err(SetUpError::from)?;
-        let callback = Callback::read(&lookup, Arc::clone(&options.clock), Arc::clone(&options.random))?;
+        let callback =
+            Callback::read(&of("callback"), Arc::clone(&options.clock), Arc::clone(&options.random))?;
         callback.warm_up().await;
         let inside = Arc::new(Inside {
             install,
             callback,
-            dynamodb,
-            secrets_manager,
-            rescue_queue,
+            aws_url: aws.as_ref().map(|(port, _)| format!("http://127.0.0.1:{port}")),
+            services,
             notion,
             clock: options.clock,
             url,
@@ -254,15 +279,17 @@ impl Stack {
             data_dir: options.data_dir,
             requests: AtomicU64::new(0),
             answers: options.keep_answers.then(Mutex::default),
+            grants_file: options.grants_file,
         });
         let router = front::router(Arc::clone(&inside));
-        let tasks = std::iter::once(listener)
-            .chain(listener_v6)
+        let tasks = listeners
+            .into_iter()
             .map(|listener| {
                 let serving = axum::serve(listener, router.clone());
                 // axum's server goes on for ever.
                 tokio::spawn(async move { drop(serving.await) })
             })
+            .chain(aws.map(|(_, task)| task))
             .collect();
         Ok(Self { inside, tasks })
     }
@@ -279,22 +306,28 @@ impl Stack {
         self.inside.notion.as_ref()
     }
 
+    /// `http://127.0.0.1:PORT`: where all the AWS stand-ins answer; nowhere, if the real Notion's secret is among them.
+    #[must_use]
+    pub fn aws_url(&self) -> Option<&str> {
+        self.inside.aws_url.as_deref()
+    }
+
     /// DynamoDB and its wire.
     #[must_use]
     pub fn dynamodb(&self) -> &Wire<Dynamo> {
-        &self.inside.dynamodb
+        &self.inside.services.dynamodb
     }
 
     /// Secrets Manager and its wire.
     #[must_use]
     pub fn secrets_manager(&self) -> &Wire<SecretsManager> {
-        &self.inside.secrets_manager
+        &self.inside.services.secrets_manager
     }
 
     /// The rescue queue and its wire.
     #[must_use]
     pub fn rescue_queue(&self) -> &Wire<Queue> {
-        &self.inside.rescue_queue
+        &self.inside.services.rescue_queue
     }
 
     /// The function behind `/install`.
@@ -315,10 +348,29 @@ impl Stack {
         &self.inside.variables
     }
 
+    /// Which IAM actions the functions have used so far.
+    #[must_use]
+    pub fn grants(&self) -> BTreeSet<Grant> {
+        // Others (the operator, somebody's command line) call with rights of their own.
+        let functions = [self.inside.install.function(), self.inside.callback.function()];
+        let of = |service, mut calls: Vec<Call>| {
+            calls.retain(|call| functions.contains(&call.caller.as_str()));
+            grants_of(service, &calls, &|named| {
+                let found = self.inside.variables.iter().find(|(_, value)| *value == named);
+                found.map(|(setting, _)| setting.clone())
+            })
+        };
+        let services = &self.inside.services;
+        let mut grants = of("dynamodb", services.dynamodb.calls());
+        grants.extend(of("secretsmanager", services.secrets_manager.calls()));
+        grants.extend(of("sqs", services.rescue_queue.calls()));
+        grants
+    }
+
     /// The token key ring, as Secrets Manager has it.
     #[must_use]
     pub fn key_ring(&self) -> String {
-        let ring = self.inside.secrets_manager.service().current(TOKEN_KEY_RING);
+        let ring = self.inside.services.secrets_manager.service().current(TOKEN_KEY_RING);
         ring.map(|ring| ring.to_string()).unwrap_or_default()
     }
 
@@ -342,6 +394,29 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
+        if let Some(file) = &self.inside.grants_file
+            && let Err(error) = aws::append(file, &self.grants())
+        {
+            tracing::error!(%error, file = %file.display(), "the grants could not be noted");
+        }
+    }
+}
+
+async fn serve_aws(services: &Arc<Services>, port: u16) -> Result<(u16, JoinHandle<()>), StartError> {
+    let served = aws::serve(Arc::clone(services), port).await;
+    served.map_err(|cause| StartError::AwsPort { port, cause })
+}
+
+/// Listens on `port` of localhost, by both its addresses where there are two.
+async fn listen_on_localhost(port: u16) -> Result<(u16, Vec<TcpListener>), StartError> {
+    let v4 =
+        TcpListener::bind(("127.0.0.1", port)).await.map_err(|cause| StartError::Port { port, cause })?;
+    let port = v4.local_addr()?.port();
+    // Browsers may try `localhost` as ::1 first: whoever listens there must not get the callback.
+    match TcpListener::bind(("::1", port)).await {
+        Ok(v6) => Ok((port, vec![v4, v6])),
+        Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => Err(StartError::Port { port, cause }),
+        Err(_no_such_address) => Ok((port, vec![v4])),
     }
 }
 

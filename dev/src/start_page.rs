@@ -29,7 +29,7 @@ struct Installation {
 /// Renders the page.
 pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     // A scan is fine here: this page never leaves the laptop. Past the wire, so that it is not counted.
-    let client = inside.dynamodb.service().client();
+    let client = inside.services.dynamodb.service().client();
     let rows = client.scan().table_name(INSTALLATIONS_TABLE.0).consistent_read(true).send().await?;
     let mut installations: Vec<Installation> = rows
         .items()
@@ -60,7 +60,7 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
             .data_dir
             .as_ref()
             .map_or_else(|| "in memory".to_owned(), |dir| dir.display().to_string()),
-        rescued: inside.rescue_queue.service().messages().len(),
+        rescued: inside.services.rescue_queue.service().messages().len(),
         installations,
     };
     Ok(page.render()?)

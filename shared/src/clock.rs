@@ -16,6 +16,12 @@ impl UnixSeconds {
     pub fn plus_secs(self, secs: u64) -> Self {
         Self(self.0.saturating_add(secs))
     }
+
+    /// Whole days from `earlier` to this moment; none if it is the later one.
+    #[must_use]
+    pub fn days_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0) / 86_400
+    }
 }
 
 impl UnixMillis {

@@ -49,7 +49,7 @@ pub struct PublicConnection {
     /// `NOTION_CLIENT_ID`, required.
     pub client_id: String,
     /// `NOTION_REDIRECT_URI`, required; compared byte for byte by Notion, so it is kept as written. Ends in
-    /// `/callback`; https, or http on localhost.
+    /// `/callback`; https, or http on localhost or a name below it.
     pub redirect_uri: String,
     /// `NOTION_BASE_URL`: Notion's API, or a simulated one on this machine. Without a trailing slash.
     pub base_url: String,
@@ -84,7 +84,8 @@ impl PublicConnection {
         if connection.base_url != NOTION_BASE_URL && !is_on_this_machine(&connection.base_url) {
             return Err(ConfigError::Invalid {
                 variable: "NOTION_BASE_URL",
-                expected: "left out, or a simulated Notion at http://127.0.0.1:<port> or http://localhost:<port>",
+                expected: "left out, or a simulated Notion at http://127.0.0.1:<port>, http://localhost:<port> or, from \
+                           a container, http://host.docker.internal:<port>",
             });
         }
         Ok(connection)
@@ -101,7 +102,8 @@ impl PublicConnection {
         uri.bytes().all(|byte| byte.is_ascii_graphic())
             && !uri.contains(['?', '#', '@', '\\', '*'])
             && !host.is_empty()
-            && (is_https || host == "localhost")
+            // RFC 6761 §6.3: every name below `localhost.` is this machine.
+            && (is_https || host == "localhost" || host.ends_with(".localhost"))
             && (path == "callback" || path.ends_with("/callback"))
     }
 
@@ -126,7 +128,8 @@ impl PublicConnection {
 fn is_on_this_machine(url: &str) -> bool {
     let authority = url.strip_prefix("http://").unwrap_or_default();
     let (host, port) = authority.rsplit_once(':').unwrap_or_default();
-    (host == "127.0.0.1" || host == "localhost") && port.parse::<u16>().is_ok()
+    // What Docker calls the machine that a container runs on.
+    ["127.0.0.1", "localhost", "host.docker.internal"].contains(&host) && port.parse::<u16>().is_ok()
 }
 
 /// How long a state may be claimed, in seconds: `STATE_TTL_SECS`, default 600, 60 to 3600.

@@ -88,6 +88,26 @@ impl Notion {
         }
     }
 
+    /// Whether Notion knows the public connection by `secret`, found out without a person: a token that was never
+    /// issued is introspected, and client authentication comes first (RFC 6749 §5.2).
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::InvalidClient`] if it does not; any other error leaves it open.
+    pub async fn knows_client(&self, secret: &ClientSecret, deadline: Instant) -> Result<(), TokenError> {
+        let body = json!({"token": "never-issued"});
+        let (answer, body) = self.post("/v1/oauth/introspect", secret, &body, deadline).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        match error::classify(answer, &body) {
+            TokenError::InvalidGrant(_) => Ok(()),
+            // What Notion says of an unknown token is not documented; that it looked at it is enough.
+            TokenError::Refused(answer) if answer.status == http::StatusCode::BAD_REQUEST => Ok(()),
+            other => Err(other),
+        }
+    }
+
     /// Opens a connection ahead of the first exchange; the answer does not matter.
     pub async fn warm_up(&self) {
         if let Err(error) = self.http.head(&self.connection.base_url).send().await {

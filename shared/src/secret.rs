@@ -3,6 +3,7 @@
 //! Each has a redacted `Debug`, no `Display`, no `PartialEq`, no `Serialize`, and is wiped on drop.
 
 use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
 
 /// A secret was empty, which nobody ever issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +31,12 @@ macro_rules! secret {
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
+            }
+
+            /// Whether both are the same, in a time that does not tell where they differ.
+            #[must_use]
+            pub fn is_same_as(&self, other: &Self) -> bool {
+                self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
             }
         }
 
@@ -85,6 +92,7 @@ mod tests {
                     let secret = $name::parse("canary").unwrap();
                     assert_eq!(format!("{secret:?} {:#?}", Some(&secret)).matches("canary").count(), 0);
                     assert_eq!(secret.expose(), "canary");
+                    assert!(secret.is_same_as(&secret) && !secret.is_same_as(&$name::parse("canarx").unwrap()));
                     assert_eq!($name::parse("").err(), Some(EmptySecret));
                 )*
             }

@@ -60,6 +60,8 @@ pub struct Versioned<T> {
     pub value: T,
     /// Secrets Manager's `VersionId`.
     pub version_id: String,
+    /// When the version was stored, if Secrets Manager says so.
+    pub stored_at: Option<UnixSeconds>,
 }
 
 /// Whether the cache will do.
@@ -207,12 +209,18 @@ impl<T> Cached<T> {
             )?;
         let text = answer.secret_string().ok_or(SecretError::NotStored(secret))?;
         let value = (self.parse)(text).map_err(|expected| SecretError::Shape { secret, expected })?;
-        Ok(Versioned { value, version_id: answer.version_id().unwrap_or_default().to_owned() })
+        let version_id = answer.version_id().unwrap_or_default().to_owned();
+        let stored_at = answer.created_date().and_then(|at| u64::try_from(at.secs()).ok()).map(UnixSeconds);
+        Ok(Versioned { value, version_id, stored_at })
     }
 }
 
-/// `{"client_secret": "…"}`; white space around the value is a slip of copying, not part of it.
-fn parse_client_secret(text: &str) -> Result<ClientSecret, &'static str> {
+/// Reads `{"client_secret": "…"}`; white space around the value is a slip of copying, not part of it.
+///
+/// # Errors
+///
+/// What it should be.
+pub fn parse_client_secret(text: &str) -> Result<ClientSecret, &'static str> {
     const EXPECTED: &str = r#"JSON of the form {"client_secret": "…"}"#;
     let json: Value = serde_json::from_str(text).map_err(|_| EXPECTED)?;
     let secret = json.get("client_secret").and_then(Value::as_str).ok_or(EXPECTED)?.trim();

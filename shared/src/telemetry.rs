@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use http::StatusCode;
@@ -22,8 +23,10 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::clock::Clock;
 use crate::config::Lookup;
 
-/// The CloudWatch namespace of every metric.
+/// The CloudWatch namespace of every metric, unless `METRICS_NAMESPACE` names another: stacks that share an account
+/// must not share their alarms.
 pub const METRICS_NAMESPACE: &str = "NotionInstall";
+static NAMESPACE: OnceLock<String> = OnceLock::new();
 /// The target of request lines; never filtered, because the metrics are in them.
 const REQUEST_TARGET: &str = "request_line";
 
@@ -36,7 +39,9 @@ pub enum Metric {
     Refused,
     /// Notion gave tokens for a code.
     Exchanged,
-    /// An exchange failed.
+    /// Notion refused a code that was too old or used: the person's business, and anyone can cause it.
+    CodeRejected,
+    /// An exchange failed for any other reason.
     ExchangeFailed,
     /// An installation is in the table.
     Saved,
@@ -48,6 +53,8 @@ pub enum Metric {
     Revoked,
     /// A grant that Notion issued is neither stored nor given back: somebody must look.
     OrphanedGrant,
+    /// Somebody looked at a claim that was cut off while its code was exchanged.
+    StuckClaim,
     /// The same browser came again for an outcome that stands.
     Repeated,
     /// A request that was not accepted; also counted by `reason`.
@@ -62,12 +69,14 @@ impl Metric {
             Self::Started => "Started",
             Self::Refused => "Refused",
             Self::Exchanged => "Exchanged",
+            Self::CodeRejected => "CodeRejected",
             Self::ExchangeFailed => "ExchangeFailed",
             Self::Saved => "Saved",
             Self::SaveFailed => "SaveFailed",
             Self::Rescued => "Rescued",
             Self::Revoked => "Revoked",
             Self::OrphanedGrant => "OrphanedGrant",
+            Self::StuckClaim => "StuckClaim",
             Self::Repeated => "Repeated",
             Self::Rejected => "Rejected",
             Self::Panicked => "Panicked",
@@ -81,6 +90,7 @@ pub struct RequestLine {
     function: &'static str,
     began: Instant,
     metrics: Vec<Metric>,
+    client_secret_age_days: Option<u64>,
     fields: Map<String, Value>,
 }
 
@@ -88,12 +98,23 @@ impl RequestLine {
     /// Begins the line of a request to `function`.
     #[must_use]
     pub fn begin(function: &'static str) -> Self {
-        Self { function, began: Instant::now(), metrics: Vec::new(), fields: Map::new() }
+        Self {
+            function,
+            began: Instant::now(),
+            metrics: Vec::new(),
+            client_secret_age_days: None,
+            fields: Map::new(),
+        }
     }
 
     /// Counts one of `metric`.
     pub fn count(&mut self, metric: Metric) {
         self.metrics.push(metric);
+    }
+
+    /// Says how old the client secret is that the request uses, in days (`ClientSecretAgeDays`).
+    pub fn client_secret_age(&mut self, days: u64) {
+        self.client_secret_age_days = Some(days);
     }
 
     /// Counts a rejection by its fixed reason.
@@ -112,29 +133,34 @@ impl RequestLine {
     /// `outcome` is one of the fixed keys of the pages, or the name of a step.
     pub fn end(mut self, clock: &dyn Clock, outcome: &str, status: StatusCode) {
         let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut dimensions = vec![vec!["function"]];
-        if self.metrics.contains(&Metric::Rejected) {
-            dimensions.push(vec!["function", "reason"]);
-        }
         let mut definitions = vec![json!({"Name": "DurationMs", "Unit": "Milliseconds"})];
         for metric in &self.metrics {
             definitions.push(json!({"Name": metric.name(), "Unit": "Count"}));
             self.fields.insert(metric.name().to_owned(), 1.into());
+        }
+        if let Some(days) = self.client_secret_age_days {
+            definitions.push(json!({"Name": "ClientSecretAgeDays", "Unit": "None"}));
+            self.fields.insert("ClientSecretAgeDays".to_owned(), days.into());
         }
         self.fields.insert("DurationMs".to_owned(), duration_ms.into());
         self.fields.insert("event".to_owned(), "request".into());
         self.fields.insert("function".to_owned(), self.function.into());
         self.fields.insert("outcome".to_owned(), outcome.into());
         self.fields.insert("status".to_owned(), status.as_u16().into());
-        self.fields.insert(
-            "_aws".to_owned(),
-            json!({
-                "Timestamp": clock.now_millis().0,
-                "CloudWatchMetrics": [
-                    {"Namespace": METRICS_NAMESPACE, "Dimensions": dimensions, "Metrics": definitions}
-                ],
-            }),
-        );
+        let namespace = NAMESPACE.get().map_or(METRICS_NAMESPACE, String::as_str);
+        let mut directives =
+            vec![json!({"Namespace": namespace, "Dimensions": [["function"]], "Metrics": definitions})];
+        if self.metrics.contains(&Metric::Rejected) {
+            // By reason only what is asked for by reason: each combination is a metric to be paid for.
+            directives.push(json!({
+                "Namespace": namespace,
+                "Dimensions": [["function", "reason"]],
+                "Metrics": [{"Name": Metric::Rejected.name(), "Unit": "Count"}],
+            }));
+        }
+        let timestamp_ms = clock.now_millis().0;
+        let metadata = json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": directives});
+        self.fields.insert("_aws".to_owned(), metadata);
         let line = Value::Object(self.fields).to_string();
         tracing::info!(target: REQUEST_TARGET, line = line.as_str());
     }
@@ -149,6 +175,9 @@ pub fn init(lookup: &impl Lookup) {
     let subscriber = tracing_subscriber::registry().with(targets(level)).with(layer(io::stdout));
     // A second start in one process (tests) keeps the first.
     let _already_started = tracing::subscriber::set_global_default(subscriber);
+    if let Some(namespace) = lookup("METRICS_NAMESPACE") {
+        let _kept = NAMESPACE.set(namespace);
+    }
     hook_panics();
 }
 

@@ -93,6 +93,8 @@ async fn a_data_folder_survives_a_restart_and_is_for_its_owner_only() {
     };
     {
         let world = World::start_with(keep_here).await;
+        // The clock begins anew with the world; the second install is the later one.
+        world.clock.advance_secs(60);
         let rows = world.installations().await;
         assert_eq!(world.open_access(&rows[0]), token, "the ring came back with the rows");
         assert!(world.browser().install_as(|_| {}).await.is_connected());

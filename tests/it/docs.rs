@@ -44,6 +44,22 @@ fn every_alarm_is_in_the_readme() {
     }
 }
 
+/// Whoever is woken by an alarm finds what to do under its name.
+#[test]
+fn every_alarm_of_the_template_has_a_section_in_the_runbook() {
+    let runbook = include_str!("../../docs/runbook.md");
+    let template = include_str!("../../template.yaml");
+    let names = template.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix("Alarm:"));
+    let names: BTreeSet<&str> =
+        names.filter(|name| !name.starts_with(' ')).chain(["DataKeyInDanger"]).collect();
+    assert!(names.len() > 14, "{names:?}");
+    let sections: BTreeSet<&str> = runbook.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    for name in &names {
+        assert!(sections.contains(name), "docs/runbook.md: ## {name}");
+    }
+    assert!(template.contains("  DataKeyInDanger:\n    Type: AWS::Events::Rule"));
+}
+
 #[test]
 fn every_metric_is_in_the_readme() {
     let source = include_str!("../../shared/src/telemetry.rs");
@@ -60,7 +76,7 @@ fn every_metric_is_in_the_readme() {
 #[test]
 fn every_parameter_of_the_template_is_in_the_readme() {
     let template = include_str!("../../template.yaml");
-    let parameters = template.split("Parameters:\n").nth(1).unwrap().split("\nConditions:").next().unwrap();
+    let parameters = template.split("Parameters:\n").nth(1).unwrap().split("\nRules:").next().unwrap();
     let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
     let names: Vec<&str> =
         parameters.lines().filter(is_name).map(|line| line.trim().trim_end_matches(':')).collect();
@@ -68,4 +84,27 @@ fn every_parameter_of_the_template_is_in_the_readme() {
     for name in names {
         assert!(README.contains(&format!("`{name}`")), "README, Deploy: {name}");
     }
+}
+
+/// Each row of docs/costs.md is quantity times price, and each table ends in its sum.
+#[test]
+fn the_costs_add_up() {
+    let costs = include_str!("../../docs/costs.md");
+    let amount = |cell: &str| cell.trim().trim_matches('*').parse::<f64>().ok();
+    let (mut sum, mut tables) = (0.0, 0);
+    for line in costs.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+        match (amount(cells[1]), amount(cells[2]), amount(cells[3])) {
+            (Some(quantity), Some(price), Some(dollars)) => {
+                assert!((quantity * price - dollars).abs() < 0.000_051, "{line}");
+                sum += dollars;
+            }
+            (None, None, Some(total)) => {
+                assert!((sum - total).abs() < 0.000_051, "{line}: {sum}");
+                (sum, tables) = (0.0, tables + 1);
+            }
+            _ => assert!(line.contains("what"), "{line}"),
+        }
+    }
+    assert_eq!(tables, 2);
 }

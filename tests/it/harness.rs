@@ -125,6 +125,13 @@ impl World {
         serde_json::from_str(answer.get()).unwrap()
     }
 
+    /// The last request line of this test that has `field`.
+    pub(crate) fn last_line_with(&self, field: &str) -> Value {
+        let log = self.leaks.log();
+        let mut lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find(|line| !line[field].is_null()).unwrap_or_else(|| panic!("no line has {field}: {log}"))
+    }
+
     /// The operations that DynamoDB was asked for, in their order.
     pub(crate) fn dynamodb_operations(&self) -> Vec<String> {
         self.stack.dynamodb().calls().into_iter().map(|call| call.operation).collect()

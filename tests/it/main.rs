@@ -14,6 +14,8 @@ mod events;
 mod exchange;
 mod install;
 mod keep;
+mod metrics;
+mod operator;
 mod reinstall;
 mod repeat;
 mod responses;

@@ -54,6 +54,7 @@ impl Function {
             .kill_on_drop(true)
             .env_clear()
             .envs(variables)
+            .env("AWS_ACCESS_KEY_ID", name)
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")

@@ -45,16 +45,21 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
         let asked = RefCell::new(BTreeSet::new());
         let lookup = |name: &str| {
             asked.borrow_mut().insert(name.to_owned());
-            variables.get(name).cloned()
+            // Lambda sets it for each function.
+            if name == "AWS_ACCESS_KEY_ID" { Some(function.to_owned()) } else { variables.get(name).cloned() }
         };
         match function {
             "InstallFunction" => drop(Install::read(&lookup, SystemClock, OsRandom).unwrap()),
             _ => drop(Callback::read(&lookup, SystemClock, OsRandom).unwrap()),
         }
         let mut read = asked.into_inner();
-        // `telemetry::init` reads this one. Lambda sets AWS's; the base URL is for development only.
-        read.insert("LOG_LEVEL".to_owned());
-        read.retain(|name| !name.starts_with("AWS_") && name != "NOTION_BASE_URL");
+        // `telemetry::init` reads these. Lambda sets AWS's own; the dev stack names an endpoint for each service, the
+        // template (for `sam local`) one for all.
+        read.extend(["LOG_LEVEL", "METRICS_NAMESPACE"].map(str::to_owned));
+        read.retain(|name| !name.starts_with("AWS_"));
+        if function == "CallbackFunction" {
+            read.insert("AWS_ENDPOINT_URL".to_owned());
+        }
         assert_eq!(declared(function), read, "{function}");
     }
 }
@@ -88,11 +93,70 @@ fn only_the_two_routes_exist_and_the_function_outlives_its_budget() {
     for (resource, (_, key)) in tables {
         let table = block(TEMPLATE, &format!("  {resource}:")).join("\n");
         assert!(table.contains(&format!("- AttributeName: {key}\n          KeyType: HASH")), "{table}");
-        assert!(table.contains("DeletionPolicy: RetainExceptOnCreate\n"), "{table}");
+        assert!(table.contains("DeletionPolicy: Retain\n"), "{table}");
     }
     assert!(
         block(TEMPLATE, "  ClaimsTable:")
             .join("\n")
             .contains("AttributeName: expires_at\n        Enabled: true")
     );
+}
+
+/// An alarm on a metric that nobody writes would never ring.
+#[test]
+fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack() {
+    let telemetry = include_str!("../../shared/src/telemetry.rs");
+    let namespace = "Namespace: !Sub NotionInstall/${AWS::StackName}";
+    assert!(TEMPLATE.contains("METRICS_NAMESPACE: !Sub NotionInstall/${AWS::StackName}"));
+    let alarms = TEMPLATE.split("Type: AWS::CloudWatch::Alarm").skip(1);
+    let own: Vec<&str> = alarms
+        .map(|alarm| alarm.split("TreatMissingData").next().unwrap())
+        .filter(|alarm| alarm.contains("NotionInstall"))
+        .map(|alarm| {
+            assert!(
+                alarm.contains(namespace) && alarm.contains("Name: function\n          Value: callback"),
+                "{alarm}"
+            );
+            alarm.split("MetricName: ").nth(1).unwrap().lines().next().unwrap()
+        })
+        .collect();
+    assert!(own.len() > 4, "{own:?}");
+    let dashboard = TEMPLATE.split("DashboardBody:").nth(1).unwrap().split("Outputs:").next().unwrap();
+    let shown = dashboard.split("[\"NotionInstall/${AWS::StackName}\", \"").skip(1);
+    let shown = shown.map(|rest| rest.split('"').next().unwrap());
+    let functions = [
+        include_str!("../../functions/callback/src/keep.rs"),
+        include_str!("../../functions/callback/src/steps.rs"),
+        include_str!("../../functions/install/src/lib.rs"),
+    ];
+    for metric in own.into_iter().chain(shown) {
+        assert!(telemetry.contains(&format!("\"{metric}\"")), "{metric}");
+        let counted = functions.iter().any(|source| source.contains(&format!("Metric::{metric})")));
+        // Measured by every request, or where the secret is used.
+        assert!(counted || ["DurationMs", "ClientSecretAgeDays"].contains(&metric), "{metric}");
+    }
+}
+
+/// `sam local invoke` finds what `cargo run` starts.
+#[tokio::test]
+async fn the_settings_for_sam_local_are_the_dev_stacks() {
+    let world = World::start().await;
+    let file: serde_json::Value = serde_json::from_str(include_str!("../../dev/sam-local.json")).unwrap();
+    let settings = file["Parameters"].as_object().unwrap();
+    for (name, value) in settings {
+        let value = value.as_str().unwrap();
+        match name.as_str() {
+            "AWS_ENDPOINT_URL" => assert_eq!(value, "http://host.docker.internal:3002"),
+            "NOTION_BASE_URL" => assert_eq!(value, "http://host.docker.internal:3001"),
+            "NOTION_REDIRECT_URI" => assert_eq!(value, "http://localhost:3000/callback"),
+            "RESCUE_QUEUE_URL" => assert!(value.ends_with("/123456789012/rescue"), "{value}"),
+            _ => assert_eq!(Some(value), world.stack.variables().get(name).map(String::as_str), "{name}"),
+        }
+    }
+    // Whatever a function must have and the template takes from a resource, which `sam local` does not know.
+    for name in declared("CallbackFunction") {
+        let from_resource =
+            ["_TABLE", "_ARN", "_QUEUE_URL", "REDIRECT_URI"].iter().any(|end| name.ends_with(end));
+        assert!(!from_resource || settings.contains_key(&name), "{name}");
+    }
 }

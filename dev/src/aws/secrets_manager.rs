@@ -1,12 +1,13 @@
-//! A stand-in for Secrets Manager: `GetSecretValue` with version stages.
+//! A stand-in for Secrets Manager: reading and storing, with version stages.
 
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::clock::Clock;
 
 use super::wire::{Reply, Service, lock};
 
@@ -14,6 +15,7 @@ use super::wire::{Reply, Service, lock};
 pub struct SecretsManager {
     secrets: Mutex<HashMap<String, Versions>>,
     file: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ struct Versions {
     count: u32,
     current: String,
     previous: Option<String>,
+    #[serde(default)]
+    stored_at_secs: u64,
 }
 
 impl SecretsManager {
@@ -29,12 +33,12 @@ impl SecretsManager {
     /// # Errors
     ///
     /// If the file cannot be read or understood.
-    pub fn open(file: Option<PathBuf>) -> std::io::Result<Self> {
+    pub fn open(file: Option<PathBuf>, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let secrets = match file.as_deref().filter(|file| file.exists()) {
             Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
             None => HashMap::new(),
         };
-        Ok(Self { secrets: Mutex::new(secrets), file })
+        Ok(Self { secrets: Mutex::new(secrets), file, clock })
     }
 
     /// Stores a new version: it becomes AWSCURRENT, the one before AWSPREVIOUS.
@@ -49,6 +53,7 @@ impl SecretsManager {
             count: before.map_or(1, |before| before.count + 1),
             current: value.to_string(),
             previous: before.map(|before| before.current.clone()),
+            stored_at_secs: self.clock.now().0,
         };
         secrets.insert(id.to_owned(), versions);
         match &self.file {
@@ -68,6 +73,14 @@ impl SecretsManager {
     pub fn current(&self, id: &str) -> Option<Value> {
         lock(&self.secrets).get(id).and_then(|versions| serde_json::from_str(&versions.current).ok())
     }
+
+    /// The value before the current one.
+    #[must_use]
+    pub fn previous(&self, id: &str) -> Option<Value> {
+        lock(&self.secrets)
+            .get(id)
+            .and_then(|versions| serde_json::from_str(versions.previous.as_deref()?).ok())
+    }
 }
 
 /// For the owner's eyes only, from the first byte on.
@@ -82,25 +95,51 @@ fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 impl Service for SecretsManager {
     async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        if operation != "GetSecretValue" {
-            return Reply::error(400, "InvalidRequestException");
-        }
         let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default();
         let id = text("SecretId");
-        let versions = lock(&self.secrets).get(id).cloned();
-        let found = versions.and_then(|versions| match text("VersionStage") {
-            "AWSPREVIOUS" => versions.previous.map(|value| (versions.count - 1, value, "AWSPREVIOUS")),
-            _ => Some((versions.count, versions.current, "AWSCURRENT")),
-        });
-        match found {
-            None => Reply::error(400, "ResourceNotFoundException"),
-            Some((version, value, stage)) => Reply::ok(json!({
+        let Some(versions) = lock(&self.secrets).get(id).cloned() else {
+            return Reply::error(400, "ResourceNotFoundException");
+        };
+        match operation {
+            "GetSecretValue" => versions.answer(id, text("VersionStage")),
+            "DescribeSecret" => Reply::ok(json!({
                 "ARN": id,
                 "Name": id,
-                "SecretString": value,
-                "VersionId": format!("version-{version:024}"),
-                "VersionStages": [stage],
+                "VersionIdsToStages": {version_id(versions.count): ["AWSCURRENT"]},
             })),
+            "PutSecretValue" => match serde_json::from_str(text("SecretString")) {
+                Ok(value) => match self.put(id, &value) {
+                    Ok(()) => {
+                        Reply::ok(json!({"ARN": id, "Name": id, "VersionId": version_id(versions.count + 1)}))
+                    }
+                    Err(_) => Reply::error(500, "InternalServiceError"),
+                },
+                // The stand-in keeps JSON only; so do we.
+                Err(_) => Reply::error(400, "InvalidParameterException"),
+            },
+            _ => Reply::error(400, "InvalidRequestException"),
         }
     }
+}
+
+impl Versions {
+    fn answer(&self, id: &str, stage: &str) -> Reply {
+        let (number, value, stage) = match (stage, &self.previous) {
+            ("AWSPREVIOUS", None) => return Reply::error(400, "ResourceNotFoundException"),
+            ("AWSPREVIOUS", Some(previous)) => (self.count - 1, previous, "AWSPREVIOUS"),
+            _ => (self.count, &self.current, "AWSCURRENT"),
+        };
+        Reply::ok(json!({
+            "ARN": id,
+            "CreatedDate": self.stored_at_secs,
+            "Name": id,
+            "SecretString": value,
+            "VersionId": version_id(number),
+            "VersionStages": [stage],
+        }))
+    }
+}
+
+fn version_id(number: u32) -> String {
+    format!("version-{number:024}")
 }

@@ -56,6 +56,8 @@ pub enum Fault {
 /// A call as it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
+    /// Who called, by the access key of the signature: each function has its own name there.
+    pub caller: String,
     /// The operation, such as `PutItem`.
     pub operation: String,
     /// The request's body.
@@ -122,6 +124,10 @@ impl<S: Service> Wire<S> {
         lock(&self.shared.faults).push_back((operation, fault, times));
     }
 
+    pub(super) async fn answer(&self, wire: Cutter, headers: &HeaderMap, body: Bytes) -> Response {
+        self.shared.answer(wire, headers, body).await
+    }
+
     /// Heals everything.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults).clear();
@@ -166,27 +172,37 @@ async fn answer<S: Service>(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    lock(&shared.calls).push(Call {
-        operation: operation.clone(),
-        body: String::from_utf8_lossy(&body).into_owned(),
-        connection_number: wire.number,
-    });
-    let reply = match shared.take_fault(&operation) {
-        None => shared.service.answer(&operation, &body).await,
-        Some(Fault::Answer(reply)) => reply,
-        Some(Fault::Silent) => std::future::pending().await,
-        Some(fault @ (Fault::Down | Fault::LostReply)) => {
-            if fault == Fault::LostReply {
-                shared.service.answer(&operation, &body).await;
+    shared.answer(wire, &headers, body).await
+}
+
+impl<S: Service> Shared<S> {
+    async fn answer(&self, wire: Cutter, headers: &HeaderMap, body: Bytes) -> Response {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let operation = text("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
+        // Credential=ACCESS_KEY/DATE/REGION/SERVICE/aws4_request
+        let credential = text("authorization").split("Credential=").nth(1).unwrap_or_default();
+        lock(&self.calls).push(Call {
+            caller: credential.split('/').next().unwrap_or_default().to_owned(),
+            operation: operation.clone(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+            connection_number: wire.number,
+        });
+        let reply = match self.take_fault(&operation) {
+            None => self.service.answer(&operation, &body).await,
+            Some(Fault::Answer(reply)) => reply,
+            Some(Fault::Silent) => std::future::pending().await,
+            Some(fault @ (Fault::Down | Fault::LostReply)) => {
+                if fault == Fault::LostReply {
+                    self.service.answer(&operation, &body).await;
+                }
+                wire.cut();
+                return Response::default();
             }
-            wire.cut();
-            return Response::default();
-        }
-    };
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], reply.body.to_string()).into_response()
+        };
+        let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let content_type = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+        (status, content_type, reply.body.to_string()).into_response()
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

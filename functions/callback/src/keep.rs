@@ -169,12 +169,13 @@ impl Callback {
 fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line: &mut RequestLine) -> Kept {
     let answer = error.answer();
     let request_id = answer.and_then(|answer| answer.request_id.clone());
-    line.count(Metric::ExchangeFailed);
     line.note("exchange", error.key());
     line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
     line.note("notion_request_id", request_id.as_deref());
-    // A code that is too old or used is the person's business; everything else is ours.
-    if !matches!(error, TokenError::InvalidGrant(_)) {
+    if matches!(error, TokenError::InvalidGrant(_)) {
+        line.count(Metric::CodeRejected);
+    } else {
+        line.count(Metric::ExchangeFailed);
         let alarm = error.key();
         let error = &error as &dyn std::error::Error;
         tracing::error!(alarm, notion_request_id = request_id, error, "the exchange failed");

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::Callback;
 use crate::keep::Kept;
-use crate::outcome::{Answer, notice_for, page_of};
+use crate::outcome::{Answer, notice_for, page_of, was_cut_off};
 
 /// How long recording an outcome may take, in milliseconds; the URL says it otherwise.
 const SETTLE_LIMIT_MS: u64 = 2000;
@@ -190,6 +190,9 @@ impl Callback {
                 return Answer::Reason(Notice::Unavailable);
             }
         };
+        if let Some(stored_at) = in_hand.client_secret.stored_at {
+            line.client_secret_age(self.clock.now().days_since(stored_at));
+        }
         let attempt = random::attempt(&*self.random);
         match self.claim(flow, &attempt, Outcome::Exchanging, budget).await {
             Ok(Claimed::Ours) => {}
@@ -268,7 +271,12 @@ impl Callback {
             }
         };
         match self.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
-            Ok(claim) => page_of(claim, now),
+            Ok(claim) => {
+                if claim.as_ref().is_some_and(|claim| was_cut_off(claim, now)) {
+                    line.count(Metric::StuckClaim);
+                }
+                page_of(claim, now)
+            }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 Answer::Notice(Notice::StatusUnavailable)

@@ -18,6 +18,7 @@ fn a_redirect_uri_is_https_or_localhost_and_ends_in_callback() {
         "https://app.example/callback",
         "https://app.example:8443/notion/callback",
         "http://localhost:3000/callback",
+        "http://0a1b2c3d.execute-api.localhost:4566/callback",
     ] {
         assert!(connection(good, NOTION_BASE_URL).is_ok(), "{good}");
     }
@@ -45,7 +46,12 @@ fn a_redirect_uri_is_https_or_localhost_and_ends_in_callback() {
 
 #[test]
 fn codes_and_secrets_go_to_notion_or_to_this_machine_only() {
-    for good in [NOTION_BASE_URL, "http://127.0.0.1:3001", "http://localhost:3001"] {
+    for good in [
+        NOTION_BASE_URL,
+        "http://127.0.0.1:3001",
+        "http://localhost:3001",
+        "http://host.docker.internal:3001",
+    ] {
         assert!(connection("https://app.example/callback", good).is_ok(), "{good}");
     }
     for bad in [

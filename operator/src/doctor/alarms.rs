@@ -1,0 +1,80 @@
+//! Whether an alarm rings, and whether anybody would hear it.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_cloudwatch::types::StateValue;
+
+use super::{CHANGED_BY_HAND, find, look_again};
+use crate::aws::{Aws, in_words};
+use crate::report::Report;
+use crate::stack::Stack;
+
+/// Somebody is subscribed, and has confirmed it.
+pub(super) async fn listener(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "alarm topic";
+    let Some(topic) = find(aws, stack, "AlarmTopic", STEP, report) else { return };
+    let attributes = match aws.sns.get_topic_attributes().topic_arn(topic).send().await {
+        Ok(answer) => answer.attributes().cloned().unwrap_or_default(),
+        Err(error) => {
+            let words = in_words(&error);
+            return report.unknown(STEP, &words, look_again(&words));
+        }
+    };
+    let count = |name: &str| attributes.get(name).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    match (count("SubscriptionsConfirmed"), count("SubscriptionsPending")) {
+        (0, 0) => report.warning(
+            STEP,
+            "nobody hears of alarms",
+            format!("deploy with AlarmEmail=you@example.com, or subscribe to {topic}"),
+        ),
+        (0, _) => {
+            report.warning(
+                STEP,
+                "a subscription waits for its confirmation",
+                "open the link in AWS's e-mail",
+            );
+        }
+        (confirmed, _) => report.ok(STEP, format!("{confirmed} subscribed")),
+    }
+}
+
+/// Every alarm of the stack exists, can act, and is silent.
+pub(super) async fn ringing(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "alarms";
+    let names: BTreeSet<&str> = stack.resources_ending_in("Alarm").into_iter().collect();
+    let asked =
+        aws.cloudwatch.describe_alarms().set_alarm_names(Some(names.iter().map(|&n| n.to_owned()).collect()));
+    let answer = match asked.max_records(100).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let words = in_words(&error);
+            return report.unknown(STEP, &words, look_again(&words));
+        }
+    };
+    let found = answer.metric_alarms();
+    let there: BTreeSet<&str> = found.iter().filter_map(|alarm| alarm.alarm_name()).collect();
+    let gone: Vec<&str> = names.difference(&there).copied().collect();
+    if names.is_empty() || !gone.is_empty() {
+        let found = format!("missing: {}", if gone.is_empty() { "all".to_owned() } else { gone.join(", ") });
+        return report.problem(STEP, found, CHANGED_BY_HAND);
+    }
+    let of = |wanted: &dyn Fn(&aws_sdk_cloudwatch::types::MetricAlarm) -> bool| {
+        let names = found.iter().filter(|alarm| wanted(alarm)).filter_map(|alarm| alarm.alarm_name());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let aimless = of(&|alarm| alarm.alarm_actions().is_empty());
+    if !aimless.is_empty() {
+        return report.problem(STEP, format!("tell nobody: {aimless}"), CHANGED_BY_HAND);
+    }
+    let mute = of(&|alarm| alarm.actions_enabled() != Some(true));
+    if !mute.is_empty() {
+        let command = format!("cloudwatch enable-alarm-actions --alarm-names {}", mute.replace(", ", " "));
+        return report.problem(STEP, format!("cannot act: {mute}"), aws.commands.aws(&command));
+    }
+    let ringing = of(&|alarm| alarm.state_value() == Some(&StateValue::Alarm));
+    if ringing.is_empty() {
+        report.ok(STEP, format!("{} alarms, all silent", there.len()));
+    } else {
+        report.problem(STEP, format!("ringing: {ringing}"), "docs/runbook.md has a section for each");
+    }
+}

@@ -1,0 +1,191 @@
+//! What is kept, and what keeps it: the keys, the tables, their expiry and backups, the rescue queue.
+
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
+use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableDescription, TableStatus, TimeToLiveStatus};
+use aws_sdk_kms::types::KeyState;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use super::{find, look_again};
+use crate::aws::{Aws, in_words};
+use crate::report::Report;
+use crate::stack::Stack;
+
+const TABLES: [&str; 2] = ["InstallationsTable", "ClaimsTable"];
+
+/// The keys that tables, secrets and alarms are encrypted with: enabled, and turned once a year.
+pub(super) async fn keys(aws: &Aws, stack: &Stack, report: &mut Report) {
+    key(aws, stack, report, "data key", "DataKey", "tables and secrets cannot be read").await;
+    key(aws, stack, report, "alarm key", "AlarmKey", "no alarm can be delivered").await;
+}
+
+async fn key(
+    aws: &Aws,
+    stack: &Stack,
+    report: &mut Report,
+    step: &'static str,
+    logical_id: &'static str,
+    without_it: &str,
+) {
+    let Some(id) = find(aws, stack, logical_id, step, report) else { return };
+    let described = match aws.kms.describe_key().key_id(id).send().await {
+        Ok(described) => described,
+        Err(error) => {
+            let words = in_words(&error);
+            return report.unknown(step, &words, look_again(&words));
+        }
+    };
+    let enable = aws.commands.aws(&format!("kms enable-key --key-id {id}"));
+    match described.key_metadata().and_then(|key| key.key_state()) {
+        Some(KeyState::Enabled) => {}
+        Some(KeyState::PendingDeletion) => {
+            let cancel = aws.commands.aws(&format!("kms cancel-key-deletion --key-id {id}"));
+            let found = format!("it is about to be deleted: {without_it}, and soon never again");
+            return report.problem(step, found, format!("{cancel} && {enable}"));
+        }
+        other => {
+            let state = other.map_or("in an unknown state", KeyState::as_str);
+            return report.problem(step, format!("it is {state}: {without_it}"), enable);
+        }
+    }
+    match aws.kms.get_key_rotation_status().key_id(id).send().await {
+        Ok(rotation) if rotation.key_rotation_enabled() => report.ok(step, "enabled, rotated every year"),
+        Ok(_) => {
+            let cure = aws.commands.aws(&format!("kms enable-key-rotation --key-id {id}"));
+            report.warning(step, "enabled, but not rotated", cure);
+        }
+        Err(error) => {
+            let words = in_words(&error);
+            report.unknown(step, &words, look_again(&words));
+        }
+    }
+}
+
+/// Both tables are there and cannot be deleted by a slip.
+pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "tables";
+    for table in TABLES {
+        let Some(name) = find(aws, stack, table, STEP, report) else { return };
+        let described = match aws.dynamodb.describe_table().table_name(name).send().await {
+            Ok(described) => described,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DescribeTableError::is_resource_not_found_exception) =>
+            {
+                let cure = "docs/deploy.md: restore it to a point in time, under its name";
+                return report.problem(STEP, format!("{name} does not exist any more"), cure);
+            }
+            Err(error) => {
+                let words = in_words(&error);
+                return report.unknown(STEP, format!("{name}: {words}"), look_again(&words));
+            }
+        };
+        let found = described.table();
+        match found.and_then(|table| table.table_status()) {
+            Some(TableStatus::Active) => {}
+            Some(TableStatus::Updating) => {
+                return report.warning(STEP, format!("{name} is being changed"), "ask again in some minutes");
+            }
+            other => {
+                let status = other.map_or("in an unknown state", TableStatus::as_str);
+                return report.problem(
+                    STEP,
+                    format!("{name} is {status}"),
+                    "docs/runbook.md, \"SaveFailed\"",
+                );
+            }
+        }
+        if found.and_then(TableDescription::deletion_protection_enabled) != Some(true) {
+            let command = format!("dynamodb update-table --table-name {name} --deletion-protection-enabled");
+            return report.problem(
+                STEP,
+                format!("{name} can be deleted by a slip"),
+                aws.commands.aws(&command),
+            );
+        }
+    }
+    report.ok(STEP, "both active, protected from deletion");
+}
+
+/// Claims are forgotten.
+pub(super) async fn expiry(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "expiry of claims";
+    let Some(name) = find(aws, stack, "ClaimsTable", STEP, report) else { return };
+    let described = match aws.dynamodb.describe_time_to_live().table_name(name).send().await {
+        Ok(described) => described,
+        Err(error) => {
+            let words = in_words(&error);
+            return report.unknown(STEP, &words, look_again(&words));
+        }
+    };
+    let ttl = described.time_to_live_description();
+    let status = ttl.and_then(|ttl| ttl.time_to_live_status());
+    let enabled = matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    if enabled && ttl.and_then(|ttl| ttl.attribute_name()) == Some("expires_at") {
+        report.ok(STEP, "on, by expires_at");
+    } else {
+        let command = format!(
+            "dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
+             Enabled=true,AttributeName=expires_at"
+        );
+        report.problem(STEP, "off: used states pile up for ever", aws.commands.aws(&command));
+    }
+}
+
+/// Both tables can be taken back to any second of the last 35 days.
+pub(super) async fn backups(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "backups";
+    for table in TABLES {
+        let Some(name) = find(aws, stack, table, STEP, report) else { return };
+        let described = match aws.dynamodb.describe_continuous_backups().table_name(name).send().await {
+            Ok(described) => described,
+            Err(error) => {
+                let words = in_words(&error);
+                return report.unknown(STEP, format!("{name}: {words}"), look_again(&words));
+            }
+        };
+        let recovery = described
+            .continuous_backups_description()
+            .and_then(|backups| backups.point_in_time_recovery_description())
+            .and_then(|recovery| recovery.point_in_time_recovery_status());
+        if recovery != Some(&PointInTimeRecoveryStatus::Enabled) {
+            let command = format!(
+                "dynamodb update-continuous-backups --table-name {name} --point-in-time-recovery-specification \
+                 PointInTimeRecoveryEnabled=true"
+            );
+            let found = format!("{name} cannot be restored to a point in time");
+            return report.problem(STEP, found, aws.commands.aws(&command));
+        }
+    }
+    report.ok(STEP, "both tables can be restored to a point in time");
+}
+
+/// Nothing waits for somebody.
+pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "queues";
+    for queue in ["RescueQueue", "RescueDeadLetters", "AlarmDeadLetters"] {
+        let Some(url) = find(aws, stack, queue, STEP, report) else { return };
+        let attributes = aws
+            .sqs
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .send()
+            .await;
+        let waiting = match attributes {
+            Ok(attributes) => attributes
+                .attributes()
+                .and_then(|all| all.get(&QueueAttributeName::ApproximateNumberOfMessages).cloned())
+                .unwrap_or_default(),
+            Err(error) => {
+                let words = in_words(&error);
+                return report.unknown(STEP, format!("{queue}: {words}"), look_again(&words));
+            }
+        };
+        if waiting != "0" {
+            let found = format!("{waiting} messages wait in {queue}");
+            return report.warning(STEP, found, format!("docs/runbook.md, \"{queue}\""));
+        }
+    }
+    report.ok(STEP, "nothing waits for rescue, no warning is stuck");
+}

@@ -1,0 +1,96 @@
+//! The client secret, in Secrets Manager and in Notion's eyes; the token key ring, without looking into it.
+
+use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, DescribeSecretOutput};
+use shared::clock::{Clock as _, SystemClock, UnixSeconds};
+use shared::notion::TokenError;
+
+use super::{find, look_again};
+use crate::aws::{Aws, in_words};
+use crate::client_secret::{current, knows};
+use crate::report::Report;
+use crate::stack::Stack;
+
+/// Stored, of the right shape, and known to Notion.
+pub(super) async fn client_secret(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "client secret";
+    let Some(described) = exists(aws, stack, report, STEP, "ClientSecret").await else { return };
+    let rotate = aws.commands.operator("secret rotate");
+    let secret = match current(aws, stack).await {
+        Ok(Some(Ok(secret))) => secret,
+        Ok(Some(Err(expected))) => {
+            let found = format!("what is stored is not {expected}");
+            return report.problem(STEP, found, format!("store it again: {rotate}"));
+        }
+        Ok(None) => return report.problem(STEP, "none is stored yet", aws.commands.operator("secret set")),
+        Err(error) => {
+            let words = error.to_string();
+            return report.unknown(STEP, &words, look_again(&words));
+        }
+    };
+    let changed_at = described.last_changed_date().and_then(|at| u64::try_from(at.secs()).ok());
+    let age_days = SystemClock.now().days_since(UnixSeconds(changed_at.unwrap_or(u64::MAX)));
+    let max_age_days = stack.parameter("ClientSecretMaxAgeDays").and_then(|text| text.parse().ok());
+    if max_age_days.is_some_and(|max: u64| age_days > max) {
+        let cure = format!("docs/runbook.md, \"ClientSecretAge\": {rotate}");
+        report.warning(STEP, format!("{age_days} days old"), cure);
+    } else {
+        report.ok(STEP, format!("stored {age_days} days ago, of the right shape"));
+    }
+    let Ok(connection) = stack.connection() else { return };
+    let client_id = connection.client_id.clone();
+    match knows(aws, connection, &secret).await {
+        Ok(()) => report.ok("notion", format!("knows client id {client_id} by the stored secret")),
+        Err(error @ TokenError::InvalidClient(_)) => report.problem(
+            "notion",
+            format!("{error} for client id {client_id}"),
+            format!(
+                "compare the client id with the connection's Configuration tab (sam deploy changes it); if it is \
+                 right, store the secret that stands there: {rotate}"
+            ),
+        ),
+        Err(error) => report.unknown(
+            "notion",
+            format!("it is not known whether it accepts the secret: {error}"),
+            "try again; Notion's status page says whether it is them",
+        ),
+    }
+}
+
+/// There, with a value. Nobody needs to see it.
+pub(super) async fn key_ring(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "token key ring";
+    if exists(aws, stack, report, STEP, "TokenKeyRing").await.is_some() {
+        report.ok(STEP, "there");
+    }
+}
+
+/// The secret, if it is there and not on its way out.
+async fn exists(
+    aws: &Aws,
+    stack: &Stack,
+    report: &mut Report,
+    step: &'static str,
+    logical_id: &'static str,
+) -> Option<DescribeSecretOutput> {
+    let id = find(aws, stack, logical_id, step, report)?;
+    match aws.secrets_manager.describe_secret().secret_id(id).send().await {
+        Ok(secret) if secret.deleted_date().is_some() => {
+            let cure = aws.commands.aws(&format!("secretsmanager restore-secret --secret-id {id}"));
+            report.problem(step, "it is about to be deleted", cure);
+            None
+        }
+        Ok(secret) => Some(secret),
+        Err(error)
+            if error.as_service_error().is_some_and(DescribeSecretError::is_resource_not_found_exception) =>
+        {
+            let cure = "docs/runbook.md, \"A secret is gone\"";
+            report.problem(step, "it does not exist any more", cure);
+            None
+        }
+        Err(error) => {
+            let words = in_words(&error);
+            report.unknown(step, &words, look_again(&words));
+            None
+        }
+    }
+}

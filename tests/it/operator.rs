@@ -1,0 +1,245 @@
+//! The deployer's command line as a process, against the dev stack's Secrets Manager and Notion. What it finds in a whole
+//! stack is tested against an emulated AWS (`tests/deploy`).
+
+use std::collections::HashMap;
+use std::process::{Output, Stdio};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::harness::World;
+use crate::runtime_api::binary;
+
+/// STS and CloudFormation, as far as they are asked: one stack, whose secret is the dev stack's, and stacks that are
+/// named by their status.
+async fn cloudformation(world: &World) -> String {
+    let variables = world.stack.variables().clone();
+    let router = Router::new().fallback(describe).with_state(variables);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes) -> Response {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
+    let member = |name: &str, key: &str, value: &str| {
+        format!("<member><{name}Key>{key}</{name}Key><{name}Value>{value}</{name}Value></member>")
+    };
+    let stack = form.get("StackName").map(String::as_str).unwrap_or_default();
+    let status = if stack == "a-stack" { "CREATE_COMPLETE" } else { stack };
+    let is_status = status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let result = match (form["Action"].as_str(), stack) {
+        ("GetCallerIdentity", _) => {
+            "<Arn>arn:aws:iam::123456789012:user/deployer</Arn><Account>123456789012</Account>".to_owned()
+        }
+        ("DescribeStacks", _) if is_status => format!(
+            "<Stacks><member><StackName>{stack}</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
+             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}</Parameters></member></Stacks>",
+            member("Output", "InstallUrl", "http://localhost:1/install"),
+            member("Output", "RedirectUri", &variables["NOTION_REDIRECT_URI"]),
+            member("Parameter", "NotionClientId", &variables["NOTION_CLIENT_ID"]),
+            member("Parameter", "NotionBaseUrl", &variables["NOTION_BASE_URL"]),
+        ),
+        ("ListStackResources", _) if is_status => format!(
+            "<StackResourceSummaries><member><LogicalResourceId>ClientSecret</LogicalResourceId>\
+             <PhysicalResourceId>{}</PhysicalResourceId><ResourceType>AWS::SecretsManager::Secret</ResourceType>\
+             <LastUpdatedTimestamp>2026-11-22T00:00:00Z</LastUpdatedTimestamp><ResourceStatus>CREATE_COMPLETE\
+             </ResourceStatus></member></StackResourceSummaries>",
+            variables["CLIENT_SECRET_ARN"]
+        ),
+        (_, name) => {
+            let error = format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id {name} \
+                 does not exist</Message></Error></ErrorResponse>"
+            );
+            return (axum::http::StatusCode::BAD_REQUEST, error).into_response();
+        }
+    };
+    let action = &form["Action"];
+    let answer = format!(
+        "<{action}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><{action}Result>{result}\
+         </{action}Result></{action}Response>"
+    );
+    ([("content-type", "text/xml")], answer).into_response()
+}
+
+/// Runs the operator on the stack of `world`, with `input` on standard input.
+async fn operator(world: &World, arguments: &[&str], input: &str) -> Output {
+    operator_on(world, "a-stack", arguments, input).await
+}
+
+async fn operator_on(world: &World, stack: &str, arguments: &[&str], input: &str) -> Output {
+    let stand_in = cloudformation(world).await;
+    let mut child = Command::new(binary("operator"))
+        .env_clear()
+        .env("AWS_ACCESS_KEY_ID", "operator")
+        .env("AWS_SECRET_ACCESS_KEY", "operator")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL", world.stack.aws_url().unwrap())
+        .env("AWS_ENDPOINT_URL_CLOUDFORMATION", &stand_in)
+        .env("AWS_ENDPOINT_URL_STS", &stand_in)
+        .args(["--stack", stack])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may end before it has read anything.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    if !input.trim().is_empty() {
+        let said = said(&output);
+        assert!(!said.contains(input.trim()), "the secret was printed: {said}");
+    }
+    output
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream).into_owned()).join("")
+}
+
+/// How often a client secret was stored.
+fn stored(world: &World) -> usize {
+    world.stack.secrets_manager().calls().iter().filter(|call| call.operation == "PutSecretValue").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_stored_only_if_notion_knows_the_client_by_it() {
+    let world = World::start().await;
+    for (input, because) in [
+        ("", "no client secret was given"),
+        ("two words", "without spaces"),
+        ("ntn_an-access-token", "that is a token"),
+        ("{\"client_secret\":\"secret_x\"}", "without JSON"),
+        (world.stack.variables()["NOTION_CLIENT_ID"].as_str(), "that is the client id"),
+        ("secret_of_another_connection", "Notion does not know client id"),
+    ] {
+        let output = operator(&world, &["secret", "rotate"], input).await;
+        assert_eq!(output.status.code(), Some(1), "{because}: {}", said(&output));
+        assert!(said(&output).contains(because), "{because}: {}", said(&output));
+    }
+    let output = operator(&world, &["secret", "set"], "secret_new").await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("stored already"), "{}", said(&output));
+    assert_eq!(stored(&world), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_keeps_the_secret_before_for_installs_in_flight() {
+    let world = World::start().await;
+    let browser = world.browser();
+    // The function holds the old secret, and a person is at Notion.
+    assert!(browser.install_as(|_| {}).await.is_connected());
+    let in_flight = browser.granted().await;
+    let old = world
+        .stack
+        .secrets_manager()
+        .service()
+        .current(&world.stack.variables()["CLIENT_SECRET_ARN"])
+        .unwrap();
+    world.notion().rotate_secret(dev::stack::SIMULATED_CLIENT_ID, "secret_rotated");
+    world.leaks.secret("secret_rotated");
+
+    let output = operator(&world, &["secret", "rotate"], "  secret_rotated\n").await;
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("Notion knows it"), "{}", said(&output));
+    assert!(browser.follow(&in_flight).await.is_connected());
+
+    // The same once more would push the old one out.
+    let output = operator(&world, &["--json", "secret", "rotate"], "secret_rotated").await;
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json["said"].as_str().unwrap().contains("nothing was changed"), "{json}");
+    assert_eq!(stored(&world), 1);
+    let previous =
+        world.stack.secrets_manager().service().previous(&world.stack.variables()["CLIENT_SECRET_ARN"]);
+    assert_eq!(previous, Some(old));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_answer_of_notions_the_deployer_decides() {
+    let world = World::start().await;
+    let slow = simulated_notion::Fault::Status { status: 503, retry_after: None };
+    world.notion().inject(simulated_notion::Endpoint::Introspect, slow, 2);
+    let output = operator(&world, &["secret", "rotate"], "secret_unproven").await;
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("--without-proof"), "{}", said(&output));
+    assert_eq!(stored(&world), 0);
+    let output = operator(&world, &["secret", "rotate", "--without-proof"], "secret_unproven").await;
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(stored(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
+    let world = World::start().await;
+    let missing = operator(&world, &[], "").await;
+    assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
+    assert!(said(&missing).contains("Usage"), "{}", said(&missing));
+
+    // What stands where no argument belongs may be the secret.
+    for arguments in [["secret", "set", "secret_typed_here"], ["secret", "secret_typed_here", "--json"]] {
+        let argument = operator(&world, &arguments, "").await;
+        assert_eq!(argument.status.code(), Some(2), "{}", said(&argument));
+        assert!(said(&argument).contains("standard input"), "{}", said(&argument));
+        assert!(!said(&argument).contains("secret_typed_here"), "{}", said(&argument));
+    }
+
+    // Both commands say of a stack that is not there the same.
+    for arguments in [["secret", "set"], ["--json", "doctor"]] {
+        let missing = operator_on(&world, "not-there", &arguments, "").await;
+        assert_eq!(missing.status.code(), Some(1), "{}", said(&missing));
+        assert!(said(&missing).contains("there is no stack not-there"), "{}", said(&missing));
+    }
+
+    let mut nowhere = Command::new(binary("operator"));
+    nowhere.env_clear().env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true").arg("doctor");
+    let nowhere = nowhere.output().await.unwrap();
+    assert_eq!(nowhere.status.code(), Some(3));
+    assert!(said(&nowhere).contains("--region"), "{}", said(&nowhere));
+    // The step, its cure, and the sum.
+    assert_eq!(said(&nowhere).lines().count(), 3, "{}", said(&nowhere));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_looks_no_further_than_a_stack_that_does_not_stand() {
+    let world = World::start().await;
+    for (stack, status, exit_code, cure) in [
+        ("REVIEW_IN_PROGRESS", "problem", 1, "say yes"),
+        ("ROLLBACK_COMPLETE", "problem", 1, "sam delete --stack-name ROLLBACK_COMPLETE"),
+        ("ROLLBACK_FAILED", "problem", 1, "events"),
+        ("DELETE_FAILED", "problem", 1, "events"),
+        ("CREATE_IN_PROGRESS", "unknown", 3, "wait"),
+        ("DELETE_IN_PROGRESS", "unknown", 3, "wait"),
+    ] {
+        let doctor = operator_on(&world, stack, &["--json", "doctor"], "").await;
+        let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        assert_eq!((doctor.status.code(), &report["healthy"]), (Some(exit_code), &false.into()), "{report}");
+        let steps = report["steps"].as_array().unwrap();
+        assert_eq!((steps.len(), &steps[0]["status"]), (2, &"ok".into()), "{report}");
+        assert_eq!((&steps[1]["step"], &steps[1]["status"]), (&"stack".into(), &status.into()), "{report}");
+        assert!(steps[1]["cure"].as_str().unwrap().contains(cure), "{report}");
+    }
+    // One that stands, but lacks what the present template has: nothing else in the account is looked up instead.
+    let doctor = operator_on(&world, "a-stack", &["--json", "doctor"], "").await;
+    let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let data_key =
+        report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "data key").unwrap();
+    assert_eq!(
+        (doctor.status.code(), &data_key["found"]),
+        (Some(1), &"the stack has no DataKey".into()),
+        "{report}"
+    );
+    assert!(data_key["cure"].as_str().unwrap().contains("sam deploy --stack-name a-stack"), "{data_key}");
+}

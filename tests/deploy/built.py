@@ -1,0 +1,32 @@
+"""What `sam build` packs."""
+
+import zipfile
+
+from tools import ROOT, WORK, check, run
+
+BUILD = ROOT / ".aws-sam" / "build"
+# Zipped, in MiB: a larger package starts more slowly. A function without a bar fails.
+BARS = {"InstallFunction": 1.3, "CallbackFunction": 3.2}
+
+
+def sam_build():
+    run(["sam", "build"])
+    return "bootstrap of " + ", ".join(function for function in functions())
+
+
+def functions():
+    found = sorted(folder.parent.name for folder in BUILD.glob("*/bootstrap"))
+    check(set(found) == set(BARS), f"built are {found}, bars are there for {sorted(BARS)}")
+    return found
+
+
+def sizes():
+    said = []
+    for function in functions():
+        archive = WORK / f"{function}.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+            file.write(BUILD / function / "bootstrap", "bootstrap")
+        mib = archive.stat().st_size / 2**20
+        check(mib <= BARS[function], f"{function}: {mib:.2f} MiB zipped, bar {BARS[function]} MiB")
+        said.append(f"{function} {mib:.2f} of {BARS[function]} MiB")
+    return ", ".join(said)

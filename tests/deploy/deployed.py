@@ -1,0 +1,361 @@
+"""The stack on an emulated AWS, from nothing to deletion, in the order of the deploy guide."""
+
+import json
+import re
+
+import browser
+import faults
+from emulator import CLIENT_SECRET, PRODUCTION, STACK, Emulator
+from person import Person
+from tools import ROOT, Failed, check
+
+_emulator = None
+
+
+def emulator():
+    global _emulator
+    if _emulator is None:
+        _emulator = Emulator()
+    return _emulator
+
+
+def stop_everything():
+    if _emulator:
+        _emulator.stop()
+
+
+def deploy():
+    """Step 2 of the guide; Notion knows another redirect URI until step 3."""
+    aws = emulator()
+    aws.start_notion("https://example.com/callback")
+    aws.readme("deploy", stdin="y\n")
+    outputs, resources = aws.stack()
+    for output in ("InstallUrl", "RedirectUri", "ClientSecretName", "InstallationsTableName", "NextCommand"):
+        check(outputs.get(output), f"there is no output {output}")
+    check("secret set" in outputs["NextCommand"], outputs["NextCommand"])
+    for function in ("InstallFunction", "CallbackFunction"):
+        configuration = aws.client("lambda").get_function_configuration(FunctionName=resources[function])
+        check(CLIENT_SECRET not in json.dumps(configuration, default=str), "a secret in the environment")
+    return f"{len(resources)} resources"
+
+
+def heal_what_the_emulator_leaves_out(aws, resources):
+    """It takes neither expiry nor backups from a template (cfn-guard and checkov look at those); AWS does."""
+    dynamodb = aws.client("dynamodb")
+    expiry = {"Enabled": True, "AttributeName": "expires_at"}
+    dynamodb.update_time_to_live(TableName=resources["ClaimsTable"], TimeToLiveSpecification=expiry)
+    for table in ("ClaimsTable", "InstallationsTable"):
+        backups = {"PointInTimeRecoveryEnabled": True}
+        dynamodb.update_continuous_backups(TableName=resources[table], PointInTimeRecoverySpecification=backups)
+
+
+def first_install():
+    """Steps 3 to 5 of the guide, with the doctor looking on."""
+    aws = emulator()
+    outputs, resources = aws.stack()
+    heal_what_the_emulator_leaves_out(aws, resources)
+    sick = report(aws, expect=1)
+    problems = {step["step"] for step in sick["steps"] if step["status"] == "problem"}
+    check(problems == {"client secret", "redirect uri"}, f"a fresh stack has these problems: {problems}")
+    cure = next(step["cure"] for step in sick["steps"] if step["step"] == "redirect uri")
+    check(outputs["RedirectUri"] in cure, cure)
+
+    aws.start_notion(outputs["RedirectUri"])
+    refused = aws.operator("secret", "set", expect=1, stdin="secret_of_somebody_else\n")
+    check("Nothing was stored" in refused.stderr, refused.stderr)
+    stored = aws.shell(outputs["NextCommand"], stdin=CLIENT_SECRET + "\n")
+    check("Notion knows it" in stored.stdout and CLIENT_SECRET not in stored.stdout + stored.stderr, stored.stdout)
+    again = aws.readme("secret", expect=1, stdin=CLIENT_SECRET + "\n")
+    check("stored already" in again.stderr, again.stderr)
+
+    well = report(aws)
+    check(well["healthy"], json.dumps(well, indent=1))
+    shown = aws.readme("doctor").stdout
+    check("is well: 0 problems" in shown and outputs["RedirectUri"] in shown, shown)
+    page = Person().install(outputs["InstallUrl"])
+    check(page.status == 200 and page.json()["status"] == "connected", str(page))
+    rows = aws.client("dynamodb").scan(TableName=resources["InstallationsTable"])["Items"]
+    check(len(rows) == 1, f"{len(rows)} rows")
+    check("ntn_" not in str(rows) and "nrt_" not in str(rows), "a token in the clear")
+    return f"doctor: {len(well['steps'])} steps, all well; one row, sealed"
+
+
+def report(aws, expect=0, stack=STACK, **variables):
+    return json.loads(aws.operator("--json", "doctor", stack=stack, expect=expect, **variables).stdout)
+
+
+def browser_install():
+    outputs, _ = emulator().stack()
+    return browser.install(outputs["InstallUrl"])
+
+
+def one_statement_less():
+    """Each statement that the emulator can enforce is taken away; exactly its calls are refused."""
+    aws = emulator()
+    outputs, resources = aws.stack()
+    iam, role = aws.client("iam"), resources["CallbackRole"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName="callback")["PolicyDocument"]
+    # What is refused, by the function's own log, and what the person sees. The rescue queue is asked only when the
+    # table has refused.
+    expected = {
+        ("Claims",): ({"DynamoDB"}, "unavailable"),
+        ("Installations",): ({"DynamoDB"}, "rescued"),
+        ("ClientSecret",): ({"CLIENT_SECRET_ARN"}, "unavailable"),
+        ("TokenKeyRing",): ({"TOKEN_KEY_RING_ARN"}, "unavailable"),
+        ("Rescue",): (set(), "connected"),
+        ("Installations", "Rescue"): ({"DynamoDB", "SQS"}, "not_saved"),
+        (): (set(), "connected"),
+    }
+    enforced = {sid for sids in expected for sid in sids}
+    on_behalf = {statement["Sid"] for statement in policy["Statement"]} - enforced
+    check(on_behalf == {"DataKey", "Log", "Trace"}, f"nothing is known of {on_behalf}")
+    try:
+        for sids, (refused, outcome) in expected.items():
+            less = [statement for statement in policy["Statement"] if statement["Sid"] not in sids]
+            document = json.dumps({**policy, "Statement": less})
+            iam.put_role_policy(RoleName=role, PolicyName="callback", PolicyDocument=document)
+            restart(aws, resources["CallbackFunction"], "without " + " ".join(sids))
+            before = len(log(aws, resources["CallbackLog"]))
+            page = Person().install(outputs["InstallUrl"]).json()
+            found = page.get("status") if page.get("status") == "connected" else page["type"].rsplit(":", 1)[1]
+            check(found == outcome, f"without {sids}: {found} instead of {outcome}")
+            denied = {
+                name
+                for line in log(aws, resources["CallbackLog"])[before:]
+                if "AccessDenied" in line
+                for name in ("DynamoDB", "SQS", "CLIENT_SECRET_ARN", "TOKEN_KEY_RING_ARN")
+                if name in line
+            }
+            check(denied == refused, f"without {sids}: {denied} were refused instead of {refused}")
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName="callback", PolicyDocument=json.dumps(policy))
+    waiting = aws.client("sqs").receive_message(QueueUrl=resources["RescueQueue"], MaxNumberOfMessages=10)["Messages"]
+    check(len(waiting) == 1 and "ntn_" not in waiting[0]["Body"], "the rescued installation is not in the queue")
+    aws.client("sqs").purge_queue(QueueUrl=resources["RescueQueue"])
+    not_enforced = ", ".join(sorted(on_behalf))
+    return f"{len(expected) - 1} removals, each refused just what it granted; not enforced here: {not_enforced}"
+
+
+def restart(aws, function, name):
+    """A new environment, as after a deploy: nothing is cached."""
+    client = aws.client("lambda")
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName=function, Environment={"Variables": variables | {"APP_NAME": name}}
+    )
+
+
+def log(aws, group):
+    pages = aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [event["message"] for page in pages for event in page["events"]]
+
+
+def secret_rotated_in_flight():
+    """A person is at Notion while the deployer rotates; Notion knows the new secret only."""
+    aws = emulator()
+    outputs, resources = aws.stack()
+    # An environment that holds the old secret.
+    check(Person().install(outputs["InstallUrl"]).json()["status"] == "connected", "the stack is not well")
+    new_secret = "secret_after_the_rotation"
+    aws.start_notion(outputs["RedirectUri"], secret=new_secret)
+    in_flight = Person()
+    callback = in_flight.approve(outputs["InstallUrl"])
+    rotated = aws.operator("secret", "rotate", stdin=new_secret)
+    check("Notion knows it" in rotated.stdout, rotated.stdout)
+    page = in_flight.follow(callback)
+    check(page.json().get("status") == "connected", str(page))
+    same = aws.operator("secret", "rotate", stdin=new_secret)
+    check("nothing was changed" in same.stdout, same.stdout)
+    previous = aws.client("secretsmanager").get_secret_value(
+        SecretId=resources["ClientSecret"], VersionStage="AWSPREVIOUS"
+    )
+    check(CLIENT_SECRET in previous["SecretString"], "the secret before is not AWSPREVIOUS")
+    refused = aws.operator("secret", "rotate", expect=1, stdin="secret_that_notion_never_gave")
+    check("Nothing was stored" in refused.stderr, refused.stderr)
+    return "the install in flight ended well"
+
+
+# AWS lets everybody ask who they are; the emulator enforces neither what CloudWatch is asked in CBOR nor what others
+# ask of KMS in somebody's name.
+NOT_ENFORCED = {"cloudwatch:DescribeAlarms", "kms:Decrypt", "kms:GenerateDataKey", "sts:GetCallerIdentity"}
+
+
+def operator_permissions():
+    """Each command works with just what docs/deploy.md names, and not with one permission less."""
+    aws = emulator()
+    _, resources = aws.stack()
+    iam, secrets_manager = aws.client("iam"), aws.client("secretsmanager")
+    documented = (ROOT / "docs" / "deploy.md").read_text()
+
+    def spoil():
+        # So that there is something to store.
+        secrets_manager.put_secret_value(SecretId=resources["ClientSecret"], SecretString="not a client secret")
+
+    tried = 0
+    for row, command in (("`secret set`, `secret rotate`", ["secret", "rotate"]), ("`doctor`", ["--json", "doctor"])):
+        line = next(line for line in documented.splitlines() if line.startswith(f"| {row} |"))
+        actions = re.findall(r"`([a-z]+:[A-Za-z]+)`", line)
+        check(len(actions) > 5, line)
+        user = "operator-" + command[-1]
+        iam.create_user(UserName=user)
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        signed = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        for less in [*(action for action in actions if action not in NOT_ENFORCED), None]:
+            allowed = [action for action in actions if action != less]
+            statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            iam.put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=document)
+            if command[0] == "secret":
+                spoil()
+            # DescribeSecret is what tells a secret without a value from one that is gone; this one has a value.
+            enough = less is None or (command[0] == "secret" and less == "secretsmanager:DescribeSecret")
+            try:
+                aws.operator(*command, expect=0 if enough else 3, stdin=faults.NEW_SECRET, **signed)
+            except Failed as failure:
+                raise Failed(f"{' '.join(command)} without {less}: {failure}") from failure
+            tried += 1
+    return f"doctor and secret, with what docs/deploy.md names and with one less: {tried} runs"
+
+
+def doctor_finds_faults():
+    return faults.plant_all(emulator(), report)
+
+
+def update():
+    """A deploy over a stack that holds data: what changes, changes; what is kept, is kept."""
+    aws = emulator()
+    before, resources_before = aws.stack()
+    email = "on-call@example.com"
+    aws.sam("deploy", AppName="Renamed", StateTtlSecs="900", AlarmEmail=email)
+    after, resources_after = aws.stack()
+    check(before == after, "the outputs changed, so people would have to register another redirect URI")
+    kept = ("InstallationsTable", "ClaimsTable", "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
+    for resource in kept:
+        check(resources_before[resource] == resources_after[resource], f"{resource} was replaced")
+    subscribed = aws.client("sns").list_subscriptions_by_topic(TopicArn=resources_after["AlarmTopic"])["Subscriptions"]
+    check(email in [subscription["Endpoint"] for subscription in subscribed], f"{email} hears of nothing")
+    person = Person()
+    page = person.request(after["InstallUrl"], accept="text/html")
+    check(
+        any("Max-Age=4500" in cookie for cookie in page.all("set-cookie")),
+        f"StateTtlSecs did not arrive: {page.headers}",
+    )
+    html = person.request(after["RedirectUri"] + "?reason=expired", accept="text/html").body
+    check("Renamed" in html, html)
+    page = Person().install(after["InstallUrl"])
+    check(page.json().get("status") == "connected", str(page))
+    rows = aws.client("dynamodb").scan(TableName=resources_after["InstallationsTable"])["Items"]
+    check(len(rows) == 1 and int(rows[0]["generation"]["N"]) > 1, "the installation did not survive the update")
+    return f"the same row, now at generation {rows[0]['generation']['N']}"
+
+
+def production_beside_it():
+    """The other environment of samconfig.toml, in the same account: nothing collides, nothing is shared."""
+    aws = emulator()
+    _, development = aws.stack()
+    aws.sam("deploy", "--config-env", "prod")
+    outputs, production = aws.stack(PRODUCTION)
+    shared = {name for name in development if development[name] == production.get(name)}
+    # Every API calls its stage so.
+    shared.discard("HttpApiStage")
+    check(not shared, f"both stacks have {shared}")
+    found = {step["step"] for step in report(aws, expect=1, stack=PRODUCTION)["steps"] if step["status"] == "problem"}
+    # What the emulator leaves out of a template, and what a fresh stack lacks.
+    check(found == {"client secret", "redirect uri", "expiry of claims", "backups"}, f"production: {found}")
+    policy = aws.client("iam").get_role_policy(RoleName=production["CallbackRole"], PolicyName="callback")
+    granted = json.dumps(policy["PolicyDocument"])
+    check(development["ClaimsTable"] not in granted, "production may use the other stack's table")
+    aws.sam("delete", "--config-env", "prod", "--no-prompts", "--stack-name", PRODUCTION)
+    check(Person().request(outputs["InstallUrl"]).status != 302, "production still answers")
+    check(report(aws)["healthy"], "the other stack did not survive")
+    return "two stacks, nothing shared; one deleted, the other well"
+
+
+def custom_domain():
+    """The stack moves to a domain: another redirect URI, a certificate, records, and the default endpoint is off."""
+    aws = emulator()
+    old, _ = aws.stack()
+    zone = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="deploy-test")
+    zone_id = zone["HostedZone"]["Id"].rsplit("/", 1)[-1]
+    # Made ready first, while the old address goes on.
+    aws.sam("deploy", DomainName="connect.example.com", HostedZoneId=zone_id, UseDomain="false")
+    ready, _ = aws.stack()
+    check(ready["InstallUrl"] == old["InstallUrl"] and ready["DomainTarget"], str(ready))
+    check(Person().install(old["InstallUrl"]).json().get("status") == "connected", "the old address is gone too soon")
+    aws.sam("deploy", DomainName="connect.example.com", HostedZoneId=zone_id, UseDomain="true")
+    outputs, resources = aws.stack()
+    check(outputs["InstallUrl"] == "https://connect.example.com/install", outputs["InstallUrl"])
+    check(outputs["RedirectUri"] == "https://connect.example.com/callback", outputs["RedirectUri"])
+    api = aws.client("apigatewayv2").get_api(ApiId=resources["HttpApi"])
+    check(api["DisableExecuteApiEndpoint"] is True, "the default endpoint still answers")
+    records = aws.client("route53").list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
+    kinds = {record["Type"] for record in records if record["Name"].startswith("connect.example.com")}
+    check(kinds == {"A", "AAAA"}, f"records: {kinds}")
+    variables = aws.client("lambda").get_function_configuration(FunctionName=resources["CallbackFunction"])[
+        "Environment"
+    ]
+    check(variables["Variables"]["NOTION_REDIRECT_URI"] == outputs["RedirectUri"], "the function keeps the old address")
+    # No resolver here knows the name: what a person sees while the records spread.
+    said = {step["step"]: step for step in report(aws, expect=1)["steps"]}
+    check(said["install url"]["status"] == "problem", str(said))
+    check(said["custom domain"]["status"] == "problem" and zone_id in said["custom domain"]["cure"], str(said))
+    refused = aws.sam("deploy", expect=1, DomainName="connect.example.com", CertificateArn="not-an-arn")
+    check("CertificateArn" in refused.stdout + refused.stderr, refused.stderr)
+    check(old["InstallUrl"] != outputs["InstallUrl"], "nothing moved")
+    return "certificate, records, mapping; the doctor says what the name still lacks"
+
+
+def roll_back():
+    """The guide's way back: deploy what was deployed before."""
+    aws = emulator()
+    aws.sam("deploy", DomainName="", HostedZoneId="", AppName="Sample", StateTtlSecs="600")
+    outputs, resources = aws.stack()
+    check("ApiDomain" not in resources, "the domain is still there")
+    page = Person().install(outputs["InstallUrl"])
+    check(page.json().get("status") == "connected", str(page))
+    check(report(aws)["healthy"], "the doctor is not content")
+    return "the default endpoint answers again"
+
+
+RETAINED = (
+    "InstallationsTable",
+    "ClaimsTable",
+    "ClientSecret",
+    "TokenKeyRing",
+    "RescueQueue",
+    "RescueDeadLetters",
+    "DataKey",
+    "InstallLog",
+    "CallbackLog",
+    "AccessLog",
+)
+
+
+def delete():
+    """What holds data outlives the stack; everything else goes."""
+    aws = emulator()
+    _, resources = aws.stack()
+    aws.sam("delete", "--no-prompts")
+    stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
+    check(not any(stack["StackName"] == STACK for stack in stacks), "the stack is still there")
+    functions = aws.client("lambda").list_functions()["Functions"]
+    check(not functions, f"still there: {functions}")
+    roles = {role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]}
+    check(resources["CallbackRole"] not in roles, "the role is still there")
+    tables = aws.client("dynamodb").list_tables()["TableNames"]
+    # AWS calls a secret by its ARN here, the emulator by its name.
+    listed = aws.client("secretsmanager").list_secrets()["SecretList"]
+    secrets = {name for secret in listed for name in (secret["ARN"], secret["Name"])}
+    queues = [url.rsplit("/", 1)[1] for url in aws.client("sqs").list_queues().get("QueueUrls", [])]
+    groups = {group["logGroupName"] for group in aws.client("logs").describe_log_groups()["logGroups"]}
+    keys = {key["KeyId"] for key in aws.client("kms").list_keys()["Keys"]}
+    there = {*tables, *secrets, *queues, *groups, *keys}
+    for resource in RETAINED:
+        check(
+            resources[resource].rsplit("/queue/", 1)[-1].split("/")[-1] in there or resources[resource] in there,
+            f"{resource} went with the stack: {resources[resource]}",
+        )
+    rows = aws.client("dynamodb").scan(TableName=resources["InstallationsTable"])["Items"]
+    if len(rows) != 1:
+        raise Failed("the installations are gone")
+    return f"{len(RETAINED)} resources retained, as the guide says"

@@ -1,0 +1,239 @@
+"""Both ways: no call that is not granted, and no grant that is not called for.
+
+The calls are those that the whole suite made (the dev stack notes them where GRANTS_FILE says), by the function that
+made them and the setting that names the resource. What AWS does in a function's name stands in `on_behalf.json`. The
+policies are those of the translated template; an IAM evaluator that is not ours judges them.
+"""
+
+import copy
+import json
+import os
+import pathlib
+
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+
+import template
+from tools import WORK, check, environment, run
+
+ON_BEHALF = pathlib.Path(__file__).resolve().parent / "on_behalf.json"
+ACCOUNT = "123456789012"
+# Where permissions could stand besides a role.
+OTHER_GRANTS = (
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::RolePolicy",
+    "AWS::SecretsManager::ResourcePolicy",
+)
+# What AWS does in a function's name; anything else the suite has to call for itself.
+BY_AWS = ("kms:", "logs:", "xray:")
+
+
+def both_ways():
+    resources = template.translated()["Resources"]
+    functions = {
+        name: Function(name, resource, resources)
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    elsewhere = [name for name, resource in resources.items() if resource["Type"] in OTHER_GRANTS]
+    check(not elsewhere, f"grants stand in the functions' roles, where this test sees them, not in {elsewhere}")
+    roles = {name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"}
+    check(roles == {function.role for function in functions.values()}, f"these roles belong to no function: {roles}")
+    needs = recorded(functions) + on_behalf(functions)
+
+    ungranted, unused = audit(functions, needs)
+    check(not ungranted, f"called, but not granted: {ungranted}")
+    check(not unused, f"granted, but never called: {unused}")
+    grants = sum(len(function.grants()) for function in functions.values())
+    caught = prove_that_it_can_fail(functions, needs)
+    distinct = {(need["function"], need["action"], need["resource"]) for need in needs}
+    return f"{len(distinct)} needs, 0 not granted; {grants} grants, 0 not used; {caught} changes to the policies caught"
+
+
+class Function:
+    """A function of the translated template, its settings, and what its role grants."""
+
+    def __init__(self, name, resource, resources):
+        self.name = name.removesuffix("Function").lower()
+        self.settings = resource["Properties"]["Environment"]["Variables"]
+        self.role = resource["Properties"]["Role"]["Fn::GetAtt"][0]
+        role = resources[self.role]["Properties"]
+        check("ManagedPolicyArns" not in role, f"{self.role} has managed policies")
+        self.statements = [
+            statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
+    def resource_of(self, setting):
+        """The logical id of what a setting names."""
+        value = self.settings.get(setting)
+        return logical_id(value) if value else setting
+
+    def policy(self):
+        """The policy with ARNs for references, as IAM would hold it."""
+        return parse_policy_document({"Version": "2012-10-17", "Statement": [resolved(s) for s in self.statements]})
+
+    def grants(self):
+        """Every (Sid, action, resource, value of a condition): the least that can be granted by itself."""
+        found = []
+        for statement in self.statements:
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    for condition in single_conditions(statement.get("Condition")):
+                        found.append((statement["Sid"], action, logical_id(resource), condition))
+        return found
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def logical_id(value):
+    """What a reference refers to; a plain string stands for itself."""
+    if isinstance(value, str):
+        return value
+    if "Ref" in value:
+        return value["Ref"]
+    if "Fn::GetAtt" in value:
+        return value["Fn::GetAtt"][0]
+    return json.dumps(value)
+
+
+def arn(logical):
+    return "*" if logical == "*" else f"arn:aws:any:us-east-1:{ACCOUNT}:{logical}"
+
+
+def substituted(value):
+    """`Fn::Sub` as it comes out in us-east-1."""
+    if isinstance(value, dict) and "Fn::Sub" in value:
+        text = value["Fn::Sub"].replace("${AWS::Region}", "us-east-1").replace("${AWS::URLSuffix}", "amazonaws.com")
+        check("${" not in text, f"cannot resolve {text}")
+        return text
+    return value
+
+
+def resolved(statement):
+    statement = copy.deepcopy(statement)
+    statement["Action"] = as_list(statement["Action"])
+    statement["Resource"] = [arn(logical_id(resource)) for resource in as_list(statement["Resource"])]
+    for keys in (statement.get("Condition") or {}).values():
+        for key, values in keys.items():
+            keys[key] = [substituted(value) for value in as_list(values)]
+    return statement
+
+
+def single_conditions(condition):
+    """A condition with several values grants as much as several conditions with one."""
+    if not condition:
+        return [None]
+    pairs = [
+        (key, substituted(value))
+        for keys in condition.values()
+        for key, values in keys.items()
+        for value in as_list(values)
+    ]
+    check(len({key for key, _ in pairs}) == 1, f"only conditions on one key are understood: {condition}")
+    return [dict([pair]) for pair in pairs]
+
+
+def recorded(functions):
+    """What the suite used: from GRANTS_FILE, if the suite has been run with it; else it is run for this."""
+    given = os.environ.get("GRANTS_FILE")
+    file = pathlib.Path(given or WORK / "grants.jsonl")
+    if not given:
+        file.unlink(missing_ok=True)
+        run(["cargo", "test", "--workspace"], env=environment(GRANTS_FILE=str(file)))
+    check(file.exists(), f"{file} is not there: run the suite with GRANTS_FILE={file}")
+    lines = {line for line in file.read_text().splitlines() if line}
+    by_name = {function.name: function for function in functions.values()}
+    needs = []
+    for line in sorted(lines):
+        need = json.loads(line)
+        check(need["function"] in by_name, f"somebody else called: {need}")
+        need["resource"] = by_name[need["function"]].resource_of(need["resource"])
+        needs.append(need)
+    check(len(needs) > 5, f"the suite made {len(needs)} different calls: that cannot be all of it")
+    return needs
+
+
+def on_behalf(functions):
+    rows = json.loads(ON_BEHALF.read_text())
+    names = {function.name for function in functions.values()}
+    for row in rows:
+        check(row["function"] in names and len(row["because"]) > 20, f"on_behalf.json: {row}")
+        check(row["action"].startswith(BY_AWS), f"on_behalf.json: the suite calls this itself: {row}")
+    return rows
+
+
+def audit(functions, needs):
+    """The needs that are not granted, and the grants that nobody needs."""
+    ungranted, unused = [], []
+    for function in functions.values():
+        policy = [function.policy()]
+        mine = [need for need in needs if need["function"] == function.name]
+        for need in mine:
+            if evaluate(context(function, need), policy).decision != "Allow":
+                ungranted.append(f"{function.name}: {need['action']} on {need['resource']}")
+        for sid, action, resource, condition in function.grants():
+            used = any(
+                need["action"] == action
+                and need["resource"] == resource
+                and (condition is None or condition.items() <= need.get("context", {}).items())
+                for need in mine
+            )
+            if not used:
+                unused.append(f"{function.name}: {sid}: {action} on {resource} {condition or ''}".strip())
+    return ungranted, unused
+
+
+def context(function, need):
+    role = f"arn:aws:sts::{ACCOUNT}:assumed-role/{function.role}/{function.name}"
+    return EvalContext(
+        principal_arn=role,
+        principal_type="AssumedRole",
+        principal_account=ACCOUNT,
+        action=need["action"],
+        resource_arn=arn(need["resource"]),
+        region="us-east-1",
+        service_context={key.lower(): value for key, value in need.get("context", {}).items()},
+    )
+
+
+def prove_that_it_can_fail(functions, needs):
+    """Every statement and every action removed, and a grant of each kind added: each change must be found."""
+    caught = 0
+    for name, function in functions.items():
+        for index, statement in enumerate(function.statements):
+            without = function.statements[:index] + function.statements[index + 1 :]
+            caught += expect(functions, name, without, needs, "ungranted", f"{statement['Sid']} removed")
+            actions = as_list(statement["Action"])
+            for action in actions if len(actions) > 1 else []:
+                less = copy.deepcopy(function.statements)
+                less[index]["Action"] = [other for other in actions if other != action]
+                caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} without {action}")
+            for condition in filter(None, single_conditions(statement.get("Condition"))):
+                less = copy.deepcopy(function.statements)
+                less[index]["Condition"] = {"StringEquals": condition}
+                caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} only for {condition}")
+            wider = copy.deepcopy(function.statements)
+            wider[index]["Action"] = [*actions, "dynamodb:DeleteItem"]
+            caught += expect(functions, name, wider, needs, "unused", f"{statement['Sid']} with dynamodb:DeleteItem")
+            elsewhere = copy.deepcopy(function.statements)
+            elsewhere[index]["Resource"] = [*as_list(statement["Resource"]), {"Fn::GetAtt": ["AnotherTable", "Arn"]}]
+            caught += expect(functions, name, elsewhere, needs, "unused", f"{statement['Sid']} on another resource")
+        added = {
+            "Sid": "Added",
+            "Effect": "Allow",
+            "Action": "dynamodb:Scan",
+            "Resource": {"Fn::GetAtt": ["ClaimsTable", "Arn"]},
+        }
+        caught += expect(functions, name, [*function.statements, added], needs, "unused", "a statement added")
+    return caught
+
+
+def expect(functions, name, statements, needs, what, change):
+    changed = copy.copy(functions[name])
+    changed.statements = statements
+    ungranted, unused = audit({**functions, name: changed}, needs)
+    found = ungranted if what == "ungranted" else unused
+    check(found, f"{name}: {change} was not noticed")
+    return 1

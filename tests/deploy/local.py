@@ -1,0 +1,181 @@
+"""What ships, run on this machine: under AWS's Runtime Interface Emulator, and in Docker by `sam local invoke`."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from urllib.parse import parse_qs, urlsplit
+
+import base_image as image
+from built import BUILD
+from person import Person
+from tools import ROOT, TOOLS, Process, cannot_run, check, environment, free_port, readme, run
+
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+SAM_LOCAL = json.loads((ROOT / "dev" / "sam-local.json").read_text())["Parameters"]
+DOCKER_BRIDGE = "172.17.0.1"
+# What RIE answered to each event; Docker has to answer the same.
+answers = {}
+
+
+def function_of(event):
+    return "InstallFunction" if event.name.startswith("install") else "CallbackFunction"
+
+
+def dev_stack(*arguments):
+    """Simulated Notion, DynamoDB and secrets, on the ports that dev/sam-local.json names."""
+    run(["cargo", "build", "--quiet", "--package", "dev"])
+    return Process("dev", [ROOT / "target" / "debug" / "dev", *arguments], port=3002)
+
+
+def fresh_code():
+    """An authorization code of the simulated Notion, by the ways of a person."""
+    callback = Person().approve("http://localhost:3000/install")
+    return re.search(r"code=([^&]+)", callback).group(1)
+
+
+def fresh_event(code):
+    return run([ROOT / "target" / "debug" / "dev", "event", "callback", "--code", code]).stdout
+
+
+# What the events are answered that were not drawn for now, beside 303 to a clean page with a fixed reason.
+STATUSES = {
+    "callback-bare.json": 400,
+    "callback-flow-page.json": 400,
+    "callback-foreign-flow-page.json": 403,
+    "callback-framed.json": 403,
+    "callback-head.json": 405,
+    "callback-prefetch.json": 403,
+    "callback-reason-page-json.json": 400,
+    "callback-reason-page.json": 200,
+    "install-head.json": 405,
+    "install-prefetch.json": 403,
+    "install-state-in-link.json": 302,
+    "install-two-tabs.json": 302,
+    "install.json": 302,
+}
+
+
+def check_answer(event, answer):
+    """As API Gateway would pass it on: every answer is ours, and an event that has expired is accepted by nobody."""
+    status, headers = answer.get("statusCode"), answer.get("headers", {})
+    check("content-security-policy" in headers, f"{event.name}: not our answer: {answer}")
+    location = urlsplit(headers.get("location", ""))
+    check(status == STATUSES.get(event.name, 303), f"{event.name}: {status}, {headers}")
+    if status == 302:
+        sent = parse_qs(location.query)
+        check(location.port == 3001 and location.path == "/v1/oauth/authorize", f"{event.name}: {location}")
+        check(sent["client_id"] == [SAM_LOCAL["NOTION_CLIENT_ID"]], f"{event.name}: {sent}")
+        check(any(cookie.startswith("__Host-") for cookie in answer["cookies"]), f"{event.name}: no cookie")
+    if status == 303:
+        restarts = event.name == "callback-no-state.json"
+        clean = location.path == "install" if restarts else location.query.startswith("reason=")
+        check(clean, f"{event.name}: {headers['location']}")
+
+
+def without_what_is_drawn(answer):
+    """The answer without the state and cookie that every install draws anew."""
+    answer = json.loads(json.dumps(answer))
+    answer["cookies"] = len(answer.get("cookies") or [])
+    location = answer["headers"].get("location", "")
+    answer["headers"]["location"] = re.sub(r"^http://[^/]+|state=[^&]+", "", location)
+    return {key: answer[key] for key in ("statusCode", "headers", "body", "cookies")}
+
+
+class Rie:
+    """A function's package under the Runtime Interface Emulator that SAM ships."""
+
+    def __init__(self, function):
+        self.port = free_port()
+        program = (
+            next((TOOLS / "sam" / "lib").glob("python3*")) / "site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
+        )
+        settings = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in SAM_LOCAL.items()}
+        variables = environment(
+            **settings,
+            AWS_ACCESS_KEY_ID="local",
+            AWS_SECRET_ACCESS_KEY="local",
+            AWS_REGION="us-east-1",
+            AWS_LAMBDA_FUNCTION_NAME=function,
+            AWS_LAMBDA_FUNCTION_TIMEOUT="25",
+            AWS_LAMBDA_FUNCTION_MEMORY_SIZE="256",
+        )
+        command = [
+            program,
+            "--runtime-interface-emulator-address",
+            f"127.0.0.1:{self.port}",
+            "--runtime-api-address",
+            f"127.0.0.1:{free_port()}",
+            "./bootstrap",
+        ]
+        self.process = Process(f"rie-{function}", command, port=self.port, env=variables, cwd=BUILD / function)
+
+    def invoke(self, event):
+        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
+        with urllib.request.urlopen(url, data=event.encode(), timeout=60) as response:
+            return json.loads(response.read())
+
+    def last_line(self):
+        lines = [line for line in self.process.log.read_text().splitlines() if '"event":"request"' in line]
+        return json.loads(lines[-1])
+
+
+def events_through_rie():
+    with dev_stack():
+        functions = {name: Rie(name) for name in ("InstallFunction", "CallbackFunction")}
+        try:
+            for event in EVENTS:
+                answer = functions[function_of(event)].invoke(event.read_text())
+                check_answer(event, answer)
+                answers[event.name] = answer
+            callback = functions["CallbackFunction"]
+            answer = callback.invoke(fresh_event(fresh_code()))
+            check(answer["statusCode"] == 303 and answer["headers"]["location"].startswith("?flow="), str(answer))
+            check(callback.last_line().get("Saved") == 1, f"the fresh event did not install: {callback.last_line()}")
+        finally:
+            for function in functions.values():
+                function.process.stop()
+    return f"{len(EVENTS)} checked-in events, and a fresh one that installs"
+
+
+def docker():
+    program = shutil.which("docker")
+    if program and subprocess.run([program, "info"], capture_output=True).returncode == 0:
+        return program
+    return cannot_run("no Docker engine, so nothing was invoked by `sam local invoke`")
+
+
+def base_image():
+    return image.build(docker(), BUILD / "CallbackFunction" / "bootstrap")
+
+
+def sam_local_invoke(function, event, stdin=None):
+    env = environment(SAM_SKIP_PULL_IMAGE="1")
+    done = run(["sam", "local", "invoke", function, "--event", event], env=env, stdin=stdin, timeout=180)
+    return json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
+
+
+def events_in_docker():
+    docker()
+    with dev_stack("--listen", DOCKER_BRIDGE):
+        for event in EVENTS:
+            answer, _ = sam_local_invoke(function_of(event), event)
+            check_answer(event, answer)
+            if event.name in answers:
+                mine, other = without_what_is_drawn(answer), without_what_is_drawn(answers[event.name])
+                check(mine == other, f"{event.name}: in Docker {mine}, under RIE {other}")
+    return f"{len(EVENTS)} events by sam local invoke, each as under RIE"
+
+
+def readme_in_docker():
+    """The README's lines, as written."""
+    docker()
+    lines = readme("sam-local")
+    with dev_stack("--listen", DOCKER_BRIDGE):
+        done = run(["bash", "-euo", "pipefail", "-c", lines], env=environment(SAM_SKIP_PULL_IMAGE="1"), timeout=300)
+    # SAM ends an answer without a line break.
+    statuses = re.findall(r'\{"statusCode": (\d+)', done.stdout)
+    check(statuses == ["302", "303"], done.stdout + done.stderr[-2000:])
+    check('"Saved":1' in done.stderr, f"the README's callback did not install: {done.stderr[-2000:]}")
+    return "install answers, a fresh callback installs"

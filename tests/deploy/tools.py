@@ -1,0 +1,164 @@
+"""Where everything is, how programs are run, and what is installed: pinned, into `target/tools`."""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "target" / "tools"
+WORK = ROOT / "target" / "deploy"
+REQUIREMENTS = pathlib.Path(__file__).resolve().parent / "requirements"
+CFN_GUARD = "3.2.1"
+IN_CI = bool(os.environ.get("CI"))
+
+
+class Failed(Exception):
+    """A step did not hold; says what was expected and what was found."""
+
+
+class NotRun(Exception):
+    """This machine lacks what a step needs."""
+
+
+def cannot_run(why):
+    """Says so loudly; in CI nothing may be left out."""
+    print(f"\n*** NOT RUN: {why} ***\n", flush=True)
+    raise Failed(f"cannot run: {why}") if IN_CI else NotRun(why)
+
+
+def now():
+    return time.monotonic()
+
+
+def check(holds, message):
+    if not holds:
+        raise Failed(message)
+
+
+def venv_program(name, program):
+    return TOOLS / name / "bin" / program
+
+
+def install():
+    """One virtual environment per list of requirements, made anew when its list has changed; and cfn-guard."""
+    for requirements in sorted(REQUIREMENTS.glob("*.txt")):
+        name = requirements.stem
+        installed = TOOLS / name / "installed.txt"
+        if installed.exists() and installed.read_text() == requirements.read_text():
+            continue
+        print(f"installing {name} …", flush=True)
+        shutil.rmtree(TOOLS / name, ignore_errors=True)
+        # Outside of whatever environment this runs in.
+        subprocess.run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", TOOLS / name], check=True)
+        pip = [venv_program(name, "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--requirement", requirements], check=True)
+        shutil.copy(requirements, installed)
+    if not guard_program().exists():
+        print("installing cfn-guard …", flush=True)
+        folder = TOOLS / f"cfn-guard-{CFN_GUARD}"
+        cargo = ["cargo", "install", "--quiet", "--locked", "--root", folder, f"cfn-guard@{CFN_GUARD}"]
+        # Beside the workspace: its profile is for what ships.
+        subprocess.run(cargo, check=True, cwd=TOOLS)
+
+
+def guard_program():
+    return TOOLS / f"cfn-guard-{CFN_GUARD}" / "bin" / "cfn-guard"
+
+
+def environment(**more):
+    """The environment of every program: nothing of this machine's AWS set-up, no telemetry."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "NOTION_", "GRANTS_"))
+    }
+    kept["PATH"] = f"{TOOLS / 'sam' / 'bin'}{os.pathsep}{kept['PATH']}"
+    kept |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    return kept | more
+
+
+def run(command, *, expect=0, env=None, stdin=None, cwd=ROOT, timeout=1500):
+    """Runs a program; its output, both streams apart. Fails unless it ends with `expect`."""
+    command = [str(part) for part in command]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=env or environment(),
+        input=stdin,
+        timeout=timeout,
+        **({} if stdin is not None else {"stdin": subprocess.DEVNULL}),
+    )
+    if done.returncode != expect:
+        said = (done.stdout + done.stderr)[-6000:]
+        raise Failed(f"{' '.join(command)}\nended with {done.returncode} instead of {expect}:\n{said}")
+    return done
+
+
+def readme(block):
+    """The lines of the README's code block `sh BLOCK`: what is documented is what is run."""
+    found = re.search(rf"^( *)```sh {block}\n(.*?)^ *```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    check(found, f"README.md has no block: sh {block}")
+    return textwrap.dedent(found.group(2))
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Process:
+    """A program in the background. Ends with the `with` block, together with what it started."""
+
+    def __init__(self, name, command, *, port, env=None, cwd=ROOT):
+        self.name, self.log = name, WORK / f"{name}.log"
+        check(not listens(port), f"port {port}, which {name} needs, is taken: end what listens there")
+        WORK.mkdir(parents=True, exist_ok=True)
+        self.child = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=env or environment(),
+            start_new_session=True,
+        )
+        deadline = now() + 60
+        while not listens(port):
+            if self.child.poll() is not None or now() > deadline:
+                self.stop()
+                raise Failed(f"{name} did not start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
+    def stop(self):
+        if self.child.poll() is None:
+            os.killpg(self.child.pid, 15)
+            try:
+                self.child.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.child.pid, 9)
+                self.child.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def listens(port):
+    """Whether something listens on `port` of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

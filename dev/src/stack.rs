@@ -70,7 +70,7 @@ pub struct Options {
     pub function_timeout_ms: u64,
     /// Whether to keep every answer of a function, for tests that search them.
     pub keep_answers: bool,
-    /// Where to note, when the stack ends, which IAM actions its functions used.
+    /// Where to note, when the stack ends, which IAM actions its functions used; by default where `GRANTS_FILE` says.
     pub grants_file: Option<PathBuf>,
 }
 

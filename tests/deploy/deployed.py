@@ -7,7 +7,7 @@ import browser
 import faults
 from emulator import CLIENT_SECRET, PRODUCTION, STACK, Emulator
 from person import Person
-from tools import ROOT, Failed, check
+from tools import ROOT, Failed, check, run_in_terminal
 
 _emulator = None
 
@@ -63,8 +63,10 @@ def first_install():
     aws.start_notion(outputs["RedirectUri"])
     refused = aws.operator("secret", "set", expect=1, stdin="secret_of_somebody_else\n")
     check("Nothing was stored" in refused.stderr, refused.stderr)
-    stored = aws.shell(outputs["NextCommand"], stdin=CLIENT_SECRET + "\n")
-    check("Notion knows it" in stored.stdout and CLIENT_SECRET not in stored.stdout + stored.stderr, stored.stdout)
+    shown = run_in_terminal(
+        outputs["NextCommand"], env=aws.environment(), prompt="Client secret (not shown)", answer=CLIENT_SECRET
+    )
+    check("Notion knows it" in shown and CLIENT_SECRET not in shown, shown)
     again = aws.readme("secret", expect=1, stdin=CLIENT_SECRET + "\n")
     check("stored already" in again.stderr, again.stderr)
 

@@ -2,11 +2,13 @@
 
 import os
 import pathlib
+import pty
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import termios
 import textwrap
 import time
 
@@ -104,6 +106,32 @@ def run(command, *, expect=0, env=None, stdin=None, cwd=ROOT, timeout=1500):
         said = (done.stdout + done.stderr)[-6000:]
         raise Failed(f"{' '.join(command)}\nended with {done.returncode} instead of {expect}:\n{said}")
     return done
+
+
+def run_in_terminal(lines, *, env, prompt, answer):
+    """Runs shell lines in a terminal and answers one prompt that shows nothing; gives what the terminal showed."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(ROOT)
+        os.execvpe("bash", ["bash", "-c", lines], env)
+    shown, answered, deadline = "", False, now() + 900
+    while now() < deadline:
+        try:
+            read = os.read(terminal, 4096).decode()
+        except OSError:
+            # So Linux says that the other end has closed.
+            break
+        shown += read
+        if prompt in shown and not answered:
+            # A person types once nothing is shown any more.
+            while termios.tcgetattr(terminal)[3] & termios.ECHO:
+                time.sleep(0.01)
+            os.write(terminal, f"{answer}\n".encode())
+            answered = True
+    os.close(terminal)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    check(ended == 0 and answered, f"{lines}\nended with {ended}:\n{shown}")
+    return shown
 
 
 def readme(block):

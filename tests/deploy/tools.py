@@ -141,10 +141,21 @@ def readme(block):
     return textwrap.dedent(found.group(2))
 
 
+# Below the range from which the system draws the ports of outgoing connections: else a connection, even a probe of
+# ours, can take the port between its choice and its use.
+_unused_ports = iter(range(20000, 32000))
+
+
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port of this machine that nothing listens on; no two calls give the same."""
+    for port in _unused_ports:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Failed("no port from 20000 to 32000 is free")
 
 
 class Process:

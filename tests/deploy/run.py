@@ -1,6 +1,8 @@
 """The steps in their order, and the table at the end."""
 
 import os
+import signal
+import sys
 import traceback
 
 import built
@@ -40,6 +42,8 @@ STEPS = [
 
 
 def run(first_step):
+    # So that what was started is ended, whoever ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     names = [name for name, _ in STEPS]
     first = names.index(first_step) if first_step else 0
     rows = [("tools", "passed", float(os.environ.get("DEPLOY_TEST_TOOLS_SECS", "0")), "pinned, in target/tools")]

@@ -53,12 +53,13 @@ fn find<'a>(
 /// What to do where somebody changed the stack past CloudFormation: a deploy of the same template would change nothing.
 const CHANGED_BY_HAND: &str = "docs/runbook.md, \"Changed by hand\"";
 
-/// What to do where a call was not answered as it should be.
-fn look_again(words: &str) -> String {
+/// Reports that `step` could not be looked at, because a call was answered with `words`.
+fn unanswered(report: &mut Report, step: &'static str, words: String) {
     let denied = words.contains("AccessDenied") || words.contains("not authorized");
-    if denied {
-        "let these credentials read it (docs/deploy.md names the permissions)".to_owned()
+    let cure = if denied {
+        "let these credentials read it (docs/deploy.md names the permissions)"
     } else {
-        "try again; if it stays so, look at the resource in the console".to_owned()
-    }
+        "try again; if it stays so, look at the resource in the console"
+    };
+    report.unknown(step, words, cure);
 }

@@ -3,7 +3,7 @@
 import boto3
 
 from front import Front
-from tools import ROOT, Process, environment, free_port, readme, run, venv_program
+from tools import Process, environment, free_port, program, readme, run, venv_program
 
 # As samconfig.toml names its two environments.
 STACK, PRODUCTION = "notion-install-dev", "notion-install"
@@ -77,9 +77,8 @@ class Emulator:
     def start_notion(self, redirect_uri, secret=CLIENT_SECRET):
         """Starts the simulated Notion anew, with one redirect URI and one secret registered."""
         self.stop_notion()
-        run(["cargo", "build", "--quiet", "--package", "simulated-notion"])
         command = [
-            ROOT / "target" / "debug" / "simulated-notion",
+            program("simulated-notion"),
             "--port",
             self.notion_port,
             "--client-id",
@@ -104,8 +103,7 @@ class Emulator:
         return run(command, expect=expect, env=self.environment())
 
     def operator(self, *arguments, stack=STACK, expect=0, stdin=None, **variables):
-        run(["cargo", "build", "--quiet", "--package", "operator"])
-        command = [ROOT / "target" / "debug" / "operator", "--stack", stack, *arguments]
+        command = [program("operator"), "--stack", stack, *arguments]
         return run(command, expect=expect, env=self.environment() | variables, stdin=stdin)
 
     def stop_notion(self):

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import base_image as image
 from built import BUILD
 from person import Person
-from tools import ROOT, TOOLS, Process, cannot_run, check, environment, free_port, readme, run
+from tools import ROOT, TOOLS, Process, cannot_run, check, environment, free_port, program, readme, run
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAM_LOCAL = json.loads((ROOT / "dev" / "sam-local.json").read_text())["Parameters"]
@@ -25,8 +25,7 @@ def function_of(event):
 
 def dev_stack(*arguments):
     """Simulated Notion, DynamoDB and secrets, on the ports that dev/sam-local.json names."""
-    run(["cargo", "build", "--quiet", "--package", "dev"])
-    return Process("dev", [ROOT / "target" / "debug" / "dev", *arguments], port=3002)
+    return Process("dev", [program("dev"), *arguments], port=3002)
 
 
 def fresh_code():
@@ -36,7 +35,7 @@ def fresh_code():
 
 
 def fresh_event(code):
-    return run([ROOT / "target" / "debug" / "dev", "event", "callback", "--code", code]).stdout
+    return run([program("dev"), "event", "callback", "--code", code]).stdout
 
 
 # What the events are answered that were not drawn for now, beside 303 to a clean page with a fixed reason.
@@ -88,7 +87,7 @@ class Rie:
 
     def __init__(self, function):
         self.port = free_port()
-        program = (
+        emulator = (
             next((TOOLS / "sam" / "lib").glob("python3*")) / "site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
         )
         settings = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in SAM_LOCAL.items()}
@@ -102,7 +101,7 @@ class Rie:
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE="256",
         )
         command = [
-            program,
+            emulator,
             "--runtime-interface-emulator-address",
             f"127.0.0.1:{self.port}",
             "--runtime-api-address",
@@ -140,9 +139,9 @@ def events_through_rie():
 
 
 def docker():
-    program = shutil.which("docker")
-    if program and subprocess.run([program, "info"], capture_output=True).returncode == 0:
-        return program
+    engine = shutil.which("docker")
+    if engine and subprocess.run([engine, "info"], capture_output=True).returncode == 0:
+        return engine
     return cannot_run("no Docker engine, so nothing was invoked by `sam local invoke`")
 
 

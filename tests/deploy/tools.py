@@ -1,5 +1,6 @@
 """Where everything is, how programs are run, and what is installed: pinned, into `target/tools`."""
 
+import functools
 import os
 import pathlib
 import pty
@@ -156,6 +157,13 @@ def free_port():
                 continue
             return port
     raise Failed("no port from 20000 to 32000 is free")
+
+
+@functools.cache
+def program(package):
+    """The binary of a package of the workspace, built once."""
+    run(["cargo", "build", "--quiet", "--package", package])
+    return ROOT / "target" / "debug" / package
 
 
 class Process:

@@ -36,8 +36,7 @@ pub(super) async fn stack(aws: &Aws, name: &str, report: &mut Report) -> Option<
             return None;
         }
         Err(error) => {
-            let words = error.to_string();
-            report.unknown(STEP, &words, super::look_again(&words));
+            super::unanswered(report, STEP, error.to_string());
             return None;
         }
     };

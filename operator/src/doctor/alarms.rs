@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::types::StateValue;
 
-use super::{CHANGED_BY_HAND, find, look_again};
+use super::{CHANGED_BY_HAND, find, unanswered};
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;
@@ -15,10 +15,7 @@ pub(super) async fn listener(aws: &Aws, stack: &Stack, report: &mut Report) {
     let Some(topic) = find(aws, stack, "AlarmTopic", STEP, report) else { return };
     let attributes = match aws.sns.get_topic_attributes().topic_arn(topic).send().await {
         Ok(answer) => answer.attributes().cloned().unwrap_or_default(),
-        Err(error) => {
-            let words = in_words(&error);
-            return report.unknown(STEP, &words, look_again(&words));
-        }
+        Err(error) => return unanswered(report, STEP, in_words(&error)),
     };
     let count = |name: &str| attributes.get(name).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     match (count("SubscriptionsConfirmed"), count("SubscriptionsPending")) {
@@ -46,10 +43,7 @@ pub(super) async fn ringing(aws: &Aws, stack: &Stack, report: &mut Report) {
         aws.cloudwatch.describe_alarms().set_alarm_names(Some(names.iter().map(|&n| n.to_owned()).collect()));
     let answer = match asked.max_records(100).send().await {
         Ok(answer) => answer,
-        Err(error) => {
-            let words = in_words(&error);
-            return report.unknown(STEP, &words, look_again(&words));
-        }
+        Err(error) => return unanswered(report, STEP, in_words(&error)),
     };
     let found = answer.metric_alarms();
     let there: BTreeSet<&str> = found.iter().filter_map(|alarm| alarm.alarm_name()).collect();

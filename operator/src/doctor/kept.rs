@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableDescription, Table
 use aws_sdk_kms::types::KeyState;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::{find, look_again};
+use super::{find, unanswered};
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;
@@ -29,10 +29,7 @@ async fn key(
     let Some(id) = find(aws, stack, logical_id, step, report) else { return };
     let described = match aws.kms.describe_key().key_id(id).send().await {
         Ok(described) => described,
-        Err(error) => {
-            let words = in_words(&error);
-            return report.unknown(step, &words, look_again(&words));
-        }
+        Err(error) => return unanswered(report, step, in_words(&error)),
     };
     let enable = aws.commands.aws(&format!("kms enable-key --key-id {id}"));
     match described.key_metadata().and_then(|key| key.key_state()) {
@@ -53,10 +50,7 @@ async fn key(
             let cure = aws.commands.aws(&format!("kms enable-key-rotation --key-id {id}"));
             report.warning(step, "enabled, but not rotated", cure);
         }
-        Err(error) => {
-            let words = in_words(&error);
-            report.unknown(step, &words, look_again(&words));
-        }
+        Err(error) => unanswered(report, step, in_words(&error)),
     }
 }
 
@@ -75,10 +69,7 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
                 let cure = "docs/deploy.md: restore it to a point in time, under its name";
                 return report.problem(STEP, format!("{name} does not exist any more"), cure);
             }
-            Err(error) => {
-                let words = in_words(&error);
-                return report.unknown(STEP, format!("{name}: {words}"), look_again(&words));
-            }
+            Err(error) => return unanswered(report, STEP, format!("{name}: {}", in_words(&error))),
         };
         let found = described.table();
         match found.and_then(|table| table.table_status()) {
@@ -113,10 +104,7 @@ pub(super) async fn expiry(aws: &Aws, stack: &Stack, report: &mut Report) {
     let Some(name) = find(aws, stack, "ClaimsTable", STEP, report) else { return };
     let described = match aws.dynamodb.describe_time_to_live().table_name(name).send().await {
         Ok(described) => described,
-        Err(error) => {
-            let words = in_words(&error);
-            return report.unknown(STEP, &words, look_again(&words));
-        }
+        Err(error) => return unanswered(report, STEP, in_words(&error)),
     };
     let ttl = described.time_to_live_description();
     let status = ttl.and_then(|ttl| ttl.time_to_live_status());
@@ -139,10 +127,7 @@ pub(super) async fn backups(aws: &Aws, stack: &Stack, report: &mut Report) {
         let Some(name) = find(aws, stack, table, STEP, report) else { return };
         let described = match aws.dynamodb.describe_continuous_backups().table_name(name).send().await {
             Ok(described) => described,
-            Err(error) => {
-                let words = in_words(&error);
-                return report.unknown(STEP, format!("{name}: {words}"), look_again(&words));
-            }
+            Err(error) => return unanswered(report, STEP, format!("{name}: {}", in_words(&error))),
         };
         let recovery = described
             .continuous_backups_description()
@@ -177,10 +162,7 @@ pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
                 .attributes()
                 .and_then(|all| all.get(&QueueAttributeName::ApproximateNumberOfMessages).cloned())
                 .unwrap_or_default(),
-            Err(error) => {
-                let words = in_words(&error);
-                return report.unknown(STEP, format!("{queue}: {words}"), look_again(&words));
-            }
+            Err(error) => return unanswered(report, STEP, format!("{queue}: {}", in_words(&error))),
         };
         if waiting != "0" {
             let found = format!("{waiting} messages wait in {queue}");

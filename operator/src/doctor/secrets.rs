@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, De
 use shared::clock::{Clock as _, SystemClock, UnixSeconds};
 use shared::notion::TokenError;
 
-use super::{find, look_again};
+use super::{find, unanswered};
 use crate::aws::{Aws, in_words};
 use crate::client_secret::{current, knows};
 use crate::report::Report;
@@ -23,8 +23,7 @@ pub(super) async fn client_secret(aws: &Aws, stack: &Stack, report: &mut Report)
         }
         Ok(None) => return report.problem(STEP, "none is stored yet", aws.commands.operator("secret set")),
         Err(error) => {
-            let words = error.to_string();
-            return report.unknown(STEP, &words, look_again(&words));
+            return unanswered(report, STEP, error.to_string());
         }
     };
     let changed_at = described.last_changed_date().and_then(|at| u64::try_from(at.secs()).ok());
@@ -88,8 +87,7 @@ async fn exists(
             None
         }
         Err(error) => {
-            let words = in_words(&error);
-            report.unknown(step, &words, look_again(&words));
+            unanswered(report, step, in_words(&error));
             None
         }
     }

@@ -7,7 +7,7 @@ mod secrets_manager;
 mod sqs;
 mod wire;
 
-pub use dynamodb::{CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE};
+pub use dynamodb::{CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE, indexes};
 pub use endpoint::{Services, serve};
 pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;

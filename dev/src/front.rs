@@ -1,4 +1,4 @@
-//! The HTTP front: API Gateway's part on this machine. Declares the same two routes (and the start page), turns each
+//! The HTTP front: API Gateway's part on this machine. Declares the same routes (and the start page), turns each
 //! request into an event, and the function's answer into a response.
 
 use std::sync::Arc;
@@ -8,24 +8,29 @@ use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use lambda_http::Context;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use shared::entry::{AlwaysAnswers, answer};
 
 use crate::events::HttpRequest;
+use crate::signed;
 use crate::stack::Inside;
 use crate::start_page;
 
 /// What API Gateway takes of request line and headers together, in bytes.
 pub const MAX_HEADER_BYTES: usize = 10_240;
+/// What it takes of a body, in bytes.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 pub(crate) fn router(inside: Arc<Inside>) -> Router {
     Router::new()
         .route("/", get(start))
         .route("/client-secret", post(store_client_secret))
+        .route("/installations/refresh", post(refresh))
+        .route("/installations/uninstall", post(uninstall))
+        .route("/sweep", post(sweep))
         .route("/install", get(install).head(undeclared))
         .route("/callback", get(callback).head(undeclared))
+        .route("/token", post(token))
         .fallback(undeclared)
         .method_not_allowed_fallback(undeclared)
         .with_state(inside)
@@ -49,10 +54,8 @@ async fn store_client_secret(
     headers: HeaderMap,
     Form(form): Form<NewClientSecret>,
 ) -> Response {
-    // Another site's page can post a form to localhost too.
-    let is_own = |origin: &HeaderValue| origin.as_bytes() == inside.url.as_bytes();
-    if !headers.get(header::ORIGIN).is_none_or(is_own) {
-        return (StatusCode::FORBIDDEN, "This form belongs to the start page.").into_response();
+    if !is_own_form(&inside, &headers) {
+        return foreign_form();
     }
     match inside.store_client_secret(form.client_secret.trim()) {
         Ok(()) => Redirect::to("/").into_response(),
@@ -60,19 +63,107 @@ async fn store_client_secret(
     }
 }
 
+/// Another site's page can post a form to localhost too.
+fn is_own_form(inside: &Inside, headers: &HeaderMap) -> bool {
+    headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes() == inside.url.as_bytes())
+}
+
+fn foreign_form() -> Response {
+    (StatusCode::FORBIDDEN, "This form belongs to the start page.").into_response()
+}
+
+/// Which installation a button of the start page is for; no user: the workspace's own.
+#[derive(serde::Deserialize)]
+struct Chosen {
+    workspace_id: String,
+    #[serde(default)]
+    user_id: String,
+    #[serde(default)]
+    forget: bool,
+}
+
+async fn refresh(
+    State(inside): State<Arc<Inside>>,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    if !is_own_form(&inside, &headers) {
+        return foreign_form();
+    }
+    press(&inside, "token", &chosen.input("refresh", true)).await
+}
+
+async fn uninstall(
+    State(inside): State<Arc<Inside>>,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    if !is_own_form(&inside, &headers) {
+        return foreign_form();
+    }
+    press(&inside, "uninstall", &chosen.input("forget", chosen.forget)).await
+}
+
+async fn sweep(State(inside): State<Arc<Inside>>, headers: HeaderMap) -> Response {
+    if !is_own_form(&inside, &headers) {
+        return foreign_form();
+    }
+    press(&inside, "sweep", &json!({})).await
+}
+
+impl Chosen {
+    fn input(&self, wish: &str, wanted: bool) -> Value {
+        let user_id = Some(self.user_id.as_str()).filter(|id| !id.is_empty());
+        let mut input =
+            json!({"workspace_id": self.workspace_id, "user_id": user_id, "caller": "the start page"});
+        input[wish] = wanted.into();
+        input
+    }
+}
+
+/// Asks a function and goes back to the start page, which says what came of it, but for the token.
+async fn press(inside: &Inside, function: &str, input: &Value) -> Response {
+    let mut answer = inside.ask(function, input).await;
+    if let Some(answer) = answer.as_object_mut() {
+        answer.remove("access_token");
+    }
+    inside.say(format!("{function}: {answer}"));
+    Redirect::to("/").into_response()
+}
+
 async fn install(State(inside): State<Arc<Inside>>, request: Request) -> Response {
-    invoke(&inside, &inside.install, request).await
+    invoke(&inside, "install", request, None).await
 }
 
 async fn callback(State(inside): State<Arc<Inside>>, request: Request) -> Response {
-    invoke(&inside, &inside.callback, request).await
+    invoke(&inside, "callback", request, None).await
+}
+
+/// An IAM-authorised route: nobody comes to the function without a signature that is good for this very request.
+async fn token(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let forbidden =
+        || (StatusCode::FORBIDDEN, axum::Json(json!({"message": "Forbidden"}))).into_response();
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else { return forbidden() };
+    let Some(access_key) = signed::signer(&head, &body) else { return forbidden() };
+    let signed = Signed {
+        caller_arn: format!("arn:aws:iam::123456789012:user/{access_key}"),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    invoke(&inside, "token", Request::from_parts(head, axum::body::Body::empty()), Some(signed)).await
 }
 
 async fn undeclared() -> Response {
     (StatusCode::NOT_FOUND, axum::Json(json!({"message": "Not Found"}))).into_response()
 }
 
-async fn invoke(inside: &Inside, function: &impl AlwaysAnswers, request: Request) -> Response {
+/// What a signed request has besides.
+struct Signed {
+    caller_arn: String,
+    body: String,
+}
+
+async fn invoke(inside: &Inside, function: &str, request: Request, signed: Option<Signed>) -> Response {
     let (head, _body) = request.into_parts();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers: Vec<(String, String)> =
@@ -90,15 +181,16 @@ async fn invoke(inside: &Inside, function: &impl AlwaysAnswers, request: Request
         arrived_at_ms: inside.clock.now_millis().0,
         request_id: inside.next_request_id(),
     };
-    let Ok(event) = to_raw_value(&request.event()) else {
-        return undeclared().await;
-    };
-    let mut context = Context::default();
-    context.request_id = request.request_id;
-    context.deadline = inside.clock.now_millis().0 + inside.function_timeout_ms;
-    let answer = answer(function, &event, context).await;
-    inside.keep_answer(answer.get());
-    response(&answer)
+    let mut event = request.event();
+    if let Some(signed) = signed {
+        event["requestContext"]["authorizer"] = json!({"iam": {"userArn": signed.caller_arn}});
+        event["body"] = signed.body.into();
+    }
+    let Ok(event) = to_raw_value(&event) else { return undeclared().await };
+    match Box::pin(inside.invoke(function, &event)).await {
+        Some(answer) => response(&answer),
+        None => undeclared().await,
+    }
 }
 
 /// From a function's answer (payload format 2.0) to HTTP.

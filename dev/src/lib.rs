@@ -7,5 +7,8 @@ pub mod aws;
 pub mod events;
 pub mod forward;
 pub mod front;
+pub mod functions;
+mod lambda_api;
+mod signed;
 pub mod stack;
 mod start_page;

@@ -4,15 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callback::{Callback, SetUpError};
+use callback::Callback;
 use install::Install;
-use serde_json::json;
+use lambda_http::Context;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::config::environment;
-use shared::entry::AlwaysAnswers as _;
 use shared::random::{OsRandom, Random, attempt};
+use shared::vault::SetUpError;
 use simulated_notion::{Connection, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -22,6 +24,8 @@ use crate::aws::{
     Services, Wire, grants_of,
 };
 use crate::front;
+use crate::functions::{Functions, NAMES};
+use crate::lambda_api;
 
 /// The secrets' names in the stand-in.
 const CLIENT_SECRET: &str = "notion-install/client-secret";
@@ -150,8 +154,7 @@ pub struct Stack {
 
 /// What runs.
 pub(crate) struct Inside {
-    pub(crate) install: Install,
-    pub(crate) callback: Callback,
+    pub(crate) functions: Functions,
     pub(crate) services: Arc<Services>,
     pub(crate) aws_url: Option<String>,
     pub(crate) notion: Option<Simulator>,
@@ -162,6 +165,8 @@ pub(crate) struct Inside {
     pub(crate) data_dir: Option<PathBuf>,
     requests: AtomicU64,
     answers: Option<Mutex<Vec<String>>>,
+    /// What the start page's last button came to.
+    said: Mutex<Option<String>>,
     grants_file: Option<PathBuf>,
 }
 
@@ -175,10 +180,31 @@ impl Inside {
         self.services.secrets_manager.service().put(CLIENT_SECRET, &value)
     }
 
-    pub(crate) fn keep_answer(&self, answer: &str) {
+    /// Invokes a function as Lambda would; `None` if there is none of that name.
+    pub(crate) async fn invoke(&self, name: &str, event: &RawValue) -> Option<Box<RawValue>> {
+        let mut context = Context::default();
+        context.request_id = self.next_request_id();
+        context.deadline = self.clock.now_millis().0 + self.function_timeout_ms;
+        let answer = Box::pin(self.functions.invoke(name, event, context)).await?;
         if let Some(answers) = &self.answers {
-            answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer.to_owned());
+            lock(answers).push(without_access_token(&answer));
         }
+        Some(answer)
+    }
+
+    /// What a function of our own backend's answers to `input`.
+    pub(crate) async fn ask(&self, name: &str, input: &Value) -> Value {
+        let event = to_raw_value(input).unwrap_or_default();
+        let answer = self.invoke(name, &event).await;
+        answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn say(&self, said: String) {
+        *lock(&self.said) = Some(said);
+    }
+
+    pub(crate) fn last_said(&self) -> Option<String> {
+        lock(&self.said).take()
     }
 }
 
@@ -222,11 +248,11 @@ impl Stack {
 
         let dynamodb = Wire::start(Dynamo::start(file("dynamodb.sqlite").as_deref()).await?).await?;
         let secrets_manager = Wire::start(secrets).await?;
-        let rescue_queue = Wire::start(Queue::default()).await?;
+        let rescue_queue = Wire::start(Queue::new(Arc::clone(&options.clock))).await?;
         let services = Arc::new(Services { dynamodb, secrets_manager, rescue_queue });
         let Services { dynamodb, secrets_manager, rescue_queue } = &*services;
         let aws = match &notion {
-            Some(_simulated) => Some(serve_aws(&services, options.aws_port).await?),
+            Some(_simulated) => Some(listen_for_aws(options.aws_port).await?),
             // Whoever reaches the port may read what is there: not a real client secret.
             None => None,
         };
@@ -239,6 +265,8 @@ impl Stack {
             ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
             ("NOTION_CLIENT_ID", &client_id),
             ("NOTION_REDIRECT_URI", &redirect_uri),
+            // People wait for a button.
+            ("SWEEP_PACE_MS", "0"),
             ("RESCUE_QUEUE_URL", &format!("{}/123456789012/rescue", rescue_queue.base_url())),
             ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
             ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.base_url()),
@@ -253,22 +281,10 @@ impl Stack {
         }
         variables.extend(options.variables);
 
-        // Each function signs with its own name, as each has a role of its own at AWS.
-        let of = |function: &'static str| {
-            let variables = &variables;
-            move |name: &str| match name {
-                "AWS_ACCESS_KEY_ID" => Some(function.to_owned()),
-                name => variables.get(name).cloned(),
-            }
-        };
-        let install = Install::read(&of("install"), Arc::clone(&options.clock), Arc::clone(&options.random))
-            .map_err(SetUpError::from)?;
-        let callback =
-            Callback::read(&of("callback"), Arc::clone(&options.clock), Arc::clone(&options.random))?;
-        callback.warm_up().await;
+        let functions = Functions::read(&variables, &options.clock, &options.random)?;
+        functions.warm_up().await;
         let inside = Arc::new(Inside {
-            install,
-            callback,
+            functions,
             aws_url: aws.as_ref().map(|(port, _)| format!("http://127.0.0.1:{port}")),
             services,
             notion,
@@ -279,6 +295,7 @@ impl Stack {
             data_dir: options.data_dir,
             requests: AtomicU64::new(0),
             answers: options.keep_answers.then(Mutex::default),
+            said: Mutex::default(),
             grants_file: options.grants_file,
         });
         let router = front::router(Arc::clone(&inside));
@@ -289,7 +306,7 @@ impl Stack {
                 // axum's server goes on for ever.
                 tokio::spawn(async move { drop(serving.await) })
             })
-            .chain(aws.map(|(_, task)| task))
+            .chain(aws.map(|(_, listener)| aws::serve(listener, lambda_api::router(Arc::clone(&inside)))))
             .collect();
         Ok(Self { inside, tasks })
     }
@@ -333,13 +350,24 @@ impl Stack {
     /// The function behind `/install`.
     #[must_use]
     pub fn install(&self) -> &Install {
-        &self.inside.install
+        &self.inside.functions.install
     }
 
     /// The function behind `/callback`.
     #[must_use]
     pub fn callback(&self) -> &Callback {
-        &self.inside.callback
+        &self.inside.functions.callback
+    }
+
+    /// The functions.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.inside.functions
+    }
+
+    /// Invokes a function directly, as our own backend does; what it answers.
+    pub async fn ask(&self, name: &str, input: &Value) -> Value {
+        self.inside.ask(name, input).await
     }
 
     /// The functions' variables: what their environment would be.
@@ -352,9 +380,8 @@ impl Stack {
     #[must_use]
     pub fn grants(&self) -> BTreeSet<Grant> {
         // Others (the operator, somebody's command line) call with rights of their own.
-        let functions = [self.inside.install.function(), self.inside.callback.function()];
         let of = |service, mut calls: Vec<Call>| {
-            calls.retain(|call| functions.contains(&call.caller.as_str()));
+            calls.retain(|call| NAMES.contains(&call.caller.as_str()));
             grants_of(service, &calls, &|named| {
                 let found = self.inside.variables.iter().find(|(_, value)| *value == named);
                 found.map(|(setting, _)| setting.clone())
@@ -387,7 +414,7 @@ impl Stack {
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
         let answers = self.inside.answers.as_ref();
-        answers.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+        answers.map(|kept| lock(kept).clone()).unwrap_or_default()
     }
 }
 
@@ -402,9 +429,30 @@ impl Drop for Stack {
     }
 }
 
-async fn serve_aws(services: &Arc<Services>, port: u16) -> Result<(u16, JoinHandle<()>), StartError> {
-    let served = aws::serve(Arc::clone(services), port).await;
-    served.map_err(|cause| StartError::AwsPort { port, cause })
+async fn listen_for_aws(port: u16) -> Result<(u16, TcpListener), StartError> {
+    let failed = |cause| StartError::AwsPort { port, cause };
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Ok((port, listener))
+}
+
+/// An answer as the tests may search it: the access token is what the backend asked for.
+fn without_access_token(answer: &RawValue) -> String {
+    let Ok(mut json) = serde_json::from_str::<Value>(answer.get()) else { return answer.get().to_owned() };
+    let over_http = json["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
+    if let Some(mut body) = over_http {
+        body["access_token"].take();
+        json["body"] = body.to_string().into();
+    } else if json["access_token"].is_string() {
+        json["access_token"].take();
+    } else {
+        return answer.get().to_owned();
+    }
+    json.to_string()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Listens on `port` of localhost, by both its addresses where there are two.

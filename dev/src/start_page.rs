@@ -14,6 +14,7 @@ struct StartPage<'a> {
     has_simulated_notion: bool,
     data: String,
     rescued: usize,
+    said: Option<String>,
     installations: Vec<Installation>,
 }
 
@@ -21,33 +22,42 @@ struct Installation {
     workspace: String,
     person: String,
     health: String,
+    refreshed: String,
     generation: String,
     superseded: usize,
     bot_id: String,
+    workspace_id: String,
+    user_id: String,
 }
 
 /// Renders the page.
 pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    // A scan is fine here: this page never leaves the laptop. Past the wire, so that it is not counted.
+    // A scan is fine here: this page never leaves the laptop. Past the wire, so that it is not counted. The row of a
+    // person who is forgotten says nothing.
     let client = inside.services.dynamodb.service().client();
     let rows = client.scan().table_name(INSTALLATIONS_TABLE.0).consistent_read(true).send().await?;
     let mut installations: Vec<Installation> = rows
         .items()
         .iter()
+        .filter(|row| row.contains_key("workspace_id"))
         .map(|row| {
             let text = |name: &str| match row.get(name) {
                 Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
                 _ => String::new(),
             };
             let or = |first: String, second: String| if first.is_empty() { second } else { first };
+            let refreshed_at_ms = text("refreshed_at_ms").parse::<u64>().ok();
             let superseded = row.get("superseded").and_then(|list| list.as_l().ok()).map_or(0, Vec::len);
             Installation {
                 workspace: or(text("workspace_name"), text("workspace_id")),
                 person: or(or(text("owner_name"), text("owner_email")), text("owner_type")),
                 health: text("health"),
+                refreshed: refreshed_at_ms.map(|at_ms| ago(inside, at_ms)).unwrap_or_default(),
                 generation: text("generation"),
                 superseded,
                 bot_id: text("bot_id"),
+                workspace_id: text("workspace_id"),
+                user_id: text("owner_user_id"),
             }
         })
         .collect();
@@ -60,8 +70,16 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
             .data_dir
             .as_ref()
             .map_or_else(|| "in memory".to_owned(), |dir| dir.display().to_string()),
+        said: inside.last_said(),
         rescued: inside.services.rescue_queue.service().messages().len(),
         installations,
     };
     Ok(page.render()?)
+}
+
+fn ago(inside: &Inside, at_ms: u64) -> String {
+    match inside.clock.now_millis().0.saturating_sub(at_ms) / 60_000 {
+        0 => "just now".to_owned(),
+        minutes => format!("{minutes} min ago"),
+    }
 }

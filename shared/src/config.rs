@@ -113,6 +113,13 @@ impl PublicConnection {
         format!("{}/v1/oauth/authorize", self.base_url)
     }
 
+    /// Where a person begins to install.
+    #[must_use]
+    pub fn install_url(&self) -> String {
+        let base = self.redirect_uri.strip_suffix("callback").unwrap_or_default();
+        format!("{base}install")
+    }
+
     /// SHA-256 over client id and redirect URI: a state is good for this public connection only.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

@@ -90,6 +90,12 @@ impl FlowRejected {
 }
 
 impl ClaimKey {
+    /// Takes a claim's key as the table has it.
+    #[must_use]
+    pub fn of_row(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
     fn of(state: &State) -> Self {
         let digest =
             Sha256::new().chain_update(CLAIM_TAG).chain_update([0]).chain_update(state.expose()).finalize();

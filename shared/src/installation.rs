@@ -1,9 +1,12 @@
 //! One person's installation in one workspace, and the pair of tokens it leaves us.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::clock::UnixMillis;
 use crate::config::canonical_uuid;
+use crate::notion::{NotionAnswer, identifier};
+use crate::pages::Connected;
 use crate::random::Random;
 use crate::seal::{Fingerprint, KeyRing, Sealed};
 use crate::secret::{AccessToken, RefreshToken};
@@ -34,6 +37,17 @@ pub enum Owner {
     Workspace,
 }
 
+impl Owner {
+    /// Notion's user id, if it is a person.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::User { user_id, .. } => Some(user_id),
+            Self::Workspace => None,
+        }
+    }
+}
+
 /// What Notion issued for a code: both tokens and everything that came with them (§1.5 of the reference).
 #[derive(Debug)]
 pub struct Grant {
@@ -57,6 +71,23 @@ pub struct Grant {
     pub request_id: Option<String>,
 }
 
+/// What Notion issued for a refresh token.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The refresh token; without one the old one goes on.
+    pub refresh_token: Option<RefreshToken>,
+    /// Notion's id for the authorization, where it says it.
+    pub bot_id: Option<String>,
+    /// The workspace, where it says it.
+    pub workspace_id: Option<String>,
+    /// The person, where it says who.
+    pub user_id: Option<String>,
+    /// The answer.
+    pub answer: NotionAnswer,
+}
+
 /// A pair of tokens, sealed, as it stands in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedPair {
@@ -68,6 +99,9 @@ pub struct SealedPair {
     pub refresh: Option<Sealed>,
     /// The refresh token's fingerprint.
     pub refresh_fingerprint: Option<Fingerprint>,
+    /// The refresh token before it, until the present pair is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_refresh: Option<Sealed>,
     /// The authorization it belongs to.
     pub bot_id: String,
     /// The public connection it belongs to.
@@ -81,6 +115,8 @@ pub struct SealedPair {
 pub struct NewInstallation {
     /// Its row.
     pub id: InstallationId,
+    /// The row that would say that the person is forgotten.
+    pub forgotten_id: String,
     /// The attempt that made it: a write recognises itself by it.
     pub attempt: String,
     /// The workspace's id.
@@ -99,15 +135,68 @@ pub struct NewInstallation {
     pub pair: SealedPair,
 }
 
+impl NewInstallation {
+    /// What the page says: the names that Notion gave, nothing that identifies more than it must.
+    #[must_use]
+    pub fn connected(&self) -> Connected {
+        Connected {
+            workspace_name: self.workspace_name.clone(),
+            person_name: match &self.owner {
+                Owner::User { name, email, .. } => name.clone().or_else(|| email.clone()),
+                Owner::Workspace => None,
+            },
+            template_duplicated: self.duplicated_template_id.is_some(),
+        }
+    }
+}
+
 impl InstallationId {
     /// The id for a workspace and an owner.
     #[must_use]
     pub fn of(workspace_id: &str, owner: &Owner) -> Self {
+        Self::of_user(workspace_id, owner.user_id())
+    }
+
+    /// The id for a workspace and a user of it; without a user, the workspace itself is the owner.
+    #[must_use]
+    pub fn of_user(workspace_id: &str, user_id: Option<&str>) -> Self {
         let workspace_id = canonical(workspace_id);
-        Self(match owner {
-            Owner::User { user_id, .. } => format!("{workspace_id}/user/{}", canonical(user_id)),
-            Owner::Workspace => format!("{workspace_id}/workspace"),
+        Self(match user_id {
+            Some(user_id) => format!("{workspace_id}/user/{}", canonical(user_id)),
+            None => format!("{workspace_id}/workspace"),
         })
+    }
+
+    /// The installation that a caller of ours names.
+    ///
+    /// # Errors
+    ///
+    /// What has to be there.
+    pub fn named(input: &Value) -> Result<Self, &'static str> {
+        const WORKSPACE: &str = "workspace_id must be Notion's id of the workspace";
+        const USER: &str = "user_id must be Notion's id of the person, or null if the workspace owns the installation";
+        let workspace_id = input.get("workspace_id").and_then(Value::as_str).and_then(identifier);
+        let user_id = match input.get("user_id") {
+            Some(Value::Null) => None,
+            Some(Value::String(id)) => Some(identifier(id).ok_or(USER)?),
+            _ => return Err(USER),
+        };
+        Ok(Self::of_user(&workspace_id.ok_or(WORKSPACE)?, user_id.as_deref()))
+    }
+
+    /// Whether an answer of Notion's that names these is about this installation; what it leaves out is not held
+    /// against it.
+    #[must_use]
+    pub fn is_of(&self, workspace_id: Option<&str>, user_id: Option<&str>) -> bool {
+        let (workspace, owner) = self.0.split_once('/').unwrap_or_default();
+        let is_user = |id: &str| owner.strip_prefix("user/").is_some_and(|user| user == canonical(id));
+        workspace_id.is_none_or(|id| canonical(id) == workspace) && user_id.is_none_or(is_user)
+    }
+
+    /// Takes a row's key.
+    #[must_use]
+    pub fn of_row(key: &str) -> Self {
+        Self(key.to_owned())
     }
 
     /// The id as the table has it.
@@ -139,6 +228,7 @@ impl Grant {
         let (refresh, refresh_fingerprint) =
             self.refresh_token.as_ref().map(|token| ring.seal_refresh(id.as_str(), token, random)).unzip();
         NewInstallation {
+            forgotten_id: ring.forgotten_id(id.as_str()),
             attempt: attempt.to_owned(),
             workspace_id: canonical(&self.workspace_id),
             workspace_name: self.workspace_name.clone(),
@@ -151,6 +241,7 @@ impl Grant {
                 access_fingerprint,
                 refresh,
                 refresh_fingerprint,
+                previous_refresh: None,
                 bot_id: self.bot_id.clone(),
                 client_id: client_id.to_owned(),
                 exchanged_at_ms: exchanged_at.0,

@@ -23,6 +23,8 @@ pub mod aws;
 #[cfg(feature = "vault")]
 pub mod budget;
 #[cfg(feature = "vault")]
+pub mod direct;
+#[cfg(feature = "vault")]
 pub mod http_client;
 #[cfg(feature = "vault")]
 pub mod installation;
@@ -34,3 +36,5 @@ pub mod seal;
 pub mod secrets;
 #[cfg(feature = "vault")]
 pub mod store;
+#[cfg(feature = "vault")]
+pub mod vault;

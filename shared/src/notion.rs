@@ -15,8 +15,9 @@ use tokio::time::Instant;
 use crate::budget::until;
 use crate::config::PublicConnection;
 use crate::http_client::{self, BodyError};
-use crate::installation::Grant;
-use crate::secret::{AccessToken, AuthorizationCode, ClientSecret};
+use crate::installation::{Grant, Renewed};
+use crate::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
+pub(crate) use error::identifier;
 pub use error::{NotionAnswer, RetryAfter, RevokeError, TokenError};
 
 /// The API version that we speak (`Notion-Version`).
@@ -60,6 +61,47 @@ impl Notion {
         let (answer, body) = self.post("/v1/oauth/token", secret, &body, deadline).await?;
         if answer.status.is_success() {
             wire::grant(&answer, &body)
+        } else {
+            Err(error::classify(answer, &body))
+        }
+    }
+
+    /// Refreshes a grant (RFC 6749 §6). The refresh token is used up; whoever gets this answer has the only pair there is.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]. `InvalidGrant` may also mean that somebody else was faster.
+    pub async fn refresh(
+        &self,
+        secret: &ClientSecret,
+        refresh_token: &RefreshToken,
+        deadline: Instant,
+    ) -> Result<Renewed, TokenError> {
+        let body = json!({"grant_type": "refresh_token", "refresh_token": refresh_token.expose()});
+        let (answer, body) = self.post("/v1/oauth/token", secret, &body, deadline).await?;
+        if answer.status.is_success() {
+            wire::renewed(&answer, &body)
+        } else {
+            Err(error::classify(answer, &body))
+        }
+    }
+
+    /// Whether an access token is alive (RFC 7662). One that Notion does not know is not.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]: it is not known then. What Notion says of an unknown token other than `"active": false` is not
+    /// documented, so nothing else is taken for it.
+    pub async fn introspect(
+        &self,
+        secret: &ClientSecret,
+        token: &AccessToken,
+        deadline: Instant,
+    ) -> Result<bool, TokenError> {
+        let body = json!({"token": token.expose()});
+        let (answer, body) = self.post("/v1/oauth/introspect", secret, &body, deadline).await?;
+        if answer.status.is_success() {
+            wire::is_active(&answer, &body)
         } else {
             Err(error::classify(answer, &body))
         }

@@ -180,7 +180,8 @@ impl Pages {
         response
     }
 
-    fn json(status: StatusCode, body: &Value) -> Response<Body> {
+    /// An answer for a program, with the same headers as a page.
+    pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
         let mut response = Self::answer(status, Body::Text(body.to_string()));
         let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

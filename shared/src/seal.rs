@@ -11,10 +11,12 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::installation::SealedPair;
 use crate::random::{self, Random};
 use crate::secret::{AccessToken, KeyMaterial, RefreshToken};
 
@@ -133,6 +135,50 @@ impl KeyRing {
         (self.seal(row_key, TokenKind::Refresh, token.expose(), random), self.fingerprint(token.expose()))
     }
 
+    /// The version that seals now.
+    #[must_use]
+    pub fn newest(&self) -> KeyVersion {
+        self.keys.last().map_or(KeyVersion(1), |(version, _)| *version)
+    }
+
+    /// The versions that have been replaced, the oldest first.
+    #[must_use]
+    pub fn replaced(&self) -> Vec<KeyVersion> {
+        self.keys.iter().rev().skip(1).rev().map(|(version, _)| *version).collect()
+    }
+
+    /// Seals the tokens of a pair anew, under the newest key.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] of the first token that does not open.
+    pub fn rewrap(
+        &self,
+        row_key: &str,
+        pair: &SealedPair,
+        random: &dyn Random,
+    ) -> Result<SealedPair, OpenError> {
+        let again = |kind: TokenKind, sealed: &Sealed| {
+            let token = SecretString::from(self.open(row_key, kind, sealed)?);
+            Ok(self.seal(row_key, kind, token.expose_secret(), random))
+        };
+        let refresh = |sealed: &Option<Sealed>| {
+            sealed.as_ref().map(|sealed| again(TokenKind::Refresh, sealed)).transpose()
+        };
+        Ok(SealedPair {
+            access: again(TokenKind::Access, &pair.access)?,
+            refresh: refresh(&pair.refresh)?,
+            previous_refresh: refresh(&pair.previous_refresh)?,
+            ..pair.clone()
+        })
+    }
+
+    /// What stands in the place of an installation whose person is forgotten: tells nothing without the key.
+    #[must_use]
+    pub fn forgotten_id(&self, row_key: &str) -> String {
+        format!("forgotten/{}", self.keyed_hash(&[b"forgotten", row_key.as_bytes()].join(&0)).0)
+    }
+
     /// Opens an access token of a row.
     ///
     /// # Errors
@@ -191,9 +237,13 @@ impl KeyRing {
     }
 
     fn fingerprint(&self, token: &str) -> Fingerprint {
+        self.keyed_hash(token.as_bytes())
+    }
+
+    fn keyed_hash(&self, bytes: &[u8]) -> Fingerprint {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.fingerprint_key).expect("a key");
-        mac.update(token.as_bytes());
+        mac.update(bytes);
         Fingerprint(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 }
@@ -252,6 +302,13 @@ impl Sealed {
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
+    }
+
+    /// Which version of the key sealed it; `None` for what is no seal.
+    #[must_use]
+    pub fn key_version(&self) -> Option<KeyVersion> {
+        let version = self.0.get(1..HEADER_BYTES)?;
+        Some(KeyVersion(u32::from_be_bytes(version.try_into().ok()?)))
     }
 
     /// The bytes to store.

@@ -1,10 +1,16 @@
 //! The two tables and the rescue queue.
 
 mod claims;
+mod due;
 mod installations;
 mod item;
+mod refresh;
+mod removal;
 mod rescue;
+mod rewrap;
+mod row;
 mod save;
+mod update;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -12,8 +18,12 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use crate::budget::OutOfTime;
 use crate::config::{ConfigError, Lookup, required};
 pub use claims::{Claim, Claimed, Outcome};
+pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
 pub use installations::MAX_SUPERSEDED;
-pub use rescue::{RescueError, RescueQueue, RescueRecord};
+pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh, has_lapsed};
+pub use removal::Entombed;
+pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued};
+pub use row::{Health, Installation, Lease};
 pub use save::Saved;
 
 /// Installations and claims in DynamoDB.
@@ -37,6 +47,25 @@ pub enum StoreError {
     #[error("a row has no readable {0}")]
     Row(&'static str),
 }
+
+impl StoreError {
+    /// Whether it is the row that is at fault, and not the table.
+    #[must_use]
+    pub fn is_of_the_row(&self) -> bool {
+        matches!(self, Self::Row(_)) || matches!(self, Self::Failed(code) if code == "ValidationException")
+    }
+
+    /// Whether trying again is pointless: leave the time to what comes next.
+    pub(crate) fn is_for_good(&self) -> bool {
+        match self {
+            Self::Failed(code) => FOR_GOOD.contains(&code.as_str()),
+            Self::OutOfTime(_) => false,
+            Self::Row(_) => true,
+        }
+    }
+}
+
+const FOR_GOOD: [&str; 3] = ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"];
 
 impl Store {
     /// Reads `INSTALLATIONS_TABLE` and `CLAIMS_TABLE`.

@@ -45,15 +45,35 @@ pub enum Metric {
     ExchangeFailed,
     /// An installation is in the table.
     Saved,
-    /// The table could not take an installation in time.
+    /// The table could not take an installation or a refreshed pair in time.
     SaveFailed,
-    /// The installation went to the rescue queue.
+    /// It went to the rescue queue.
     Rescued,
+    /// It came out of the rescue queue and is in the table.
+    Recovered,
     /// A grant was given back to Notion.
     Revoked,
     /// A grant that Notion issued is neither stored nor given back: somebody must look.
     OrphanedGrant,
-    /// Somebody looked at a claim that was cut off while its code was exchanged.
+    /// A live access token was handed to the backend.
+    Vended,
+    /// Notion gave a new pair for a refresh token.
+    Refreshed,
+    /// A refresh failed, and nothing is known of the grant.
+    RefreshFailed,
+    /// A grant is dead: the person has to install again.
+    NeedsReinstall,
+    /// An installation was removed, and its tokens are gone.
+    Removed,
+    /// The sweep asked Notion about an idle installation, and it is alive.
+    Verified,
+    /// The sweep sealed an installation's tokens anew, with the newest key.
+    Rewrapped,
+    /// Something that the sweep could not deal with, and left for the next time.
+    SweepFailed,
+    /// The sweep stopped asking Notion, which did not answer.
+    NotionDown,
+    /// The sweep found a claim that was cut off while its code was exchanged.
     StuckClaim,
     /// The same browser came again for an outcome that stands.
     Repeated,
@@ -76,6 +96,16 @@ impl Metric {
             Self::Rescued => "Rescued",
             Self::Revoked => "Revoked",
             Self::OrphanedGrant => "OrphanedGrant",
+            Self::Recovered => "Recovered",
+            Self::Vended => "Vended",
+            Self::Refreshed => "Refreshed",
+            Self::RefreshFailed => "RefreshFailed",
+            Self::NeedsReinstall => "NeedsReinstall",
+            Self::Removed => "Removed",
+            Self::Verified => "Verified",
+            Self::Rewrapped => "Rewrapped",
+            Self::SweepFailed => "SweepFailed",
+            Self::NotionDown => "NotionDown",
             Self::StuckClaim => "StuckClaim",
             Self::Repeated => "Repeated",
             Self::Rejected => "Rejected",
@@ -117,6 +147,17 @@ impl RequestLine {
         self.client_secret_age_days = Some(days);
     }
 
+    /// How often each metric was counted so far.
+    #[must_use]
+    pub fn counted(&self) -> Map<String, Value> {
+        let mut counted = Map::new();
+        for metric in &self.metrics {
+            let before = counted.get(metric.name()).and_then(Value::as_u64).unwrap_or(0);
+            counted.insert(metric.name().to_owned(), (before + 1).into());
+        }
+        counted
+    }
+
     /// Counts a rejection by its fixed reason.
     pub fn reject(&mut self, reason: &'static str) {
         self.count(Metric::Rejected);
@@ -134,9 +175,9 @@ impl RequestLine {
     pub fn end(mut self, clock: &dyn Clock, outcome: &str, status: StatusCode) {
         let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut definitions = vec![json!({"Name": "DurationMs", "Unit": "Milliseconds"})];
-        for metric in &self.metrics {
-            definitions.push(json!({"Name": metric.name(), "Unit": "Count"}));
-            self.fields.insert(metric.name().to_owned(), 1.into());
+        for (name, count) in self.counted() {
+            definitions.push(json!({"Name": name, "Unit": "Count"}));
+            self.fields.insert(name, count);
         }
         if let Some(days) = self.client_secret_age_days {
             definitions.push(json!({"Name": "ClientSecretAgeDays", "Unit": "None"}));
@@ -185,7 +226,7 @@ pub fn init(lookup: &impl Lookup) {
 /// AWS SDK prints what Secrets Manager answers, secret and all.
 #[must_use]
 pub fn targets(level: Level) -> Targets {
-    ["callback", "install", "shared"]
+    ["callback", "install", "shared", "sweep", "token", "uninstall"]
         .into_iter()
         .fold(Targets::new().with_default(Level::WARN), |targets, ours| targets.with_target(ours, level))
         .with_target(REQUEST_TARGET, Level::INFO)

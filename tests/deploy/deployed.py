@@ -5,11 +5,24 @@ import re
 
 import browser
 import faults
+from backend import Backend
+from built import BARS
 from emulator import CLIENT_SECRET, PRODUCTION, STACK, Emulator
 from person import Person
 from tools import ROOT, Failed, check, run_in_terminal
 
 _emulator = None
+OUTPUTS = (
+    "ClientSecretName",
+    "InstallUrl",
+    "InstallationsTableName",
+    "NextCommand",
+    "RedirectUri",
+    "SweepFunctionName",
+    "TokenFunctionName",
+    "TokenUrl",
+    "UninstallFunctionName",
+)
 
 
 def emulator():
@@ -30,12 +43,19 @@ def deploy():
     aws.start_notion("https://example.com/callback")
     aws.readme("deploy", stdin="y\n")
     outputs, resources = aws.stack()
-    for output in ("InstallUrl", "RedirectUri", "ClientSecretName", "InstallationsTableName", "NextCommand"):
+    for output in OUTPUTS:
         check(outputs.get(output), f"there is no output {output}")
     check("secret set" in outputs["NextCommand"], outputs["NextCommand"])
-    for function in ("InstallFunction", "CallbackFunction"):
+    for function in BARS:
         configuration = aws.client("lambda").get_function_configuration(FunctionName=resources[function])
         check(CLIENT_SECRET not in json.dumps(configuration, default=str), "a secret in the environment")
+    # The emulator keeps to the schedule; from here on the sweep runs when a step wants it to.
+    events = aws.client("events")
+    rule = events.describe_rule(Name=resources["SweepSchedule"])
+    targets = events.list_targets_by_rule(Rule=resources["SweepSchedule"])["Targets"]
+    check(rule["ScheduleExpression"] == "rate(5 minutes)" and len(targets) == 1, f"{rule}, {targets}")
+    check(targets[0]["Arn"].endswith(f":{resources['SweepFunction']}"), f"the schedule is another's: {targets}")
+    events.disable_rule(Name=resources["SweepSchedule"])
     return f"{len(resources)} resources"
 
 
@@ -89,6 +109,48 @@ def report(aws, expect=0, stack=STACK, **variables):
 def browser_install():
     outputs, _ = emulator().stack()
     return browser.install(outputs["InstallUrl"])
+
+
+def backend_takes_tokens():
+    """Our own backend, with no permission but those that docs/deploy.md names: vend, report, uninstall; and a sweep."""
+    aws = emulator()
+    outputs, resources = aws.stack()
+    nobody = Backend(aws, outputs, resources, "nobody", allowed=False)
+    # Unsigned, or signed by somebody who may not.
+    for answer in (nobody.post_token(signed=False), nobody.post_token()):
+        check(answer.status == 403 and "access_token" not in answer.body, str(answer))
+    backend = Backend(aws, outputs, resources, "backend")
+
+    over_the_route = backend.post_token()
+    check(over_the_route.status == 200, f"{over_the_route.status}, {over_the_route.body[:400]}")
+    check(over_the_route.all("cache-control") == ["no-store"], str(over_the_route.headers))
+    vended = over_the_route.json()
+    check(backend.token() == vended, "a direct invocation answers something else")
+    check("nrt_" not in over_the_route.body, "a refresh token left the vault")
+    check(backend.asks_notion(vended) == 200, "Notion does not know the token")
+
+    renewed = backend.token(refused_fingerprint=vended["fingerprint"])
+    check(renewed["access_token"] != vended["access_token"], "the token that was refused came again")
+    check(renewed["version"] > vended["version"] and renewed["generation"] == vended["generation"], str(renewed))
+    check(backend.asks_notion(renewed) == 200, "Notion does not know the refreshed token")
+    # Whoever reports the old one now gets the new one, and nothing is refreshed.
+    check(backend.token(refused_fingerprint=vended["fingerprint"]) == renewed, "a refresh too many")
+
+    swept = aws.invoke(outputs["SweepFunctionName"], {})
+    check(swept.get("complete") is True and "SweepFailed" not in swept, str(swept))
+
+    other = backend.uninstall(generation=renewed["generation"] + 1)
+    check(other.get("error") == "other_generation" and backend.token() == renewed, str(other))
+    removed = backend.uninstall()
+    check(removed.get("removed") is True and removed.get("revoked") is True, str(removed))
+    check(backend.token().get("error") == "removed", "a token of a removed installation")
+    check(backend.post_token().status == 410, "the route answers something else than a direct invocation")
+    check(backend.asks_notion(renewed) == 401, "Notion still knows the token")
+    again = backend.uninstall()
+    check(again.get("removed") is True, f"an uninstall cannot be repeated: {again}")
+    rows = aws.client("dynamodb").scan(TableName=resources["InstallationsTable"])["Items"]
+    check(len(rows) == 1 and not {"pair", "superseded"} & rows[0].keys(), f"the tombstone holds tokens: {rows}")
+    return "by route and directly: one token; another for a refused one; swept; uninstalled, revoked"
 
 
 def one_statement_less():
@@ -329,6 +391,9 @@ RETAINED = (
     "DataKey",
     "InstallLog",
     "CallbackLog",
+    "TokenLog",
+    "UninstallLog",
+    "SweepLog",
     "AccessLog",
 )
 

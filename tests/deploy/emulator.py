@@ -1,9 +1,11 @@
 """An emulated AWS that enforces IAM (ministack), behind its front, and the simulated Notion beside it."""
 
+import json
+
 import boto3
 
 from front import Front
-from tools import Process, environment, free_port, program, readme, run, venv_program
+from tools import Process, check, environment, free_port, program, readme, run, venv_program
 
 # As samconfig.toml names its two environments.
 STACK, PRODUCTION = "notion-install-dev", "notion-install"
@@ -65,14 +67,21 @@ class Emulator:
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         return environment(AWS_ENDPOINT_URL=self.url, **credentials, **more)
 
-    def client(self, service):
+    def client(self, service, access_key="test", secret="test"):
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret,
         )
+
+    def invoke(self, function, event, *signed_by):
+        """What a function answers to a direct invocation."""
+        answer = self.client("lambda", *signed_by).invoke(FunctionName=function, Payload=json.dumps(event))
+        said = json.loads(answer["Payload"].read())
+        check("FunctionError" not in answer, f"{function}: {said}")
+        return said
 
     def start_notion(self, redirect_uri, secret=CLIENT_SECRET):
         """Starts the simulated Notion anew, with one redirect URI and one secret registered."""

@@ -9,6 +9,7 @@ import copy
 import json
 import os
 import pathlib
+import re
 
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
@@ -63,10 +64,11 @@ class Function:
             statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]
         ]
 
-    def resource_of(self, setting):
-        """The logical id of what a setting names."""
+    def resource_of(self, named):
+        """The logical id of what a setting names, or of an index of it (`TABLE/index/due`)."""
+        setting, slash, index = named.partition("/index/")
         value = self.settings.get(setting)
-        return logical_id(value) if value else setting
+        return logical_id(value) + slash + index if value else named
 
     def policy(self):
         """The policy with ARNs for references, as IAM would hold it."""
@@ -95,7 +97,9 @@ def logical_id(value):
         return value["Ref"]
     if "Fn::GetAtt" in value:
         return value["Fn::GetAtt"][0]
-    return json.dumps(value)
+    # An index is a resource of its own.
+    index = re.fullmatch(r"\$\{(\w+)\.Arn\}(/index/\w+)", value.get("Fn::Sub", ""))
+    return "".join(index.groups()) if index else json.dumps(value)
 
 
 def arn(logical):
@@ -215,10 +219,16 @@ def prove_that_it_can_fail(functions, needs):
                 less[index]["Condition"] = {"StringEquals": condition}
                 caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} only for {condition}")
             wider = copy.deepcopy(function.statements)
-            wider[index]["Action"] = [*actions, "dynamodb:DeleteItem"]
-            caught += expect(functions, name, wider, needs, "unused", f"{statement['Sid']} with dynamodb:DeleteItem")
+            wider[index]["Action"] = [*actions, "dynamodb:Scan"]
+            caught += expect(functions, name, wider, needs, "unused", f"{statement['Sid']} with dynamodb:Scan")
+            resources = as_list(statement["Resource"])
+            for resource in resources if len(resources) > 1 else []:
+                less = copy.deepcopy(function.statements)
+                less[index]["Resource"] = [other for other in resources if other != resource]
+                on = logical_id(resource)
+                caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} without {on}")
             elsewhere = copy.deepcopy(function.statements)
-            elsewhere[index]["Resource"] = [*as_list(statement["Resource"]), {"Fn::GetAtt": ["AnotherTable", "Arn"]}]
+            elsewhere[index]["Resource"] = [*resources, {"Fn::GetAtt": ["AnotherTable", "Arn"]}]
             caught += expect(functions, name, elsewhere, needs, "unused", f"{statement['Sid']} on another resource")
         added = {
             "Sid": "Added",

@@ -28,6 +28,7 @@ STEPS = [
     ("sam deploy", deployed.deploy),
     ("guide to the first install", deployed.first_install),
     ("install in Chromium", deployed.browser_install),
+    ("backend takes tokens", deployed.backend_takes_tokens),
     ("one statement less", deployed.one_statement_less),
     ("secret rotated in flight", deployed.secret_rotated_in_flight),
     ("operator's permissions", deployed.operator_permissions),

@@ -6,7 +6,7 @@ use std::path::Path;
 const README: &str = include_str!("../../README.md");
 
 /// The source of everything that ships.
-fn shipped_source() -> String {
+pub(crate) fn shipped_source() -> String {
     fn read(folder: &Path, into: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -19,7 +19,7 @@ fn shipped_source() -> String {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut source = String::new();
-    for folder in ["functions/install/src", "functions/callback/src", "shared/src"] {
+    for folder in ["functions", "shared/src"] {
         read(&root.join(folder), &mut source);
     }
     source

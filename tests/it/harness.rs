@@ -10,7 +10,7 @@ use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use http::{HeaderMap, StatusCode};
 use lambda_http::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_json::value::to_raw_value;
 use shared::clock::{Clock, UnixMillis};
 use shared::entry::{AlwaysAnswers, answer};
@@ -23,19 +23,31 @@ use crate::leaks::Leaks;
 /// 2026-11-22 00:00:00 UTC.
 pub(crate) const START: UnixMillis = UnixMillis(1_795_305_600_000);
 
-/// Stands still unless told.
-pub(crate) struct FrozenClock(AtomicU64);
+/// Stands still unless told. In microseconds.
+pub(crate) struct FrozenClock {
+    now_us: AtomicU64,
+    step_us: AtomicU64,
+}
 
 impl FrozenClock {
+    fn at(moment: UnixMillis) -> Self {
+        Self { now_us: AtomicU64::new(moment.0 * 1000), step_us: AtomicU64::new(1000) }
+    }
+
     pub(crate) fn advance_secs(&self, secs: u64) {
-        self.0.fetch_add(secs * 1000, Ordering::SeqCst);
+        self.now_us.fetch_add(secs * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// For thousands of callers at once: asking must not use up their time.
+    pub(crate) fn hardly_move(&self) {
+        self.step_us.store(1, Ordering::SeqCst);
     }
 }
 
 impl Clock for FrozenClock {
     /// One millisecond later each time, so that exchanges have an order.
     fn now_millis(&self) -> UnixMillis {
-        UnixMillis(self.0.fetch_add(1, Ordering::SeqCst))
+        UnixMillis(self.now_us.fetch_add(self.step_us.load(Ordering::SeqCst), Ordering::SeqCst) / 1000)
     }
 }
 
@@ -47,6 +59,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FrozenClock>,
     /// The functions' clock: the frozen one, unless a test wants another.
     functions_clock: Arc<dyn Clock>,
+    http: reqwest::Client,
     pub(crate) leaks: Leaks,
 }
 
@@ -57,7 +70,7 @@ impl World {
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let leaks = Leaks::watch();
-        let clock = Arc::new(FrozenClock(AtomicU64::new(START.0)));
+        let clock = Arc::new(FrozenClock::at(START));
         let notion_clock = Arc::clone(&clock);
         let mut options = Options {
             notion: NotionSide::Simulated(simulated_notion::Options {
@@ -71,7 +84,7 @@ impl World {
         change(&mut options);
         let functions_clock = Arc::clone(&options.clock);
         let stack = Box::pin(Stack::start(options)).await.unwrap();
-        Self { stack, clock, functions_clock, leaks }
+        Self { stack, clock, functions_clock, http: http_client::build().unwrap(), leaks }
     }
 
     pub(crate) fn notion(&self) -> &Simulator {
@@ -85,11 +98,55 @@ impl World {
     }
 
     pub(crate) fn browser(&self) -> Browser<'_> {
-        Browser { world: self, http: http_client::build().unwrap(), jar: Mutex::default() }
+        Browser { world: self, http: self.http.clone(), jar: Mutex::default() }
     }
 
     pub(crate) fn url(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.stack.url())
+    }
+
+    /// What a function of our own backend's answers.
+    pub(crate) async fn ask(&self, function: &str, input: Value) -> Value {
+        self.stack.ask(function, &input).await
+    }
+
+    /// Asks for Ada's token, with more of an input.
+    pub(crate) async fn vend(&self, more: Value) -> Value {
+        self.ask("token", ada(more)).await
+    }
+
+    /// Whether Notion's API takes an access token.
+    pub(crate) async fn works(&self, access_token: &str) -> bool {
+        let me = self.http.get(format!("{}/v1/users/me", self.notion().base_url()));
+        let asked = me.bearer_auth(access_token).header("notion-version", "2026-03-11").send().await;
+        asked.unwrap().status() == StatusCode::OK
+    }
+
+    /// Lets every access token that Notion has issued so far end; refresh tokens live on.
+    pub(crate) fn expire_access_tokens(&self) {
+        self.notion().change_settings(|settings| settings.access_token_lifetime_secs = Some(3600));
+        self.clock.advance_secs(3601);
+    }
+
+    /// The one row of a person who installed once.
+    pub(crate) async fn row(&self) -> Row {
+        let mut rows = self.installations().await;
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows.remove(0)
+    }
+
+    /// Changes a row past the wire, as nobody of ours would.
+    pub(crate) async fn tamper(&self, id: &str, expression: &str, values: &[(&str, AttributeValue)]) {
+        let client = self.stack.dynamodb().service().client();
+        let mut update = client
+            .update_item()
+            .table_name(INSTALLATIONS_TABLE.0)
+            .key("installation_id", AttributeValue::S(id.to_owned()))
+            .update_expression(expression);
+        for (name, value) in values {
+            update = update.expression_attribute_values(*name, value.clone());
+        }
+        update.send().await.unwrap();
     }
 
     /// Rows of the table of installations.
@@ -297,6 +354,20 @@ pub(crate) fn event(method: &str, path: &str, raw_query: &str, headers: &[(&str,
         request_id: "test".to_owned(),
     }
     .event()
+}
+
+/// Ada of Acme, as a caller names her, with `more` of an input.
+pub(crate) fn ada(more: Value) -> Value {
+    person(ADA, ACME, more)
+}
+
+/// A person of a workspace, as a caller names them, with `more` of an input.
+pub(crate) fn person(user_id: &str, workspace_id: &str, more: Value) -> Value {
+    let mut input = json!({"workspace_id": workspace_id, "user_id": user_id});
+    if let (Some(input), Value::Object(more)) = (input.as_object_mut(), more) {
+        input.extend(more);
+    }
+    input
 }
 
 pub(crate) fn string<'a>(row: &'a Row, name: &str) -> Option<&'a str> {

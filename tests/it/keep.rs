@@ -3,7 +3,7 @@
 use dev::aws::{Fault, Reply};
 use serde_json::{Value, json};
 use shared::seal::KeyRing;
-use shared::store::RescueRecord;
+use shared::store::{RescueRecord, Rescued};
 use simulated_notion::{Endpoint, Fault as NotionFault};
 
 use crate::harness::{World, number, string};
@@ -78,10 +78,10 @@ async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_que
         let token = &world.notion().grants()[0].access_tokens[0];
         assert!(!message.contains(token.as_str()), "{case}: the token lies open in the queue");
         let ring = KeyRing::parse(&world.stack.key_ring()).unwrap();
-        let pair = &record.installation.pair;
-        let opened = ring.open_access(record.installation.id.as_str(), &pair.access).unwrap();
+        let Rescued::Install { claim, installation } = record.rescued else { panic!("{case}: {message}") };
+        let opened = ring.open_access(installation.id.as_str(), &installation.pair.access).unwrap();
         assert_eq!(opened.expose(), token, "{case}");
-        assert_eq!(string(&world.claims().await[0], "claim"), Some(record.claim.as_str()), "{case}");
+        assert_eq!(string(&world.claims().await[0], "claim"), Some(claim.as_str()), "{case}");
         let log = world.leaks.log();
         assert!(log.contains("\"alarm\":\"save_failed\"") && log.contains("\"Rescued\":1"), "{case}");
     }
@@ -137,7 +137,7 @@ async fn a_lost_reply_does_not_count_an_installation_twice() {
 async fn the_tokens_are_saved_even_if_the_claim_went_away() {
     let world = World::start().await;
     let browser = world.browser();
-    world.stack.dynamodb().inject(SAVE, cancelled(&["None", "ConditionalCheckFailed"]), 1);
+    world.stack.dynamodb().inject(SAVE, cancelled(&["None", "None", "ConditionalCheckFailed"]), 1);
     let authorize = browser.install().await;
     let callback = browser.allow(&authorize, |_| {});
     let page = browser.get(&callback).await;

@@ -21,4 +21,6 @@ mod repeat;
 mod responses;
 mod round_trips;
 mod runtime_api;
+mod stampede;
 mod template;
+mod vend;

@@ -113,10 +113,8 @@ async fn a_claim_that_was_cut_off_reads_as_unknown_and_can_be_started_again() {
         let flow = browser.get(&callback).await;
         let waiting = browser.get(&world.url(&format!("/callback{}", flow.location()))).await;
         assert_eq!(waiting.heading(), "Just a moment");
-        assert!(!world.leaks.log().contains("StuckClaim"), "it may still be at work");
         world.clock.advance_secs(30);
         let unknown = browser.get(&waiting.url).await;
-        assert_eq!(world.last_line_with("StuckClaim")["StuckClaim"], 1);
         assert_eq!(unknown.heading(), "Notion did not answer in time");
         assert!(unknown.body.contains("href=\"install\""));
     }

@@ -7,10 +7,15 @@ use callback::Callback;
 use install::Install;
 use shared::clock::SystemClock;
 use shared::random::OsRandom;
+use sweep::Sweep;
+use token::Token;
+use uninstall::Uninstall;
 
 use crate::harness::World;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
+const FUNCTIONS: [&str; 5] =
+    ["InstallFunction", "CallbackFunction", "TokenFunction", "UninstallFunction", "SweepFunction"];
 
 /// The lines below `header`, as far as they are indented deeper.
 fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
@@ -41,7 +46,7 @@ fn declared(function: &str) -> BTreeSet<String> {
 async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_round() {
     let world = World::start().await;
     let variables = world.stack.variables();
-    for function in ["InstallFunction", "CallbackFunction"] {
+    for function in FUNCTIONS {
         let asked = RefCell::new(BTreeSet::new());
         let lookup = |name: &str| {
             asked.borrow_mut().insert(name.to_owned());
@@ -50,15 +55,20 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
         };
         match function {
             "InstallFunction" => drop(Install::read(&lookup, SystemClock, OsRandom).unwrap()),
-            _ => drop(Callback::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "CallbackFunction" => drop(Callback::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "TokenFunction" => drop(Token::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "UninstallFunction" => drop(Uninstall::read(&lookup, SystemClock, OsRandom).unwrap()),
+            _ => drop(Sweep::read(&lookup, SystemClock, OsRandom).unwrap()),
         }
         let mut read = asked.into_inner();
         // `telemetry::init` reads these. Lambda sets AWS's own; the dev stack names an endpoint for each service, the
         // template (for `sam local`) one for all.
         read.extend(["LOG_LEVEL", "METRICS_NAMESPACE"].map(str::to_owned));
         read.retain(|name| !name.starts_with("AWS_"));
-        if function == "CallbackFunction" {
+        if function != "InstallFunction" {
             read.insert("AWS_ENDPOINT_URL".to_owned());
+            // Set for all, because most functions show pages.
+            read.extend(["APP_COLOR", "APP_NAME", "APP_NEXT_URL", "STATE_TTL_SECS"].map(str::to_owned));
         }
         assert_eq!(declared(function), read, "{function}");
     }
@@ -80,20 +90,34 @@ fn the_block_that_generated_the_key_ring_is_frozen() {
 }
 
 #[test]
-fn only_the_two_routes_exist_and_the_function_outlives_its_budget() {
+fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
     let routes: Vec<&str> =
         TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).collect();
-    assert_eq!(routes, ["GET /install", "GET /callback"]);
+    assert_eq!(routes, ["GET /install", "GET /callback", "POST /token"]);
+    let token = block(TEMPLATE, "  TokenRoute:").join("\n");
+    assert!(token.contains("AuthorizationType: AWS_IAM"), "{token}");
     assert!(!TEMPLATE.contains("$request.querystring") && !TEMPLATE.contains("$context.path"));
-    let callback = block(TEMPLATE, "  CallbackFunction:").join("\n");
-    let timeout_ms = format!("Timeout: {}", dev::stack::FUNCTION_TIMEOUT_MS / 1000);
-    assert!(callback.contains(&timeout_ms), "{callback}");
+    let timeout = format!("Timeout: {}", dev::stack::FUNCTION_TIMEOUT_MS / 1000);
+    for function in ["CallbackFunction", "TokenFunction", "UninstallFunction"] {
+        let function = block(TEMPLATE, &format!("  {function}:")).join("\n");
+        assert!(function.contains(&timeout), "{function}");
+    }
+    // A lease outlives whoever can hold it.
+    assert!(shared::vault::LEASE_MS > dev::stack::FUNCTION_TIMEOUT_MS + 15_000);
     let tables =
         [("InstallationsTable", dev::aws::INSTALLATIONS_TABLE), ("ClaimsTable", dev::aws::CLAIMS_TABLE)];
     for (resource, (_, key)) in tables {
         let table = block(TEMPLATE, &format!("  {resource}:")).join("\n");
         assert!(table.contains(&format!("- AttributeName: {key}\n          KeyType: HASH")), "{table}");
         assert!(table.contains("DeletionPolicy: Retain\n"), "{table}");
+    }
+    for (table, index, partition, sort) in dev::aws::indexes() {
+        let table = if table == dev::aws::CLAIMS_TABLE.0 { "  ClaimsTable:" } else { "  InstallationsTable:" };
+        let table = block(TEMPLATE, table).join("\n");
+        let index = table.split("IndexName: ").find(|text| text.lines().next() == Some(index)).unwrap();
+        assert!(index.contains(&format!("- AttributeName: {partition}\n              KeyType: HASH")), "{index}");
+        let sorted = sort.map(|sort| format!("- AttributeName: {sort}\n              KeyType: RANGE"));
+        assert!(sorted.is_none_or(|sorted| index.contains(&sorted)), "{index}");
     }
     assert!(
         block(TEMPLATE, "  ClaimsTable:")
@@ -114,7 +138,10 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
         .filter(|alarm| alarm.contains("NotionInstall"))
         .map(|alarm| {
             assert!(
-                alarm.contains(namespace) && alarm.contains("Name: function\n          Value: callback"),
+                alarm.contains(namespace)
+                    && ["callback", "token", "sweep"]
+                        .iter()
+                        .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}"))),
                 "{alarm}"
             );
             alarm.split("MetricName: ").nth(1).unwrap().lines().next().unwrap()
@@ -124,14 +151,10 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
     let dashboard = TEMPLATE.split("DashboardBody:").nth(1).unwrap().split("Outputs:").next().unwrap();
     let shown = dashboard.split("[\"NotionInstall/${AWS::StackName}\", \"").skip(1);
     let shown = shown.map(|rest| rest.split('"').next().unwrap());
-    let functions = [
-        include_str!("../../functions/callback/src/keep.rs"),
-        include_str!("../../functions/callback/src/steps.rs"),
-        include_str!("../../functions/install/src/lib.rs"),
-    ];
+    let source = crate::docs::shipped_source();
     for metric in own.into_iter().chain(shown) {
         assert!(telemetry.contains(&format!("\"{metric}\"")), "{metric}");
-        let counted = functions.iter().any(|source| source.contains(&format!("Metric::{metric})")));
+        let counted = source.contains(&format!("Metric::{metric})"));
         // Measured by every request, or where the secret is used.
         assert!(counted || ["DurationMs", "ClientSecretAgeDays"].contains(&metric), "{metric}");
     }
@@ -154,7 +177,7 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
         }
     }
     // Whatever a function must have and the template takes from a resource, which `sam local` does not know.
-    for name in declared("CallbackFunction") {
+    for name in FUNCTIONS.into_iter().flat_map(declared) {
         let from_resource =
             ["_TABLE", "_ARN", "_QUEUE_URL", "REDIRECT_URI"].iter().any(|end| name.ends_with(end));
         assert!(!from_resource || settings.contains_key(&name), "{name}");

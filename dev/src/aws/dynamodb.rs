@@ -6,8 +6,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TableDescription, TimeToLiveSpecification,
 };
+use aws_smithy_types::error::operation::BuildError;
 use dynoxide::Database;
 use serde_json::Value;
 use shared::http_client::{self, SdkHttpClient};
@@ -20,6 +22,24 @@ use super::wire::{Reply, Service};
 pub const INSTALLATIONS_TABLE: (&str, &str) = ("installations", "installation_id");
 /// The table of claims, and its key.
 pub const CLAIMS_TABLE: (&str, &str) = ("claims", "claim");
+
+/// An index: its name, its partition key, and its sort key, which is a number.
+type Index = (&'static str, &'static str, Option<&'static str>);
+const INSTALLATIONS_INDEXES: [Index; 4] = [
+    ("due", "due_shard", Some("due_at_ms")),
+    ("sealed", "seal_shard", None),
+    ("workspace", "workspace_id", None),
+    ("bot", "bot_id", None),
+];
+const CLAIMS_INDEXES: [Index; 1] = [("exchanging", "exchanging_shard", Some("claimed_at"))];
+
+/// Every index: its table, its name, its partition key and its sort key.
+pub fn indexes() -> impl Iterator<Item = (&'static str, &'static str, &'static str, Option<&'static str>)> {
+    let of = |table: &'static str, indexes: &'static [Index]| {
+        indexes.iter().map(move |(name, partition, sort)| (table, *name, *partition, *sort))
+    };
+    of(INSTALLATIONS_TABLE.0, &INSTALLATIONS_INDEXES).chain(of(CLAIMS_TABLE.0, &CLAIMS_INDEXES))
+}
 
 /// The embedded database. Behind the wire it is asked over HTTP, as AWS would be.
 pub struct Dynamo {
@@ -69,8 +89,8 @@ impl Dynamo {
             .http_client(SdkHttpClient(http.clone()))
             .build();
         let database = Self { http, url, client: Client::from_conf(config), task };
-        database.create_table(INSTALLATIONS_TABLE).await?;
-        database.create_table(CLAIMS_TABLE).await?;
+        database.create_table(INSTALLATIONS_TABLE, &INSTALLATIONS_INDEXES).await?;
+        database.create_table(CLAIMS_TABLE, &CLAIMS_INDEXES).await?;
         database.expire_claims().await?;
         Ok(database)
     }
@@ -81,36 +101,50 @@ impl Dynamo {
         &self.client
     }
 
-    async fn create_table(&self, (table, key): (&str, &str)) -> Result<(), DynamoError> {
+    async fn create_table(&self, (table, key): (&str, &str), indexes: &[Index]) -> Result<(), DynamoError> {
         let failed = |error: &dyn std::fmt::Display| DynamoError::Table(error.to_string());
-        let attribute = AttributeDefinition::builder()
-            .attribute_name(key)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .map_err(|error| failed(&error))?;
-        let schema = KeySchemaElement::builder()
-            .attribute_name(key)
-            .key_type(KeyType::Hash)
-            .build()
-            .map_err(|error| failed(&error))?;
-        let created = self
+        let text = attribute(key, ScalarAttributeType::S);
+        let schema = schema(key, KeyType::Hash);
+        let mut create = self
             .client
             .create_table()
             .table_name(table)
             .billing_mode(BillingMode::PayPerRequest)
-            .attribute_definitions(attribute)
-            .key_schema(schema)
-            .send()
-            .await;
-        match created {
+            .attribute_definitions(text.map_err(|error| failed(&error))?)
+            .key_schema(schema.map_err(|error| failed(&error))?);
+        for (name, partition, sort) in indexes {
+            let defined = attribute(partition, ScalarAttributeType::S).map_err(|error| failed(&error))?;
+            create = create.attribute_definitions(defined);
+            if let Some(sort) = sort {
+                let defined = attribute(sort, ScalarAttributeType::N).map_err(|error| failed(&error))?;
+                create = create.attribute_definitions(defined);
+            }
+            let index = index(name, partition, *sort).map_err(|error| failed(&error))?;
+            create = create.global_secondary_indexes(index);
+        }
+        match create.send().await {
             Ok(_) => Ok(()),
             Err(error)
                 if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
             {
-                Ok(())
+                self.has_indexes(table, indexes).await
             }
             Err(error) => Err(failed(&aws_sdk_dynamodb::error::DisplayErrorContext(error))),
         }
+    }
+
+    /// A data folder of an earlier version lacks some.
+    async fn has_indexes(&self, table: &str, indexes: &[Index]) -> Result<(), DynamoError> {
+        let described = self.client.describe_table().table_name(table).send().await;
+        let described = described.map_err(|error| DynamoError::Table(error.to_string()))?;
+        let there = described.table().map(TableDescription::global_secondary_indexes).unwrap_or_default();
+        let is_there = |name: &str| there.iter().any(|index| index.index_name() == Some(name));
+        if indexes.iter().all(|(name, ..)| is_there(name)) {
+            return Ok(());
+        }
+        Err(DynamoError::Table(format!(
+            "the data folder is of an earlier version, its {table} lack an index: begin with another --data"
+        )))
     }
 
     async fn expire_claims(&self) -> Result<(), DynamoError> {
@@ -128,6 +162,26 @@ impl Dynamo {
             .send()
             .await;
         Ok(())
+    }
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, BuildError> {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
+}
+
+fn schema(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
+}
+
+fn index(name: &str, partition: &str, sort: Option<&str>) -> Result<GlobalSecondaryIndex, BuildError> {
+    let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .key_schema(schema(partition, KeyType::Hash)?)
+        .projection(projection);
+    match sort {
+        None => index.build(),
+        Some(sort) => index.key_schema(schema(sort, KeyType::Range)?).build(),
     }
 }
 

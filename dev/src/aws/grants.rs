@@ -15,7 +15,7 @@ pub struct Grant {
     pub function: String,
     /// The action, such as `dynamodb:PutItem`.
     pub action: String,
-    /// The variable that holds the resource's name, such as `CLAIMS_TABLE`.
+    /// The variable that holds the resource's name, such as `CLAIMS_TABLE`, or `CLAIMS_TABLE/index/NAME`.
     pub resource: String,
 }
 
@@ -43,10 +43,15 @@ pub fn grants_of(
             };
             let fields = ["TableName", "SecretId", "QueueUrl"];
             let named = fields.iter().find_map(|field| body[*field].as_str()).unwrap_or("?");
+            let resource = setting_of(named).unwrap_or_else(|| named.to_owned());
             grants.insert(Grant {
                 function: call.caller.clone(),
                 action: format!("{service}:{action}"),
-                resource: setting_of(named).unwrap_or_else(|| named.to_owned()),
+                // An index is a resource of its own.
+                resource: match body["IndexName"].as_str() {
+                    None => resource,
+                    Some(index) => format!("{resource}/index/{index}"),
+                },
             });
         }
     }

@@ -5,23 +5,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use shared::budget::Budget;
 use shared::flow::Flow;
-use shared::installation::{Grant, NewInstallation, Owner, canonical};
+use shared::installation::{Grant, NewInstallation, canonical};
 use shared::notion::TokenError;
-use shared::pages::{Connected, Notice};
-use shared::secret::{AccessToken, AuthorizationCode, ClientSecret};
+use shared::pages::Notice;
+use shared::secret::{AuthorizationCode, ClientSecret};
 use shared::secrets::Versioned;
-use shared::store::{RescueRecord, Saved};
+use shared::store::{Rescued, Saved};
 use shared::telemetry::{Metric, RequestLine};
+use shared::vault::{GiveBack, InHand, Retries};
 use tokio::time::Instant;
 
 use crate::Callback;
 use crate::outcome::Answer;
-use crate::steps::InHand;
 
-/// How often a revocation is tried.
-const MAX_REVOCATIONS: u32 = 4;
 /// How long each look at the store may take before a grant is given back, in milliseconds.
 const LOOK_LIMIT_MS: u64 = 700;
 
@@ -31,14 +30,6 @@ pub(crate) enum Kept {
     Done(Answer),
     /// The claim is still to be told, and perhaps a grant has to go back.
     Ended(Notice, Option<GiveBack>),
-}
-
-/// A grant on its way back to Notion, and what may be said of it in the log.
-pub(crate) struct GiveBack {
-    token: AccessToken,
-    secret: Arc<Versioned<ClientSecret>>,
-    bot_id: Option<String>,
-    request_id: Option<String>,
 }
 
 impl Callback {
@@ -52,12 +43,19 @@ impl Callback {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Kept {
-        let (exchanged, secret) = self.exchange(code, in_hand.client_secret, budget).await;
+        let vault = &self.vault;
+        let deadline = budget.exchange_by;
+        // A code works once: sent again is only what Notion did not process.
+        let send = |secret: Arc<Versioned<ClientSecret>>| {
+            async move { vault.notion.exchange(&secret.value, code, deadline).await }.boxed()
+        };
+        let exchange = vault.call(in_hand.client_secret, Retries::Never, deadline, &|| true, &send);
+        let (exchanged, secret) = Box::pin(exchange).await;
         let grant = match exchanged {
             Ok(grant) => grant,
             Err(error) => return exchange_failed(error, secret, line),
         };
-        let exchanged_at = self.clock.now_millis();
+        let exchanged_at = self.vault.clock.now_millis();
         line.count(Metric::Exchanged);
         line.note("bot_id", grant.bot_id.as_str());
         line.note("workspace_id", grant.workspace_id.as_str());
@@ -72,10 +70,10 @@ impl Callback {
             line.reject("workspace");
             return Kept::Ended(Notice::NotAllowed, Some(give_back));
         }
-        let client_id = &self.connection.client_id;
-        let install = grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.random);
-        let connected = connected(&grant);
-        match self.store.save(&install, &flow.claim_key, &connected, budget.save_by, &*self.random).await {
+        let client_id = &self.vault.connection.client_id;
+        let install = grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.vault.random);
+        let connected = install.connected();
+        match self.vault.store.save(&install, &flow.claim_key, &connected, budget.save_by, &*self.vault.random).await {
             Ok(saved @ (Saved::Current | Saved::Beside)) => {
                 line.count(Metric::Saved);
                 line.note("beside_a_newer_one", saved == Saved::Beside);
@@ -104,8 +102,12 @@ impl Callback {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Kept {
-        let record = RescueRecord { format: 1, claim: flow.claim_key.as_str().to_owned(), installation };
-        match self.rescue.send(&record, budget.rescue_by).await {
+        let (attempt, fingerprint) =
+            (installation.attempt.clone(), installation.pair.access_fingerprint.clone());
+        let id = installation.id.clone();
+        let claim = flow.claim_key.as_str().to_owned();
+        let record = Rescued::Install { claim, installation }.record();
+        match self.vault.rescue.send(&record, budget.rescue_by).await {
             Ok(()) => {
                 line.count(Metric::Rescued);
                 Kept::Ended(Notice::Rescued, None)
@@ -115,11 +117,11 @@ impl Callback {
                 // In this order: once the claim is settled, a save that is still under way can no longer come through;
                 // only then does the row say for good whether the token is stored.
                 let soon = || budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
-                let attempt = &record.installation.attempt;
-                let settled = self.store.settle(&flow.claim_key, attempt, Notice::NotSaved, soon()).await;
-                let stored = self.store.holds_token(&record.installation, soon()).await;
-                if !matches!(stored, Ok(true)) {
-                    self.give_back(Some(give_back), budget.revoke_by, line).await;
+                let store = &self.vault.store;
+                let settled = store.settle(&flow.claim_key, &attempt, Notice::NotSaved, soon()).await;
+                let row = store.read_installation(&id, soon()).await;
+                if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&fingerprint))) {
+                    self.vault.give_back(give_back, budget.revoke_by, line).await;
                 }
                 Kept::Done(match settled {
                     Ok(()) => Answer::Flow(flow.id()),
@@ -127,36 +129,6 @@ impl Callback {
                 })
             }
         }
-    }
-
-    /// Gives a grant back, trying a few times until `deadline`: revoking twice does no harm.
-    pub(crate) async fn give_back(&self, grant: Option<GiveBack>, deadline: Instant, line: &mut RequestLine) {
-        let Some(grant) = grant else { return };
-        let mut tries = 1;
-        let error = loop {
-            let error = match self.notion.revoke(&grant.secret.value, &grant.token, deadline).await {
-                Ok(()) => return line.count(Metric::Revoked),
-                Err(error) => error,
-            };
-            let again = Instant::now() + self.wait_before_retry(&error.0);
-            let hopeless = matches!(
-                error.0,
-                TokenError::InvalidClient(_) | TokenError::Refused(_) | TokenError::Blocked(_)
-            );
-            if hopeless || tries == MAX_REVOCATIONS || again >= deadline {
-                break error;
-            }
-            tokio::time::sleep_until(again).await;
-            tries += 1;
-        };
-        line.count(Metric::OrphanedGrant);
-        tracing::error!(
-            alarm = "orphaned_grant",
-            bot_id = grant.bot_id,
-            notion_request_id = grant.request_id,
-            error = &error as &dyn std::error::Error,
-            "a grant is neither stored nor given back"
-        );
     }
 
     fn is_allowed(&self, grant: &Grant) -> bool {
@@ -190,17 +162,5 @@ fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line
         TokenError::Unusable { access_token: token, .. } => {
             Kept::Ended(Notice::Unavailable, Some(GiveBack { token, secret, bot_id: None, request_id }))
         }
-    }
-}
-
-/// What the page says: the names that Notion gave, nothing that identifies more than it must.
-fn connected(grant: &Grant) -> Connected {
-    Connected {
-        workspace_name: grant.workspace_name.clone(),
-        person_name: match &grant.owner {
-            Owner::User { name, email, .. } => name.clone().or_else(|| email.clone()),
-            Owner::Workspace => None,
-        },
-        template_duplicated: grant.duplicated_template_id.is_some(),
     }
 }

@@ -50,11 +50,6 @@ impl Answer {
     }
 }
 
-/// Whether the function that holds the claim can no longer be at work.
-pub(crate) fn was_cut_off(claim: &Claim, now: UnixSeconds) -> bool {
-    claim.outcome == Outcome::Exchanging && now >= claim.claimed_at.plus_secs(CUT_OFF_AFTER_SECS)
-}
-
 /// The page of a flow whose claim reads so.
 pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Answer {
     match claim {
@@ -62,7 +57,9 @@ pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Answer {
         Some(claim) => match &claim.outcome {
             Outcome::Connected(connected) => Answer::Connected(connected.clone()),
             Outcome::Ended(notice) => Answer::Notice(*notice),
-            Outcome::Exchanging if was_cut_off(&claim, now) => Answer::Notice(Notice::OutcomeUnknown),
+            Outcome::Exchanging if now >= claim.claimed_at.plus_secs(CUT_OFF_AFTER_SECS) => {
+                Answer::Notice(Notice::OutcomeUnknown)
+            }
             Outcome::Exchanging => Answer::Notice(Notice::InProgress),
         },
     }

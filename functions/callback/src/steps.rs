@@ -1,35 +1,27 @@
 //! The steps up to the exchange, in their order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::Request;
 use shared::authorization::{AuthorizationError, AuthorizationResponse, MalformedResponse};
-use shared::budget::{Budget, until};
+use shared::budget::Budget;
 use shared::flow::{Flow, FlowCookies, FlowId};
 use shared::pages::Notice;
 use shared::query::Query;
 use shared::random;
-use shared::seal::KeyRing;
-use shared::secret::{AuthorizationCode, ClientSecret};
-use shared::secrets::{Freshness, SecretError, Versioned};
+use shared::secret::AuthorizationCode;
 use shared::store::{Claim, Claimed, Outcome};
 use shared::telemetry::{Metric, RequestLine};
+use shared::vault::NoSecrets;
 use shared::visit;
 use tokio::time::Instant;
 
 use crate::Callback;
 use crate::keep::Kept;
-use crate::outcome::{Answer, notice_for, page_of, was_cut_off};
+use crate::outcome::{Answer, notice_for, page_of};
 
 /// How long recording an outcome may take, in milliseconds; the URL says it otherwise.
 const SETTLE_LIMIT_MS: u64 = 2000;
-
-/// Both secrets that an exchange needs.
-pub(crate) struct InHand {
-    pub(crate) client_secret: Arc<Versioned<ClientSecret>>,
-    pub(crate) key_ring: Arc<Versioned<KeyRing>>,
-}
 
 impl Callback {
     /// Method, then the query's shape, then whether a person is navigating; the rest depends on what the query is.
@@ -91,9 +83,9 @@ impl Callback {
             AuthorizationResponse::Granted { code, state } => (state, Ok(code)),
             AuthorizationResponse::Refused { error, state } => (state, Err(error)),
         };
-        let now = self.clock.now();
+        let now = self.vault.clock.now();
         let cookies = FlowCookies::of(request.headers());
-        let flow = match Flow::of_state(&self.connection, &state, &cookies, now) {
+        let flow = match Flow::of_state(&self.vault.connection, &state, &cookies, now) {
             Ok(flow) => flow,
             Err(rejected) => {
                 line.reject(rejected.key());
@@ -112,7 +104,7 @@ impl Callback {
 
     /// Too late to claim; but a reload never turns a success into "expired".
     async fn late(&self, flow: &Flow, budget: &Budget, line: &mut RequestLine) -> Answer {
-        match self.store.read_claim(&flow.claim_key, self.clock.now(), budget.claim_by).await {
+        match self.vault.store.read_claim(&flow.claim_key, self.vault.clock.now(), budget.claim_by).await {
             Ok(Some(_)) => {
                 line.count(Metric::Repeated);
                 Answer::Flow(flow.id())
@@ -139,7 +131,7 @@ impl Callback {
         line: &mut RequestLine,
     ) -> Answer {
         let notice = notice_for(error);
-        let attempt = random::attempt(&*self.random);
+        let attempt = random::attempt(&*self.vault.random);
         match self.claim(flow, &attempt, Outcome::Ended(notice), budget).await {
             Ok(Claimed::Ours) => {
                 if error == AuthorizationError::AccessDenied {
@@ -170,30 +162,12 @@ impl Callback {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Answer {
-        let in_hand = match until(budget.secrets_by, Box::pin(self.secrets_in_hand())).await {
-            Ok(Ok(in_hand)) => in_hand,
-            Ok(Err(error)) => {
-                let misconfigured = error.is_misconfiguration();
-                tracing::error!(
-                    alarm = if misconfigured { "misconfigured" } else { "secrets" },
-                    error = &error as &dyn std::error::Error,
-                    "a secret is not to be had"
-                );
-                return Answer::Reason(if misconfigured {
-                    Notice::Misconfigured
-                } else {
-                    Notice::Unavailable
-                });
-            }
-            Err(_out_of_time) => {
-                tracing::error!(alarm = "secrets", "the secrets did not come in time");
-                return Answer::Reason(Notice::Unavailable);
-            }
+        let in_hand = match self.vault.secrets_in_hand(budget, line).await {
+            Ok(in_hand) => in_hand,
+            Err(NoSecrets::Misconfigured) => return Answer::Reason(Notice::Misconfigured),
+            Err(NoSecrets::Unavailable) => return Answer::Reason(Notice::Unavailable),
         };
-        if let Some(stored_at) = in_hand.client_secret.stored_at {
-            line.client_secret_age(self.clock.now().days_since(stored_at));
-        }
-        let attempt = random::attempt(&*self.random);
+        let attempt = random::attempt(&*self.vault.random);
         match self.claim(flow, &attempt, Outcome::Exchanging, budget).await {
             Ok(Claimed::Ours) => {}
             Ok(Claimed::Before(_)) => {
@@ -207,10 +181,13 @@ impl Callback {
             Kept::Ended(notice, give_back) => {
                 // Both at once: a slow revocation must not leave the flow without an outcome.
                 let deadline = budget.revoke_by.min(Instant::now() + Duration::from_millis(SETTLE_LIMIT_MS));
-                let (settled, ()) = tokio::join!(
-                    self.store.settle(&flow.claim_key, &attempt, notice, deadline),
-                    self.give_back(give_back, budget.revoke_by, line),
-                );
+                let give_back = async {
+                    if let Some(grant) = give_back {
+                        self.vault.give_back(grant, budget.revoke_by, line).await;
+                    }
+                };
+                let settle = self.vault.store.settle(&flow.claim_key, &attempt, notice, deadline);
+                let (settled, ()) = tokio::join!(settle, give_back);
                 match settled {
                     Ok(()) => Answer::Flow(flow.id()),
                     // The claim cannot say it, so the URL does.
@@ -224,14 +201,6 @@ impl Callback {
         }
     }
 
-    async fn secrets_in_hand(&self) -> Result<InHand, SecretError> {
-        let (client_secret, key_ring) = tokio::join!(
-            self.secrets.client_secret(Freshness::Cached, &*self.clock),
-            self.secrets.key_ring(Freshness::Cached, &*self.clock),
-        );
-        Ok(InHand { client_secret: client_secret?, key_ring: key_ring? })
-    }
-
     async fn claim(
         &self,
         flow: &Flow,
@@ -239,14 +208,14 @@ impl Callback {
         outcome: Outcome,
         budget: &Budget,
     ) -> Result<Claimed, Notice> {
-        let now = self.clock.now();
+        let now = self.vault.clock.now();
         let claim = Claim {
             attempt: attempt.to_owned(),
             claimed_at: now,
             expires_at: flow.forget_at(now, self.state_ttl_secs),
             outcome,
         };
-        self.store.claim(&flow.claim_key, &self.connection.client_id, &claim, budget.claim_by).await.map_err(
+        self.vault.store.claim(&flow.claim_key, &self.vault.connection.client_id, &claim, budget.claim_by).await.map_err(
             |error| {
                 tracing::error!(
                     alarm = "claim",
@@ -261,22 +230,17 @@ impl Callback {
     /// Shows how a flow stands, to the browser that holds its cookie.
     async fn look(&self, id: &FlowId, request: &Request, budget: &Budget, line: &mut RequestLine) -> Answer {
         line.note("flow", id.as_str());
-        let now = self.clock.now();
+        let now = self.vault.clock.now();
         let cookies = FlowCookies::of(request.headers());
-        let flow = match Flow::of_id(&self.connection, id, &cookies, now) {
+        let flow = match Flow::of_id(&self.vault.connection, id, &cookies, now) {
             Ok(flow) => flow,
             Err(rejected) => {
                 line.reject(rejected.key());
                 return Answer::Notice(Notice::StateRejected);
             }
         };
-        match self.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
-            Ok(claim) => {
-                if claim.as_ref().is_some_and(|claim| was_cut_off(claim, now)) {
-                    line.count(Metric::StuckClaim);
-                }
-                page_of(claim, now)
-            }
+        match self.vault.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
+            Ok(claim) => page_of(claim, now),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 Answer::Notice(Notice::StatusUnavailable)

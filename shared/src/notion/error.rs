@@ -138,7 +138,7 @@ impl NotionAnswer {
 }
 
 /// An identifier of Notion's, if it looks like one: it goes into the log.
-pub(super) fn identifier(text: &str) -> Option<String> {
+pub(crate) fn identifier(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (!text.is_empty() && text.len() <= 64 && text.bytes().all(plain)).then(|| text.to_owned())
 }

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::error::{NotionAnswer, TokenError, identifier};
-use crate::installation::{Grant, Owner};
+use crate::installation::{Grant, Owner, Renewed};
 use crate::secret::{AccessToken, RefreshToken};
 
 /// Reads a successful answer.
@@ -19,6 +19,29 @@ pub(super) fn grant(answer: &NotionAnswer, body: &[u8]) -> Result<Grant, TokenEr
         Ok(grant) => Ok(grant),
         Err(field) => Err(TokenError::Unusable { field, access_token, answer: answer.clone() }),
     }
+}
+
+/// Reads a successful answer to a refresh. Workspace and owner are known: where Notion names them, they must be the ones
+/// that the grant was for, and nothing else is asked of the answer but a token.
+pub(super) fn renewed(answer: &NotionAnswer, body: &[u8]) -> Result<Renewed, TokenError> {
+    let unknown = || TokenError::OutcomeUnknown(Some(answer.clone()));
+    let json: Value = serde_json::from_slice(body).map_err(|_| unknown())?;
+    let access_token = text(&json, "/access_token").and_then(|token| AccessToken::parse(token).ok());
+    Ok(Renewed {
+        access_token: access_token.ok_or_else(unknown)?,
+        refresh_token: text(&json, "/refresh_token").and_then(|token| RefreshToken::parse(token).ok()),
+        bot_id: id(&json, "/bot_id"),
+        workspace_id: id(&json, "/workspace_id"),
+        user_id: id(&json, "/owner/user/id"),
+        answer: answer.clone(),
+    })
+}
+
+/// Reads a successful introspection (RFC 7662 §2.2); without a plain `active` nothing is known.
+pub(super) fn is_active(answer: &NotionAnswer, body: &[u8]) -> Result<bool, TokenError> {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    let active = json.as_ref().and_then(|json| json.get("active")).and_then(Value::as_bool);
+    active.ok_or_else(|| TokenError::OutcomeUnknown(Some(answer.clone())))
 }
 
 fn read(json: &Value, access_token: AccessToken, answer: &NotionAnswer) -> Result<Grant, &'static str> {

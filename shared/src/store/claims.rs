@@ -9,14 +9,17 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use tokio::time::Instant;
 
 use super::item::{self, number, string};
-use super::{Store, StoreError, failed};
+use super::{Store, StoreError, due, failed};
 use crate::budget::until;
 use crate::clock::UnixSeconds;
 use crate::flow::ClaimKey;
+use crate::installation::InstallationId;
 use crate::pages::{Connected, Notice};
 
 const EXCHANGING: &str = "exchanging";
 const CONNECTED: &str = "connected";
+/// Present while a claim has no outcome: see `due`.
+const EXCHANGING_SHARD: &str = "exchanging_shard";
 /// How long to wait for another write of the same row, in milliseconds.
 const CONFLICT_WAIT_MS: u64 = 50;
 
@@ -75,6 +78,9 @@ impl Store {
         deadline: Instant,
     ) -> Result<Claimed, StoreError> {
         let mut row = outcome_attributes(&claim.outcome);
+        if claim.outcome == Outcome::Exchanging {
+            row.insert(EXCHANGING_SHARD.to_owned(), string(&due::shard_of(key.as_str())));
+        }
         row.insert("claim".to_owned(), string(key.as_str()));
         row.insert("attempt".to_owned(), string(&claim.attempt));
         row.insert("client_id".to_owned(), string(client_id));
@@ -144,7 +150,7 @@ impl Store {
                 .update_item()
                 .table_name(&self.claims_table)
                 .key("claim", string(key.as_str()))
-                .update_expression("SET outcome = :outcome")
+                .update_expression(format!("SET outcome = :outcome REMOVE {EXCHANGING_SHARD}"))
                 .condition_expression(HOLDS)
                 .expression_attribute_values(":outcome", string(notice.key()))
                 .expression_attribute_values(":attempt", string(attempt))
@@ -169,12 +175,15 @@ impl Store {
         until(deadline, settled).await?
     }
 
-    /// One cheap read that opens the connection ahead of the first request.
-    pub async fn warm_up(&self) {
-        let get = self.client.get_item().table_name(&self.claims_table).key("claim", string("warm-up"));
-        if let Err(error) = get.send().await {
-            tracing::debug!(error = &failed(&error) as &dyn std::error::Error, "DynamoDB was not warmed up");
-        }
+    /// Whether both tables can be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if one cannot.
+    pub async fn answers(&self, deadline: Instant) -> Result<(), StoreError> {
+        let nobody = InstallationId::of_row("nobody");
+        self.read_installation(&nobody, deadline).await?;
+        self.read_claim(&ClaimKey::of_row("none"), UnixSeconds(0), deadline).await.map(|_| ())
     }
 
     /// The half of a save that tells the flow's browser: see [`Store::save`].
@@ -192,11 +201,12 @@ impl Store {
         }
         values.insert(":attempt".to_owned(), string(attempt));
         values.insert(":exchanging".to_owned(), string(EXCHANGING));
+        values.insert(":rescued".to_owned(), string(Notice::Rescued.key()));
         Update::builder()
             .table_name(&self.claims_table)
             .key("claim", string(key.as_str()))
-            .update_expression(format!("SET {}", sets.join(", ")))
-            .condition_expression(HOLDS)
+            .update_expression(format!("SET {} REMOVE {EXCHANGING_SHARD}", sets.join(", ")))
+            .condition_expression(HOLDS_OR_RESCUED)
             .set_expression_attribute_values(Some(values))
             .build()
             .map_err(|_| StoreError::Failed("an update could not be built".to_owned()))
@@ -205,6 +215,8 @@ impl Store {
 
 /// The attempt still holds the claim.
 const HOLDS: &str = "attempt = :attempt AND outcome = :exchanging";
+/// Or its installation waited in the rescue queue, and is saved now.
+const HOLDS_OR_RESCUED: &str = "attempt = :attempt AND outcome IN (:exchanging, :rescued)";
 
 fn outcome_attributes(outcome: &Outcome) -> HashMap<String, AttributeValue> {
     let mut attributes = HashMap::new();

@@ -8,8 +8,14 @@
 //! | `exchanged_at_ms` | N | orders installs: an older exchange never replaces a newer one |
 //! | `written_by` | S | the attempt of the last install: recognises its own lost success |
 //! | `generation`, `version` | N | every install; every write |
-//! | `health` | S | `active`, `needs_reinstall`, `removed` |
-//! | `removed_at_ms` | N | on a tombstone |
+//! | `health` | S | `active`, `unverified`, `needs_reinstall`, `removed` |
+//! | `verified_at_ms`, `refreshed_at_ms` | N | when Notion last said that the pair is alive; the last refresh |
+//! | `lease` | M: `holder`, `until_ms` | somebody is refreshing, or was cut off while they did |
+//! | `refresh_after_ms` | N | nobody refreshes before |
+//! | `used_up` | L of S | fingerprints of the refresh tokens that were used up, newest last |
+//! | `needs_reinstall_at_ms` | N | since when the grant is dead |
+//! | `removed_at_ms`, `forget` | N, BOOL | on a tombstone; the person asked to be forgotten |
+//! | `due_shard`, `due_at_ms`, `seal_shard` | S, N, S | see `due` |
 //!
 //! The rest is what Notion said, under Notion's names. The pair is a list so that one update can move it aside
 //! without reading it first (`list_append`).
@@ -18,9 +24,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::StoreError;
-use super::item::{Row, binary, insert_text, integer, list, number, string, text};
-use crate::installation::{NewInstallation, Owner, SealedPair};
+use super::item::{Row, insert_text, integer, list, number, string, text};
+use super::row::{oldest_key, pair_attribute};
+use super::{StoreError, due};
+use crate::installation::{NewInstallation, Owner};
 use crate::seal::Fingerprint;
 
 /// How many superseded pairs a row keeps. A person who installs more often before the sweep comes by loses the
@@ -42,8 +49,15 @@ const OPTIONAL: [&str; 8] = [
 
 /// When the fast path may write without having seen the row: there is none, or it is plainly older.
 pub(super) const PLAINLY_OLDER: &str = "attribute_not_exists(installation_id) OR (\
-    health = :active AND exchanged_at_ms < :exchanged_at_ms AND size(superseded) < :max_superseded \
+    health <> :removed AND exchanged_at_ms < :exchanged_at_ms AND size(superseded) < :max_superseded \
     AND pair[0].access_fingerprint <> :access_fingerprint)";
+/// And, for a pair with a refresh token: the row neither holds nor has used up that one.
+pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation_id) OR (\
+    NOT contains(used_up, :refresh_fingerprint) AND (attribute_not_exists(pair[0].refresh_fingerprint) \
+    OR pair[0].refresh_fingerprint <> :refresh_fingerprint))";
+
+/// What a pair that becomes current by an install leaves behind: all of it belongs to the one before.
+pub(super) const OF_THE_PAIR_BEFORE: [&str; 3] = ["lease", "needs_reinstall_at_ms", "refresh_after_ms"];
 
 /// What an install has to do with a row that the fast path did not write.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,8 +85,11 @@ pub(super) fn facts(install: &NewInstallation) -> Row {
         ("bot_id".to_owned(), string(&install.pair.bot_id)),
         ("health".to_owned(), string("active")),
         ("exchanged_at_ms".to_owned(), number(install.pair.exchanged_at_ms)),
+        ("verified_at_ms".to_owned(), number(install.pair.exchanged_at_ms)),
         ("written_by".to_owned(), string(&install.attempt)),
     ]);
+    let first_look_ms = install.pair.exchanged_at_ms.saturating_add(due::FIRST_LOOK_MS);
+    row.extend(due::due_attributes(&install.id, first_look_ms).map(|(name, value)| (name.to_owned(), value)));
     insert_text(&mut row, "workspace_name", install.workspace_name.as_deref());
     insert_text(&mut row, "workspace_icon", install.workspace_icon.as_deref());
     insert_text(&mut row, "duplicated_template_id", install.duplicated_template_id.as_deref());
@@ -100,27 +117,6 @@ pub(super) fn absent(facts: &Row) -> impl Iterator<Item = &'static str> {
     OPTIONAL.into_iter().filter(|name| !facts.contains_key(*name))
 }
 
-/// A pair as a row has it.
-pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
-    let mut map = HashMap::from([
-        ("access".to_owned(), binary(pair.access.as_bytes())),
-        ("access_fingerprint".to_owned(), string(pair.access_fingerprint.as_str())),
-        ("bot_id".to_owned(), string(&pair.bot_id)),
-        ("client_id".to_owned(), string(&pair.client_id)),
-        ("exchanged_at_ms".to_owned(), number(pair.exchanged_at_ms)),
-    ]);
-    if let Some(refresh) = &pair.refresh {
-        map.insert("refresh".to_owned(), binary(refresh.as_bytes()));
-    }
-    insert_text(&mut map, "refresh_fingerprint", pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str));
-    AttributeValue::M(map)
-}
-
-/// Whether a row holds the token with this fingerprint.
-pub(super) fn holds_token(row: &Row, access_fingerprint: &Fingerprint) -> bool {
-    list(row, "pair").iter().chain(list(row, "superseded")).any(|pair| is_pair_of(pair, access_fingerprint))
-}
-
 fn is_pair_of(pair: &AttributeValue, access_fingerprint: &Fingerprint) -> bool {
     pair.as_m().is_ok_and(|map| text(map, "access_fingerprint") == Some(access_fingerprint.as_str()))
 }
@@ -141,7 +137,14 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     let mut superseded = list(standing, "superseded").to_vec();
     let current = list(standing, "pair").first();
     let standing_is_newer = integer(standing, "exchanged_at_ms").is_some_and(|at| at > ours.exchanged_at_ms);
-    let keeps_current = standing_is_newer && current.is_some();
+    // Older connections hand out the pair that they have; one whose refresh token we have used up since is no news.
+    let used_up = ours.refresh_fingerprint.as_ref().is_some_and(|refresh| {
+        let used_up = list(standing, "used_up");
+        used_up.iter().any(|used| used.as_s().is_ok_and(|used| used == refresh.as_str()))
+    });
+    let is_alive = text(standing, "health") == Some("active");
+    let keeps_current = current.is_some() && (standing_is_newer || (used_up && is_alive));
+    let same_pair = current.is_some_and(is_ours);
     let pair = match current {
         // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
         // superseded, and a refresh token that came with it once is not thrown away.
@@ -169,7 +172,15 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
             row.remove(name);
         }
         row.extend(facts);
-        row.remove("removed_at_ms");
+        for name in ["removed_at_ms", "forget"] {
+            row.remove(name);
+        }
+        for name in OF_THE_PAIR_BEFORE {
+            // Of one and the same pair, a refresh in flight stays in flight.
+            if !(same_pair && name == "lease") {
+                row.remove(name);
+            }
+        }
         let generation = integer(standing, "generation").unwrap_or(0);
         row.insert("generation".to_owned(), number(generation + 1));
         row.insert("installed_at_ms".to_owned(), number(ours.exchanged_at_ms));
@@ -180,8 +191,15 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     let dropped_bots = superseded.drain(..surplus).filter_map(bot_of).collect();
     row.insert("pair".to_owned(), AttributeValue::L(vec![pair]));
     row.insert("superseded".to_owned(), AttributeValue::L(superseded));
+    row.entry("seal_shard".to_owned()).or_insert_with(|| seal_shard(install));
     row.insert("version".to_owned(), number(if_version + 1));
     Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
+}
+
+/// Where an install stands in the index `sealed`.
+pub(super) fn seal_shard(install: &NewInstallation) -> AttributeValue {
+    let oldest = oldest_key(&install.pair).unwrap_or(crate::seal::KeyVersion(1));
+    string(&due::seal_shard(&install.id, oldest))
 }
 
 /// One grant, told twice: `pair`, with the refresh token that only the other telling had.

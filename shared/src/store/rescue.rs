@@ -1,28 +1,66 @@
-//! The rescue queue: where a sealed installation waits when the table does not take it.
+//! The rescue queue: where a sealed pair waits when the table does not take it.
 //!
 //! A failure domain of its own: SQS, encrypted by SQS. Whoever replays a record saves it under the same
 //! conditions as the callback would have, and drops one whose claim says `not_saved`: the reply of the queue was lost,
 //! and the grant went back.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::budget::{OutOfTime, until};
 use crate::config::{ConfigError, Lookup, required};
 use crate::installation::NewInstallation;
+use crate::store::Refreshed;
 
 /// What waits in the queue. Holds no plain token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RescueRecord {
     /// The format: 1.
     pub format: u32,
-    /// The claim to settle.
-    pub claim: String,
-    /// The installation to save.
-    pub installation: NewInstallation,
+    /// What the table did not take.
+    #[serde(flatten)]
+    pub rescued: Rescued,
 }
+
+/// What the table did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Rescued {
+    /// A new installation.
+    Install {
+        /// The claim to settle.
+        claim: String,
+        /// The installation to save.
+        installation: NewInstallation,
+    },
+    /// A refreshed pair.
+    Refresh {
+        /// The pair to save.
+        refreshed: Refreshed,
+    },
+}
+
+impl Rescued {
+    /// Ready for the queue.
+    #[must_use]
+    pub fn record(self) -> RescueRecord {
+        RescueRecord { format: 1, rescued: self }
+    }
+}
+
+/// A record that came out of the queue; it comes again unless it is taken off.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The record; `None` if it cannot be read.
+    pub record: Option<RescueRecord>,
+    receipt: String,
+}
+
+/// For how long nobody else gets a record that was received, in seconds: longer than a sweep runs (240), and over when the
+/// next one begins (300), which must not take the queue for empty.
+const VISIBILITY_SECS: i32 = 270;
 
 /// The queue.
 #[derive(Debug, Clone)]
@@ -60,12 +98,48 @@ impl RescueQueue {
     pub async fn send(&self, record: &RescueRecord, deadline: Instant) -> Result<(), RescueError> {
         let body = serde_json::to_string(record).map_err(|error| RescueError::Failed(error.to_string()))?;
         let send = self.client.send_message().queue_url(&self.queue_url).message_body(body).send();
-        match until(deadline, send).await? {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(service)) => {
-                Err(RescueError::Failed(service.err().code().unwrap_or("unknown").to_owned()))
-            }
-            Err(error) => Err(RescueError::Failed(error.to_string())),
-        }
+        until(deadline, send).await?.map(|_| ()).map_err(|error| failed(&error))
     }
+
+    /// Takes up to ten records; each comes again after a while, unless it is taken off the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`RescueError`].
+    pub async fn receive(&self, deadline: Instant) -> Result<Vec<Received>, RescueError> {
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(10)
+            .visibility_timeout(VISIBILITY_SECS)
+            // Long polling asks every server of the queue; short polling would miss records.
+            .wait_time_seconds(1)
+            .send();
+        let answer = until(deadline, receive).await?.map_err(|error| failed(&error))?;
+        let received = answer.messages().iter().filter_map(|message| {
+            let record = message.body().and_then(|body| serde_json::from_str::<RescueRecord>(body).ok());
+            let record = record.filter(|record| record.format == 1);
+            Some(Received { record, receipt: message.receipt_handle()?.to_owned() })
+        });
+        Ok(received.collect())
+    }
+
+    /// Takes a record off the queue: it is safe elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`RescueError`]; it comes again then.
+    pub async fn take_off(&self, received: &Received, deadline: Instant) -> Result<(), RescueError> {
+        let delete =
+            self.client.delete_message().queue_url(&self.queue_url).receipt_handle(&received.receipt).send();
+        until(deadline, delete).await?.map(|_| ()).map_err(|error| failed(&error))
+    }
+}
+
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> RescueError {
+    RescueError::Failed(match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        error => error.to_string(),
+    })
 }

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use tokio::time::Instant;
 
-use super::installations::{self, Decision, MAX_SUPERSEDED, PLAINLY_OLDER};
+use super::installations::{
+    self, Decision, MAX_SUPERSEDED, OF_THE_PAIR_BEFORE, PLAINLY_OLDER, REFRESH_TOKEN_IS_NEW,
+};
 use super::item::{Row, number, string};
+use super::row::pair_attribute;
 use super::{Store, StoreError, failed};
 use crate::budget::until;
 use crate::flow::ClaimKey;
@@ -43,6 +46,8 @@ enum Refused {
     ByRow(Row),
     /// By the row's absence: it was there when we decided.
     RowGone,
+    /// The person was forgotten after the exchange.
+    ByForgotten,
     /// By the claim: it is settled, or gone.
     ByClaim,
     /// For now.
@@ -74,27 +79,6 @@ impl Store {
             .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
     }
 
-    /// Whether the row holds the access token of `install`, as its current one or kept aside.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; it is not known then.
-    pub async fn holds_token(
-        &self,
-        install: &NewInstallation,
-        deadline: Instant,
-    ) -> Result<bool, StoreError> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.installations_table)
-            .key("installation_id", string(install.id.as_str()))
-            .consistent_read(true)
-            .send();
-        let answer = until(deadline, get).await?.map_err(|error| failed(&error))?;
-        Ok(answer.item().is_some_and(|row| installations::holds_token(row, &install.pair.access_fingerprint)))
-    }
-
     async fn try_to_save(
         &self,
         install: &NewInstallation,
@@ -118,16 +102,10 @@ impl Store {
             };
             let tell = self.connected_update(claim, &install.attempt, connected)?;
             let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
-            match self.transact(write, tell).await {
+            match self.transact(write, self.not_forgotten(install)?, tell).await {
                 Ok(()) => {
                     if let Plan::Decided(Decision::Write { dropped_bots, .. }) = &plan {
-                        for bot_id in dropped_bots {
-                            tracing::error!(
-                                alarm = "superseded_dropped",
-                                bot_id,
-                                "a superseded pair was dropped"
-                            );
-                        }
+                        dropped_bots.iter().for_each(|bot_id| report_dropped(bot_id));
                     }
                     return Ok(saved);
                 }
@@ -135,6 +113,7 @@ impl Store {
                     plan = Plan::Decided(installations::decide(&standing, install)?);
                     continue;
                 }
+                Err(Refused::ByForgotten) => return Ok(Saved::TombstoneWins),
                 Err(Refused::RowGone) => {
                     plan = Plan::Blind;
                     *last = Some(StoreError::Failed("the row went away".to_owned()));
@@ -155,31 +134,34 @@ impl Store {
     async fn transact(
         &self,
         write: TransactWriteItem,
+        not_forgotten: TransactWriteItem,
         tell: Option<TransactWriteItem>,
     ) -> Result<(), Refused> {
-        let writes = std::iter::once(write).chain(tell).collect();
+        let writes = [write, not_forgotten].into_iter().chain(tell).collect();
         let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = sent else { return Ok(()) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 Err(refused(cancelled.cancellation_reasons()))
             }
-            Some(
-                TransactWriteItemsError::ResourceNotFoundException(_)
-                | TransactWriteItemsError::IdempotentParameterMismatchException(_),
-            ) => Err(Refused::Failed(failed(&error))),
-            Some(service)
-                if matches!(service.meta().code(), Some("ValidationException" | "AccessDeniedException")) =>
-            {
+            Some(TransactWriteItemsError::IdempotentParameterMismatchException(_)) => {
                 Err(Refused::Failed(failed(&error)))
             }
-            _ => Err(Refused::TryAgain(failed(&error))),
+            _ => {
+                let error = failed(&error);
+                Err(if error.is_for_good() { Refused::Failed(error) } else { Refused::TryAgain(error) })
+            }
         }
     }
 
     fn blind_write(&self, install: &NewInstallation) -> Result<TransactWriteItem, StoreError> {
         let facts = installations::facts(install);
-        let remove: Vec<String> = installations::absent(&facts).map(str::to_owned).collect();
+        let remove: Vec<&str> = installations::absent(&facts).chain(OF_THE_PAIR_BEFORE).collect();
+        let refresh = install.pair.refresh_fingerprint.as_ref();
+        let condition = match refresh {
+            Some(_) => format!("({PLAINLY_OLDER}) AND ({REFRESH_TOKEN_IS_NEW})"),
+            None => PLAINLY_OLDER.to_owned(),
+        };
         let mut sets = vec![
             "superseded = list_append(if_not_exists(superseded, :empty), if_not_exists(pair, :empty))"
                 .to_owned(),
@@ -188,32 +170,51 @@ impl Store {
             "version = if_not_exists(version, :zero) + :one".to_owned(),
             "first_installed_at_ms = if_not_exists(first_installed_at_ms, :exchanged_at_ms)".to_owned(),
             "installed_at_ms = :exchanged_at_ms".to_owned(),
+            // What was sealed with an older key stays to be rewrapped.
+            "seal_shard = if_not_exists(seal_shard, :seal_shard)".to_owned(),
         ];
         let mut update = Update::builder()
             .table_name(&self.installations_table)
             .key("installation_id", string(install.id.as_str()))
-            .condition_expression(PLAINLY_OLDER)
+            .condition_expression(condition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":empty", AttributeValue::L(Vec::new()))
             .expression_attribute_values(
                 ":pair",
-                AttributeValue::L(vec![installations::pair_attribute(&install.pair)]),
+                AttributeValue::L(vec![pair_attribute(&install.pair)]),
             )
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":active", string("active"))
+            .expression_attribute_values(":removed", string("removed"))
+            .expression_attribute_values(":seal_shard", installations::seal_shard(install))
             .expression_attribute_values(":max_superseded", number(MAX_SUPERSEDED as u64))
             .expression_attribute_values(
                 ":access_fingerprint",
                 string(install.pair.access_fingerprint.as_str()),
             );
+        if let Some(refresh) = refresh {
+            update = update.expression_attribute_values(":refresh_fingerprint", string(refresh.as_str()));
+        }
         for (name, value) in facts {
             sets.push(format!("{name} = :{name}"));
             update = update.expression_attribute_values(format!(":{name}"), value);
         }
-        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
-        let update = update.update_expression(format!("SET {}{remove}", sets.join(", "))).build();
+        let expression = format!("SET {} REMOVE {}", sets.join(", "), remove.join(", "));
+        let update = update.update_expression(expression).build();
         Ok(TransactWriteItem::builder().update(update.map_err(|_| not_built())?).build())
+    }
+
+    /// A person who was forgotten after the exchange stays forgotten, although no row says so.
+    fn not_forgotten(&self, install: &NewInstallation) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.installations_table)
+            .key("installation_id", string(&install.forgotten_id))
+            .condition_expression(
+                "attribute_not_exists(installation_id) OR removed_at_ms < :exchanged_at_ms",
+            )
+            .expression_attribute_values(":exchanged_at_ms", number(install.pair.exchanged_at_ms))
+            .build();
+        Ok(TransactWriteItem::builder().condition_check(check.map_err(|_| not_built())?).build())
     }
 
     fn decided_write(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
@@ -228,7 +229,12 @@ impl Store {
     }
 }
 
-/// Reads the reasons in the order of the transaction: the row, then the claim.
+/// A superseded pair for which a row had no more room.
+pub(super) fn report_dropped(bot_id: &str) {
+    tracing::error!(alarm = "superseded_dropped", bot_id, "a superseded pair was dropped");
+}
+
+/// Reads the reasons in the order of the transaction: the row, the forgotten person, the claim.
 fn refused(reasons: &[CancellationReason]) -> Refused {
     const CONDITION: Option<&str> = Some("ConditionalCheckFailed");
     let code = |index: usize| reasons.get(index).and_then(CancellationReason::code);
@@ -242,6 +248,9 @@ fn refused(reasons: &[CancellationReason]) -> Refused {
         };
     }
     if code(1) == CONDITION {
+        return Refused::ByForgotten;
+    }
+    if code(2) == CONDITION {
         return Refused::ByClaim;
     }
     let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
@@ -254,7 +263,7 @@ fn not_built() -> StoreError {
 }
 
 /// Between half of `backoff_ms` and all of it.
-fn jittered(backoff_ms: u64, random: &dyn Random) -> Duration {
+pub(super) fn jittered(backoff_ms: u64, random: &dyn Random) -> Duration {
     let draw = u64::from(u16::from_be_bytes(random::bytes(random)));
     Duration::from_millis(backoff_ms / 2 + backoff_ms * draw / (2 * u64::from(u16::MAX)))
 }

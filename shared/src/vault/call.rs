@@ -1,17 +1,17 @@
-//! The exchange, with every retry that is allowed and no other.
+//! Calling Notion, with every retry that is allowed and no other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::budget::{Budget, until};
-use shared::installation::Grant;
-use shared::notion::TokenError;
-use shared::random;
-use shared::secret::{AuthorizationCode, ClientSecret};
-use shared::secrets::{Freshness, Versioned};
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::Callback;
+use super::Vault;
+use crate::budget::until;
+use crate::notion::TokenError;
+use crate::random;
+use crate::secret::ClientSecret;
+use crate::secrets::{Freshness, Versioned};
 
 /// How many requests that Notion did not process may follow one another.
 const MAX_TRIES: u32 = 3;
@@ -19,6 +19,15 @@ const MAX_TRIES: u32 = 3;
 const BACKOFF_MS: u64 = 250;
 /// Time that has to be left for another try, in milliseconds.
 const MIN_TRY_MS: u64 = 1000;
+
+/// What may be sent again although Notion may have processed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retries {
+    /// Nothing: a code works once.
+    Never,
+    /// One more try after a lost reply: a refresh token, or a question.
+    Once,
+}
 
 /// Which client secret is being tried.
 enum Credential {
@@ -38,52 +47,58 @@ impl Credential {
     }
 }
 
-impl Callback {
-    /// Exchanges the code; gives the secret back that worked, for a revocation that may follow.
+impl Vault {
+    /// Sends `request` while `may_send`; gives the secret back that it was sent with last, for a revocation that may
+    /// follow.
     ///
-    /// Tried again are only requests that Notion did not process: no connection, 429 and 529 (if the wait fits),
-    /// and `invalid_client` with another version of the secret.
-    pub(crate) async fn exchange(
-        &self,
-        code: &AuthorizationCode,
+    /// Tried again are requests that Notion did not process: no connection, 429 and 529 (if the wait fits), and
+    /// `invalid_client` with another version of the secret; and what `retries` allows.
+    pub async fn call<'a, T>(
+        &'a self,
         secret: Arc<Versioned<ClientSecret>>,
-        budget: &Budget,
-    ) -> (Result<Grant, TokenError>, Arc<Versioned<ClientSecret>>) {
+        retries: Retries,
+        deadline: Instant,
+        may_send: &(dyn Fn() -> bool + Send + Sync),
+        request: &(dyn Fn(Arc<Versioned<ClientSecret>>) -> BoxFuture<'a, Result<T, TokenError>> + Send + Sync),
+    ) -> (Result<T, TokenError>, Arc<Versioned<ClientSecret>>) {
         let mut credential = Credential::Cached(secret);
-        let mut tries = 1;
+        let (mut tries, mut unknown) = (1, 0);
         loop {
             let secret = Arc::clone(credential.secret());
-            let error = match self.notion.exchange(&secret.value, code, budget.exchange_by).await {
-                Ok(grant) => {
+            if !may_send() {
+                return (Err(TokenError::NotSent), secret);
+            }
+            let error = match request(Arc::clone(&secret)).await {
+                Ok(answer) => {
                     if matches!(credential, Credential::Previous(_)) {
                         tracing::warn!(
                             alarm = "previous_secret",
                             "Notion took the previous client secret only"
                         );
                     }
-                    return (Ok(grant), secret);
+                    return (Ok(answer), secret);
                 }
                 Err(error) => error,
             };
             match &error {
                 TokenError::InvalidClient(_) => {
-                    let deadline = budget.exchange_by - Duration::from_millis(MIN_TRY_MS);
+                    let deadline = deadline - Duration::from_millis(MIN_TRY_MS);
                     match until(deadline, Box::pin(self.other_credential(&credential))).await {
                         Ok(Some(other)) => credential = other,
                         _ => return (Err(error), secret),
                     }
+                    continue;
                 }
-                TokenError::NotSent | TokenError::ComeBackLater(_) if tries < MAX_TRIES => {
-                    let wait = self.wait_before_retry(&error);
-                    // A code must not leave with no time for the answer.
-                    if Instant::now() + wait + Duration::from_millis(MIN_TRY_MS) > budget.exchange_by {
-                        return (Err(error), secret);
-                    }
-                    tokio::time::sleep(wait).await;
-                    tries += 1;
-                }
+                TokenError::NotSent | TokenError::ComeBackLater(_) if tries < MAX_TRIES => tries += 1,
+                TokenError::OutcomeUnknown(_) if retries == Retries::Once && unknown == 0 => unknown += 1,
                 _ => return (Err(error), secret),
             }
+            let wait = self.wait_before_retry(&error);
+            // Nothing must leave with no time for the answer.
+            if Instant::now() + wait + Duration::from_millis(MIN_TRY_MS) > deadline {
+                return (Err(error), secret);
+            }
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -104,7 +119,8 @@ impl Callback {
     }
 
     /// What Notion asks for, else a quarter of a second or so.
-    pub(crate) fn wait_before_retry(&self, error: &TokenError) -> Duration {
+    #[must_use]
+    pub fn wait_before_retry(&self, error: &TokenError) -> Duration {
         if let Some(retry_after) = error.answer().and_then(|answer| answer.retry_after) {
             return retry_after.wait(self.clock.now());
         }

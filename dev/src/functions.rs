@@ -1,0 +1,80 @@
+//! The functions, as they run here: the same handlers as on Lambda, each with an environment of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use callback::Callback;
+use install::Install;
+use lambda_http::Context;
+use serde_json::value::RawValue;
+use shared::clock::Clock;
+use shared::entry::{self, AlwaysAnswers as _};
+use shared::random::Random;
+use shared::direct::{self, AnswersInJson as _};
+use shared::vault::SetUpError;
+use sweep::Sweep;
+use token::Token;
+use uninstall::Uninstall;
+
+/// The functions.
+pub struct Functions {
+    /// `GET /install`.
+    pub install: Install,
+    /// `GET /callback`.
+    pub callback: Callback,
+    /// `POST /token`, and direct invocations.
+    pub token: Token,
+    /// Direct invocations.
+    pub uninstall: Uninstall,
+    /// What a schedule invokes.
+    pub sweep: Sweep,
+}
+
+/// Their names.
+pub const NAMES: [&str; 5] = ["install", "callback", "token", "uninstall", "sweep"];
+
+impl Functions {
+    /// Sets them up with `variables`.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`].
+    pub fn read(
+        variables: &HashMap<String, String>,
+        clock: &Arc<dyn Clock>,
+        random: &Arc<dyn Random>,
+    ) -> Result<Self, SetUpError> {
+        // Each function signs with its own name, as each has a role of its own at AWS.
+        let of = |function: &'static str| {
+            move |name: &str| match name {
+                "AWS_ACCESS_KEY_ID" => Some(function.to_owned()),
+                name => variables.get(name).cloned(),
+            }
+        };
+        let (clock, random) = (|| Arc::clone(clock), || Arc::clone(random));
+        Ok(Self {
+            install: Install::read(&of("install"), clock(), random())?,
+            callback: Callback::read(&of("callback"), clock(), random())?,
+            token: Token::read(&of("token"), clock(), random())?,
+            uninstall: Uninstall::read(&of("uninstall"), clock(), random())?,
+            sweep: Sweep::read(&of("sweep"), clock(), random())?,
+        })
+    }
+
+    /// What INIT does.
+    pub async fn warm_up(&self) {
+        tokio::join!(self.callback.warm_up(), self.token.warm_up(), self.uninstall.warm_up());
+    }
+
+    /// Invokes a function by its name; `None` if there is none.
+    pub async fn invoke(&self, name: &str, event: &RawValue, context: Context) -> Option<Box<RawValue>> {
+        Some(match name {
+            "install" => entry::answer(&self.install, event, context).await,
+            "callback" => entry::answer(&self.callback, event, context).await,
+            "token" => direct::answer(&self.token, event, context).await,
+            "uninstall" => direct::answer(&self.uninstall, event, context).await,
+            "sweep" => direct::answer(&self.sweep, event, context).await,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! Claims that were cut off while their code was exchanged: whatever Notion issued for it is lost, and somebody must know.
+
+use shared::clock::UnixSeconds;
+use shared::flow::ClaimKey;
+use shared::pages::Notice;
+use shared::store::{Outcome, StoreError};
+use shared::telemetry::Metric;
+
+use crate::{Run, Sweep};
+
+/// After how long a claim without an outcome has been cut off, in seconds: the function's time (25) and clocks that
+/// differ.
+const CUT_OFF_AFTER_SECS: u64 = 60;
+
+impl Sweep {
+    pub(crate) async fn settle_claims(&self, run: &mut Run<'_>) {
+        let now = self.vault.clock.now();
+        let claimed_before = UnixSeconds(now.0.saturating_sub(CUT_OFF_AFTER_SECS));
+        for shard in self.shards() {
+            let mut after = None;
+            loop {
+                if run.is_over() {
+                    return;
+                }
+                let page = self.vault.store.exchanging(shard, claimed_before, after, run.ends_at).await;
+                let page = match page {
+                    Ok(page) => page,
+                    Err(error) => return run.failed(&error),
+                };
+                for key in &page.keys {
+                    if let Err(error) = self.settle(key, run).await {
+                        run.failed(&error);
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn settle(&self, key: &str, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let (key, store) = (ClaimKey::of_row(key), &self.vault.store);
+        // Also one that has expired and is not deleted yet.
+        let standing = store.read_claim(&key, UnixSeconds(0), run.ends_at).await?;
+        let Some(claim) = standing.filter(|claim| claim.outcome == Outcome::Exchanging) else {
+            return Ok(());
+        };
+        store.settle(&key, &claim.attempt, Notice::OutcomeUnknown, run.ends_at).await?;
+        run.line.count(Metric::StuckClaim);
+        tracing::error!(
+            alarm = "stuck_claim",
+            flow = key.flow_id().as_str(),
+            claimed_at = claim.claimed_at.0,
+            "an exchange was cut off: what Notion issued for it is not known"
+        );
+        Ok(())
+    }
+}

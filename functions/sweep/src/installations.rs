@@ -1,0 +1,228 @@
+//! Installations that are due: cut off, to be revoked, unproven, or idle.
+
+use shared::budget::Budget;
+use shared::clock::UnixMillis;
+use shared::installation::{InstallationId, SealedPair};
+use shared::random;
+use shared::store::{Health, Installation, StoreError};
+use shared::telemetry::Metric;
+use shared::vault::{Look, Refreshing, Removal, Takeover, report_broken_seal};
+
+use crate::{Run, Sweep};
+
+/// When a row that could not be dealt with is tried again, in milliseconds: behind all that wait now.
+const POISON_MS: u64 = 3_600_000;
+/// How many rows the table may fail for, one after the other, before it is left alone.
+const TABLE_IS_DOWN_AFTER: u32 = 3;
+
+impl Sweep {
+    pub(crate) async fn look_after_installations(&self, run: &mut Run<'_>) {
+        let now = self.vault.clock.now_millis();
+        let mut failures = 0;
+        for shard in self.shards() {
+            let mut after = None;
+            loop {
+                if !run.may_ask() {
+                    return;
+                }
+                let page = match self.vault.store.due(shard, now, after, run.ends_at).await {
+                    Ok(page) => page,
+                    Err(error) => return run.failed(&error),
+                };
+                for id in &page.keys {
+                    if !run.may_ask() || failures == TABLE_IS_DOWN_AFTER {
+                        return;
+                    }
+                    match Box::pin(self.look_after(id, run)).await {
+                        Ok(()) => failures = 0,
+                        Err(error) => {
+                            run.failed(&error);
+                            failures += 1;
+                            // A row that cannot be read must not stand before the others for ever.
+                            if error.is_of_the_row() {
+                                failures = 0;
+                            }
+                            let later = self.later(POISON_MS);
+                            let _stays = self.vault.store.look_again(id, later, run.ends_at).await;
+                        }
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn look_after(&self, id: &InstallationId, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let vault = &self.vault;
+        let now = vault.clock.now_millis();
+        let Some(row) = vault.store.read_installation(id, run.ends_at).await? else { return Ok(()) };
+        if row.due_at_ms.is_none_or(|due_at_ms| due_at_ms > now.0) {
+            // The index was behind.
+            return Ok(());
+        }
+        if row.health == Health::Removed {
+            return self.go_on_removing(&row, run).await;
+        }
+        if row.client_id != vault.connection.client_id {
+            // Another connection's: its tokens are none of ours to ask about.
+            return vault.store.look_again(id, vault.next_look(now), run.ends_at).await;
+        }
+        if let Some(lease) = &row.lease {
+            let lapsed = lease.until_ms < Takeover::Sweep.lapsed_before(now).0;
+            if lapsed && run.rescue_is_empty && row.health != Health::NeedsReinstall {
+                return self.refresh(&row, run).await;
+            }
+            // Somebody is at it; or their new pair may still wait in the rescue queue.
+            return Ok(());
+        }
+        let Some(row) = self.check_superseded(row, run).await? else { return Ok(()) };
+        match (&row.pair, row.health) {
+            (Some(pair), Health::Active | Health::Unverified) => self.check_current(&row, pair, run).await,
+            _ if row.superseded.is_empty() => vault.store.nothing_due(&row, run.ends_at).await,
+            _ => vault.store.look_again(id, vault.next_look(now), run.ends_at).await,
+        }
+    }
+
+    /// An uninstall that was cut off, or whose tokens Notion did not take back.
+    async fn go_on_removing(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
+        if row.pairs().next().is_some() {
+            self.keep_pace(run).await;
+        }
+        let (in_hand, budget) = (run.in_hand.clone(), self.budget(run));
+        match self.vault.finish_removal(row, &in_hand, &budget, run.line).await? {
+            Removal::Complete => Ok(()),
+            Removal::ToBeRevoked => {
+                run.line.count(Metric::SweepFailed);
+                self.vault.store.look_again(&row.id, self.later(POISON_MS), run.ends_at).await
+            }
+        }
+    }
+
+    /// Asks about the pairs that later ones replaced, and lets go of those that are dead. Gives the row as it stands
+    /// then, or none if it changed or could not be asked about.
+    async fn check_superseded(
+        &self,
+        row: Installation,
+        run: &mut Run<'_>,
+    ) -> Result<Option<Installation>, StoreError> {
+        let mut kept = Vec::new();
+        for pair in &row.superseded {
+            if !run.may_ask() {
+                return Ok(None);
+            }
+            self.keep_pace(run).await;
+            let (in_hand, deadline) = (run.in_hand.clone(), self.budget(run).exchange_by);
+            match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
+                Look::Alive if self.revoke_superseded => self.revoke(&row.id, pair, &mut kept, run).await,
+                Look::Alive | Look::Sealed => kept.push(pair.clone()),
+                Look::Dead => tracing::info!(bot_id = pair.bot_id, "a superseded pair has ended"),
+                Look::Unknown(error) => {
+                    run.unanswered(&error);
+                    kept.push(pair.clone());
+                }
+            }
+        }
+        if kept.len() == row.superseded.len() {
+            return Ok(Some(row));
+        }
+        let written = self.vault.store.replace_superseded(&row, &kept, None, run.ends_at).await?;
+        Ok(written.map(|row| *row))
+    }
+
+    async fn revoke(
+        &self,
+        id: &InstallationId,
+        pair: &SealedPair,
+        kept: &mut Vec<SealedPair>,
+        run: &mut Run<'_>,
+    ) {
+        let token = match self.vault.open_access(id, &pair.access, &run.in_hand.key_ring.value).await {
+            Ok(token) => token,
+            Err(error) => return report_broken_seal(id, error),
+        };
+        match self.vault.revoke(&token, &run.in_hand.client_secret, self.budget(run).exchange_by).await {
+            Ok(()) => run.line.count(Metric::Revoked),
+            Err(error) => {
+                run.unanswered(&error.0);
+                kept.push(pair.clone());
+            }
+        }
+    }
+
+    async fn check_current(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        run: &mut Run<'_>,
+    ) -> Result<(), StoreError> {
+        if !run.may_ask() {
+            return Ok(());
+        }
+        let vault = &self.vault;
+        let now = vault.clock.now_millis();
+        if row.refresh_after_ms > now.0 {
+            return vault.store.look_again(&row.id, UnixMillis(row.refresh_after_ms), run.ends_at).await;
+        }
+        self.keep_pace(run).await;
+        let (in_hand, deadline) = (run.in_hand.clone(), self.budget(run).exchange_by);
+        match vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
+            Look::Alive => {
+                run.unanswered = 0;
+                let (fingerprint, due_at) = (&pair.access_fingerprint, vault.next_look(now));
+                vault.store.mark_verified(&row.id, fingerprint, now, due_at, run.ends_at).await?;
+                run.line.count(Metric::Verified);
+                Ok(())
+            }
+            Look::Dead if pair.refresh.is_some() => self.refresh(row, run).await,
+            Look::Dead => {
+                let nobody = random::attempt(&*vault.random);
+                if vault.store.mark_needs_reinstall(pair, &row.id, &nobody, now, run.ends_at).await? {
+                    run.line.count(Metric::NeedsReinstall);
+                }
+                Ok(())
+            }
+            Look::Unknown(error) => {
+                run.unanswered(&error);
+                Ok(())
+            }
+            Look::Sealed => {
+                run.line.count(Metric::SweepFailed);
+                vault.store.look_again(&row.id, self.later(POISON_MS), run.ends_at).await
+            }
+        }
+    }
+
+    /// Its access token has ended, or its last refresh was cut off: the refresh tells which.
+    async fn refresh(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
+        self.keep_pace(run).await;
+        let (in_hand, budget) = (run.in_hand.clone(), self.budget(run));
+        let refreshing = self.vault.refresh(row, Takeover::Sweep, &in_hand, &budget, run.line);
+        match Box::pin(refreshing).await {
+            Refreshing::Renewed(..) => run.unanswered = 0,
+            Refreshing::LookAgain(_) | Refreshing::NeedsReinstall | Refreshing::Removed => {}
+            Refreshing::NotNow(not_now) => match not_now.reason {
+                "come_back_later" | "blocked" => run.stop_asking(not_now.reason),
+                _ => {
+                    run.unanswered += 1;
+                    if run.unanswered >= crate::NOTION_IS_DOWN_AFTER {
+                        run.stop_asking(not_now.reason);
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// One row's time: that of a function, as long as the run has it.
+    fn budget(&self, run: &Run<'_>) -> Budget {
+        let left = run.ends_at.saturating_duration_since(tokio::time::Instant::now());
+        Budget::begin(shared::budget::Limits::default(), Some(left))
+    }
+
+    fn later(&self, ms: u64) -> UnixMillis {
+        UnixMillis(self.vault.clock.now_millis().0.saturating_add(ms))
+    }
+}

@@ -1,0 +1,181 @@
+//! Scheduled: finishes what was cut off, and looks after idle installations.
+//!
+//! In this order, each part by an index, bounded, and none in the way of the next: the rescue queue, claims that were cut
+//! off, installations that are due, seals of older keys. What is done leaves its index, so the next run goes on where this
+//! one stopped. Nothing is marked dead but by a refresh that Notion refused with `invalid_grant`, or, where there is no
+//! refresh token, by an introspection that says so. Notion's limits belong to people: one question at a time, slowly, and
+//! none once it asks to come back later or does not answer.
+
+mod claims;
+mod installations;
+mod rescue;
+mod rewrap;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::config::{ConfigError, Lookup};
+use shared::direct::{Answer, AnswersInJson, Invocation};
+use shared::notion::TokenError;
+use shared::random::Random;
+use shared::store::{SHARDS, StoreError};
+use shared::telemetry::{Metric, RequestLine};
+use shared::vault::{InHand, NoSecrets, SetUpError, Vault, report_store};
+use tokio::time::Instant;
+
+/// How long a run takes where Lambda does not say, in seconds.
+const RUN_SECS: u64 = 200;
+/// What is left of the time when nothing new is begun, in seconds: one row may take a function's whole budget.
+const LAST_ROW_SECS: u64 = 26;
+/// After how many answers that decided nothing Notion counts as down.
+const NOTION_IS_DOWN_AFTER: u32 = 5;
+
+/// What the function holds.
+pub struct Sweep {
+    vault: Vault,
+    pace: Duration,
+    max_looks: u32,
+    revoke_superseded: bool,
+}
+
+/// One run.
+struct Run<'a> {
+    in_hand: InHand,
+    /// When nothing new is begun.
+    begins_until: Instant,
+    /// When everything has to be over.
+    ends_at: Instant,
+    /// How many more questions Notion may be asked.
+    looks_left: u32,
+    /// How many in a row it did not answer.
+    unanswered: u32,
+    /// Whether nothing waits in the rescue queue any more.
+    rescue_is_empty: bool,
+    line: &'a mut RequestLine,
+}
+
+impl Run<'_> {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.begins_until
+    }
+
+    fn may_ask(&self) -> bool {
+        self.looks_left > 0 && !self.is_over()
+    }
+
+    /// Notion did not say anything that decides.
+    fn unanswered(&mut self, error: &TokenError) {
+        self.unanswered += 1;
+        let asks_to_wait = matches!(error, TokenError::ComeBackLater(_) | TokenError::Blocked(_));
+        if asks_to_wait || self.unanswered >= NOTION_IS_DOWN_AFTER {
+            self.stop_asking(error.key());
+        }
+    }
+
+    fn stop_asking(&mut self, reason: &'static str) {
+        if self.looks_left > 0 {
+            self.line.count(Metric::NotionDown);
+            self.line.note("stopped_asking", reason);
+        }
+        self.looks_left = 0;
+    }
+
+    /// Something that is left for the next run.
+    fn failed(&mut self, error: &StoreError) {
+        self.line.count(Metric::SweepFailed);
+        report_store(error);
+    }
+}
+
+impl Sweep {
+    /// Reads the settings of the vault, `IDLE_CHECK_DAYS`, and `SWEEP_PACE_MS` (default 1000: the time between two questions to Notion),
+    /// `SWEEP_MAX_LOOKS` (default 150: the questions of one run), `REVOKE_SUPERSEDED` (default false: whether a pair that
+    /// a later install replaced is revoked; whether that spares the later one is not known of Notion).
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] naming the variable that is missing or wrong.
+    pub fn read(
+        lookup: &impl Lookup,
+        clock: impl Clock + 'static,
+        random: impl Random + 'static,
+    ) -> Result<Self, SetUpError> {
+        Ok(Self {
+            vault: Vault::read(lookup, clock, random)?.with_idle_check(lookup)?,
+            pace: Duration::from_millis(number(lookup, "SWEEP_PACE_MS", 1000)?.into()),
+            max_looks: number(lookup, "SWEEP_MAX_LOOKS", 150)?,
+            revoke_superseded: match lookup("REVOKE_SUPERSEDED").as_deref() {
+                None | Some("false") => false,
+                Some("true") => true,
+                Some(_) => {
+                    let expected = "true or false";
+                    return Err(ConfigError::Invalid { variable: "REVOKE_SUPERSEDED", expected }.into());
+                }
+            },
+        })
+    }
+
+    /// Every partition once; another one first each minute, so that none always comes last.
+    fn shards(&self) -> impl Iterator<Item = u8> {
+        let first = u8::try_from(self.vault.clock.now().0 / 60 % u64::from(SHARDS)).unwrap_or(0);
+        (0..SHARDS).map(move |shard| (first + shard) % SHARDS)
+    }
+
+    /// Before each question to Notion.
+    async fn keep_pace(&self, run: &mut Run<'_>) {
+        run.looks_left = run.looks_left.saturating_sub(1);
+        tokio::time::sleep(self.pace).await;
+    }
+}
+
+fn number(lookup: &impl Lookup, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
+    let Some(text) = lookup(variable) else { return Ok(default) };
+    text.parse().map_err(|_| ConfigError::Invalid { variable, expected: "a number" })
+}
+
+impl AnswersInJson for Sweep {
+    fn function(&self) -> &'static str {
+        "sweep"
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.vault.clock
+    }
+
+    /// The answer is the run's summary: how often each metric was counted.
+    async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
+        let time_left = self.vault.time_left(asked.deadline_ms).unwrap_or(Duration::from_secs(RUN_SECS));
+        let budget = self.vault.budget(asked.deadline_ms);
+        let in_hand = match self.vault.secrets_in_hand(&budget, line).await {
+            Ok(in_hand) => in_hand,
+            Err(no_secrets) => {
+                line.count(Metric::SweepFailed);
+                return match no_secrets {
+                    NoSecrets::Misconfigured => Answer::misconfigured(),
+                    NoSecrets::Unavailable => Answer::try_later(Duration::from_secs(60), "secrets"),
+                };
+            }
+        };
+        // At least half of the time for a run that has little.
+        let last_row = Duration::from_secs(LAST_ROW_SECS).min(time_left / 2);
+        let ends_at = Instant::now() + time_left.saturating_sub(Duration::from_secs(1));
+        let mut run = Run {
+            in_hand,
+            begins_until: Instant::now() + time_left.saturating_sub(last_row),
+            ends_at,
+            looks_left: self.max_looks,
+            unanswered: 0,
+            rescue_is_empty: false,
+            line,
+        };
+        Box::pin(self.empty_rescue_queue(&mut run)).await;
+        Box::pin(self.settle_claims(&mut run)).await;
+        Box::pin(self.look_after_installations(&mut run)).await;
+        Box::pin(self.rewrap_seals(&mut run)).await;
+        let mut summary = run.line.counted();
+        summary.insert("complete".to_owned(), (run.looks_left > 0 && !run.is_over()).into());
+        run.line.note("complete", summary["complete"].clone());
+        Answer::success(Value::Object(summary))
+    }
+}

@@ -1,0 +1,12 @@
+//! The Lambda function that a schedule invokes.
+
+use shared::clock::SystemClock;
+use shared::config::environment;
+use shared::direct;
+use shared::random::OsRandom;
+use sweep::Sweep;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    direct::run("sweep", || Sweep::read(&environment, SystemClock, OsRandom)).await
+}

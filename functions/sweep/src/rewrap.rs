@@ -1,0 +1,67 @@
+//! After a key rotation: what older keys sealed is sealed anew, so that they can be retired.
+
+use shared::clock::UnixMillis;
+use shared::installation::InstallationId;
+use shared::store::StoreError;
+use shared::telemetry::Metric;
+use shared::vault::report_broken_seal;
+
+use crate::{Run, Sweep};
+
+/// How many installations one run seals anew: each is a read and a write of the table, none is a question to Notion.
+const MAX_REWRAPS: u32 = 1000;
+/// When a row that does not open is tried again, in milliseconds.
+const POISON_MS: u64 = 86_400_000;
+
+impl Sweep {
+    pub(crate) async fn rewrap_seals(&self, run: &mut Run<'_>) {
+        let mut left = MAX_REWRAPS;
+        for version in run.in_hand.key_ring.value.replaced() {
+            for shard in self.shards() {
+                let mut after = None;
+                loop {
+                    let page = self.vault.store.sealed_with(version, shard, after, run.ends_at).await;
+                    let page = match page {
+                        Ok(page) => page,
+                        Err(error) => return run.failed(&error),
+                    };
+                    for id in &page.keys {
+                        if left == 0 || run.is_over() {
+                            return;
+                        }
+                        left -= 1;
+                        if let Err(error) = Box::pin(self.rewrap(id, run)).await {
+                            run.failed(&error);
+                        }
+                    }
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn rewrap(&self, id: &InstallationId, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let (vault, ring) = (&self.vault, &run.in_hand.key_ring.value);
+        let Some(row) = vault.store.read_installation(id, run.ends_at).await? else { return Ok(()) };
+        let anew = |pair| ring.rewrap(id.as_str(), pair, &*vault.random);
+        let pair = row.pair.as_ref().map(anew).transpose();
+        let superseded = row.superseded.iter().map(anew).collect::<Result<Vec<_>, _>>();
+        let (pair, superseded) = match (pair, superseded) {
+            (Ok(pair), Ok(superseded)) => (pair, superseded),
+            (Err(error), _) | (_, Err(error)) => {
+                report_broken_seal(id, error);
+                run.line.count(Metric::SweepFailed);
+                let tomorrow = UnixMillis(vault.clock.now_millis().0.saturating_add(POISON_MS));
+                return vault.store.look_again(id, tomorrow, run.ends_at).await;
+            }
+        };
+        let key = ring.newest();
+        if vault.store.rewrap(&row, pair.as_ref(), &superseded, key, run.ends_at).await? {
+            run.line.count(Metric::Rewrapped);
+        }
+        Ok(())
+    }
+}

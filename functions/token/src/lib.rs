@@ -1,0 +1,138 @@
+//! Hands a live access token to our own backend: `POST /token` (IAM-authorised) and direct invocations.
+//!
+//! | input | |
+//! |---|---|
+//! | `workspace_id`, `user_id` | whose token; `user_id` is null if the workspace owns the installation |
+//! | `refused_fingerprint` | optional: the fingerprint of a token that Notion answered with 401. Another one comes back |
+//! | `refresh` | optional, true: a token from a refresh that ended after this request came |
+//! | `caller` | optional: what the caller calls itself, for the audit |
+//!
+//! The answer has `access_token`, `fingerprint`, `version`, `generation` and `health`; else `error` (`not_installed`,
+//! `needs_reinstall`, `removed`, `try_later`, `malformed`, `misconfigured`), `message`, and what helps: `install_url`,
+//! `retry_after_secs`. The refresh token never leaves the vault.
+
+mod vend;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared::clock::{Clock, UnixMillis};
+use shared::config::Lookup;
+use shared::direct::{Answer, AnswersInJson, Invocation, malformed};
+use shared::installation::InstallationId;
+use shared::random::Random;
+use shared::seal::Fingerprint;
+use shared::telemetry::{Metric, RequestLine};
+use shared::vault::{NoSecrets, SetUpError, Vault};
+use std::time::Duration;
+
+use vend::{NoToken, Want};
+
+/// What the function holds.
+pub struct Token {
+    vault: Vault,
+}
+
+impl Token {
+    /// Reads the settings of the vault, and `IDLE_CHECK_DAYS`.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] naming the variable that is missing or wrong.
+    pub fn read(
+        lookup: &impl Lookup,
+        clock: impl Clock + 'static,
+        random: impl Random + 'static,
+    ) -> Result<Self, SetUpError> {
+        Ok(Self { vault: Vault::read(lookup, clock, random)?.with_idle_check(lookup)? })
+    }
+
+    fn refusal(&self, no_token: NoToken) -> Answer {
+        let install_url = self.vault.connection.install_url();
+        let reinstall = |status, error, message| {
+            Answer::error(status, error, message).with("install_url", install_url.as_str())
+        };
+        match no_token {
+            NoToken::NotInstalled => reinstall(
+                StatusCode::NOT_FOUND,
+                "not_installed",
+                "the person has not installed: send them to install_url",
+            ),
+            NoToken::NeedsReinstall => reinstall(
+                StatusCode::CONFLICT,
+                "needs_reinstall",
+                "the grant is dead: send the person to install_url again",
+            ),
+            NoToken::Removed => reinstall(
+                StatusCode::GONE,
+                "removed",
+                "the installation was removed; the person may install again at install_url",
+            ),
+            NoToken::NotNow { reason, retry_after } => Answer::try_later(retry_after, reason),
+        }
+    }
+}
+
+/// What the input wants.
+fn want(input: &Value, asked_at: UnixMillis) -> Result<Want, &'static str> {
+    let refresh = match input.get("refresh") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(refresh)) => *refresh,
+        Some(_) => return Err("refresh must be true or false"),
+    };
+    match input.get("refused_fingerprint") {
+        None | Some(Value::Null) if refresh => Ok(Want::RefreshedSince(asked_at)),
+        None | Some(Value::Null) => Ok(Want::Stored),
+        // Another token than the refused one is what a wish to refresh would bring too.
+        Some(Value::String(text)) if !text.is_empty() => Ok(Want::Instead(Fingerprint::from(text.as_str()))),
+        Some(_) => Err("refused_fingerprint must be the fingerprint that came with the token"),
+    }
+}
+
+impl AnswersInJson for Token {
+    fn function(&self) -> &'static str {
+        "token"
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.vault.clock
+    }
+
+    async fn warm_up(&self) {
+        self.vault.warm_up().await;
+    }
+
+    async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
+        let asked_at = self.vault.clock.now_millis();
+        let read = InstallationId::named(&asked.input).and_then(|id| Ok((id, want(&asked.input, asked_at)?)));
+        let (id, want) = match read {
+            Ok(read) => read,
+            Err(message) => {
+                line.reject("malformed");
+                return malformed(message);
+            }
+        };
+        line.note("installation", id.as_str());
+        line.note("want", want.key());
+        let budget = self.vault.budget(asked.deadline_ms);
+        let in_hand = match self.vault.secrets_in_hand(&budget, line).await {
+            Ok(in_hand) => in_hand,
+            Err(NoSecrets::Misconfigured) => return Answer::misconfigured(),
+            Err(NoSecrets::Unavailable) => return Answer::try_later(Duration::from_secs(5), "secrets"),
+        };
+        match self.vend(&id, &want, &in_hand, &budget, line).await {
+            Ok(live) => {
+                line.count(Metric::Vended);
+                line.note("version", live.version);
+                line.note("fingerprint", live.fingerprint.as_str());
+                Answer::success(json!({
+                    "access_token": live.token.expose(),
+                    "fingerprint": live.fingerprint.as_str(),
+                    "version": live.version,
+                    "generation": live.generation,
+                    "health": "active",
+                }))
+            }
+            Err(no_token) => self.refusal(no_token),
+        }
+    }
+}

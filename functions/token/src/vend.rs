@@ -1,0 +1,279 @@
+//! From a row to a live token: as it stands, verified, or refreshed; waiting while somebody else refreshes.
+
+use std::time::Duration;
+
+use shared::budget::{Budget, OutOfTime, until};
+use shared::clock::UnixMillis;
+use shared::installation::{InstallationId, SealedPair};
+use shared::random;
+use shared::seal::Fingerprint;
+use shared::secret::AccessToken;
+use shared::store::{Health, Installation, StoreError, has_lapsed};
+use shared::telemetry::{Metric, RequestLine};
+use shared::vault::{
+    InHand, Look, NotNow, Refreshing, Takeover, report_broken_seal, report_store,
+};
+use tokio::time::Instant;
+
+use crate::Token;
+
+/// A refresh takes Notion some hundred milliseconds; a thousand callers must not read the row all the time.
+const FIRST_WAIT_MS: u64 = 200;
+const MAX_WAIT_MS: u64 = 1600;
+/// When to come again while a refresh that was cut off waits for the sweep.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+const SOON: Duration = Duration::from_secs(5);
+
+/// Which token is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Want {
+    /// The one that is stored.
+    Stored,
+    /// Another one than this, which was refused: compare and refresh.
+    Instead(Fingerprint),
+    /// One from a refresh or an install that ended after this moment.
+    RefreshedSince(UnixMillis),
+}
+
+/// A live token.
+pub(crate) struct Live {
+    pub(crate) token: AccessToken,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) version: u64,
+    pub(crate) generation: u64,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoToken {
+    /// There is no such installation.
+    NotInstalled,
+    /// Its grant is dead.
+    NeedsReinstall,
+    /// It was uninstalled.
+    Removed,
+    /// It is not known yet.
+    NotNow { reason: &'static str, retry_after: Duration },
+}
+
+impl From<NotNow> for NoToken {
+    fn from(not_now: NotNow) -> Self {
+        Self::NotNow { reason: not_now.reason, retry_after: not_now.retry_after }
+    }
+}
+
+impl Want {
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Instead(_) => "instead",
+            Self::RefreshedSince(_) => "refreshed",
+        }
+    }
+
+    fn is_met_by(&self, row: &Installation, pair: &SealedPair) -> bool {
+        match self {
+            Self::Stored => true,
+            Self::Instead(refused) => pair.access_fingerprint != *refused,
+            Self::RefreshedSince(moment) => {
+                row.refreshed_at_ms.max(row.installed_at_ms).is_some_and(|at_ms| at_ms >= moment.0)
+            }
+        }
+    }
+}
+
+/// What one look at the row came to.
+enum Step {
+    Done(Live),
+    /// The row has changed, as given if it was seen.
+    Again(Option<Box<Installation>>),
+    /// Somebody else is refreshing.
+    Wait,
+}
+
+impl Token {
+    pub(crate) async fn vend(
+        &self,
+        id: &InstallationId,
+        want: &Want,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<Live, NoToken> {
+        let mut seen = None;
+        let mut wait_ms = FIRST_WAIT_MS;
+        loop {
+            let row = match seen.take() {
+                Some(row) => row,
+                None => match self.vault.store.read_installation(id, budget.save_by).await {
+                    Ok(row) => Box::new(row.ok_or(NoToken::NotInstalled)?),
+                    Err(error) => return Err(store_failed(&error)),
+                },
+            };
+            match Box::pin(self.step(&row, want, in_hand, budget, line)).await? {
+                Step::Done(live) => return Ok(live),
+                Step::Again(row) => seen = row,
+                Step::Wait => {
+                    line.note("waited", true);
+                    until(budget.save_by, self.pause(wait_ms)).await.map_err(still_refreshing)?;
+                    wait_ms = (wait_ms * 2).min(MAX_WAIT_MS);
+                }
+            }
+            if Instant::now() >= budget.save_by {
+                return Err(still_refreshing(OutOfTime));
+            }
+        }
+    }
+
+    async fn step(
+        &self,
+        row: &Installation,
+        want: &Want,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<Step, NoToken> {
+        match row.health {
+            Health::Removed => return Err(NoToken::Removed),
+            Health::NeedsReinstall => return Err(NoToken::NeedsReinstall),
+            Health::Active | Health::Unverified => {}
+        }
+        if row.client_id != self.vault.connection.client_id {
+            tracing::error!(
+                alarm = "other_connection",
+                installation = row.id.as_str(),
+                "the row is another connection's"
+            );
+            return Err(NoToken::NeedsReinstall);
+        }
+        let Some(pair) = &row.pair else { return Err(NoToken::NeedsReinstall) };
+        if row.health == Health::Active && want.is_met_by(row, pair) {
+            return self.open(row, pair, in_hand).await.map(Step::Done);
+        }
+        let now = self.vault.clock.now_millis();
+        if row.refresh_after_ms > now.0 {
+            let retry_after = Duration::from_millis(row.refresh_after_ms - now.0);
+            return Err(NoToken::NotNow { reason: "waits", retry_after });
+        }
+        if let Some(lease) = &row.lease
+            && lease.until_ms >= Takeover::Vend.lapsed_before(now).0
+        {
+            if has_lapsed(lease, now, Duration::ZERO) {
+                // Its new pair may wait in the rescue queue, which only the sweep looks into.
+                return Err(NoToken::NotNow { reason: "cut_off", retry_after: SWEEP_INTERVAL });
+            }
+            return Ok(Step::Wait);
+        }
+        if row.health == Health::Unverified || pair.refresh.is_none() {
+            match self.vault.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
+                Look::Alive => return self.verified(row, pair, want, in_hand, budget).await,
+                Look::Dead => {}
+                Look::Unknown(_) => return Err(NoToken::NotNow { reason: "unverified", retry_after: SOON }),
+                Look::Sealed => return Err(broken_seal()),
+            }
+            if pair.refresh.is_none() {
+                return self.mark(row, pair, now, budget, line).await;
+            }
+        }
+        match Box::pin(self.vault.refresh(row, Takeover::Vend, in_hand, budget, line)).await {
+            Refreshing::Renewed(row, token) => Ok(Step::Done(Live {
+                token,
+                fingerprint: row.pair.as_ref().map(|pair| pair.access_fingerprint.clone()).unwrap_or_else(
+                    || pair.access_fingerprint.clone(),
+                ),
+                version: row.version,
+                generation: row.generation,
+            })),
+            Refreshing::LookAgain(seen) => Ok(Step::Again(seen)),
+            Refreshing::NeedsReinstall => Err(NoToken::NeedsReinstall),
+            Refreshing::Removed => Err(NoToken::Removed),
+            Refreshing::NotNow(not_now) => Err(not_now.into()),
+        }
+    }
+
+    /// Notion says that the token is alive.
+    async fn verified(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        want: &Want,
+        in_hand: &InHand,
+        budget: &Budget,
+    ) -> Result<Step, NoToken> {
+        let now = self.vault.clock.now_millis();
+        let due_at = self.vault.next_look(now);
+        let marked = self.vault.store.mark_verified(
+            &row.id,
+            &pair.access_fingerprint,
+            now,
+            due_at,
+            budget.save_by,
+        );
+        let Some(row) = marked.await.map_err(|error| store_failed(&error))? else {
+            return Ok(Step::Again(None));
+        };
+        // A token without a refresh token that was refused but lives is the only one there is.
+        if pair.refresh.is_none() || want.is_met_by(&row, pair) {
+            return self.open(&row, pair, in_hand).await.map(Step::Done);
+        }
+        Ok(Step::Again(Some(row)))
+    }
+
+    /// Notion says that the token is dead, and there is no refresh token.
+    async fn mark(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        now: UnixMillis,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<Step, NoToken> {
+        let nobody = random::attempt(&*self.vault.random);
+        let marked =
+            self.vault.store.mark_needs_reinstall(pair, &row.id, &nobody, now, budget.save_by).await;
+        if marked.map_err(|error| store_failed(&error))? {
+            line.count(Metric::NeedsReinstall);
+            return Err(NoToken::NeedsReinstall);
+        }
+        Ok(Step::Again(None))
+    }
+
+    async fn open(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        in_hand: &InHand,
+    ) -> Result<Live, NoToken> {
+        match self.vault.open_access(&row.id, &pair.access, &in_hand.key_ring.value).await {
+            Ok(token) => Ok(Live {
+                token,
+                fingerprint: pair.access_fingerprint.clone(),
+                version: row.version,
+                generation: row.generation,
+            }),
+            Err(error) => {
+                report_broken_seal(&row.id, error);
+                Err(broken_seal())
+            }
+        }
+    }
+
+    /// Between half of `wait_ms` and all of it.
+    async fn pause(&self, wait_ms: u64) {
+        let [draw] = random::bytes::<1>(&*self.vault.random);
+        tokio::time::sleep(Duration::from_millis(wait_ms / 2 + wait_ms * u64::from(draw) / 510)).await;
+    }
+}
+
+fn broken_seal() -> NoToken {
+    NoToken::NotNow { reason: "broken_seal", retry_after: Duration::from_secs(60) }
+}
+
+fn still_refreshing(_: OutOfTime) -> NoToken {
+    NoToken::NotNow { reason: "refreshing", retry_after: SOON }
+}
+
+fn store_failed(error: &StoreError) -> NoToken {
+    report_store(error);
+    NoToken::NotNow { reason: "store", retry_after: SOON }
+}

@@ -1,0 +1,137 @@
+//! Uninstalls: gives a person's grant back to Notion and forgets its tokens. For our own backend only.
+//!
+//! | input | |
+//! |---|---|
+//! | `workspace_id`, `user_id` | whose installation; `user_id` is null if the workspace owns it |
+//! | `generation` | optional: only this one. A late message never removes what was installed after it |
+//! | `forget` | optional, true: nothing of the person stays, the row's key included |
+//! | `caller` | optional: what the caller calls itself, for the audit |
+//!
+//! Safe to repeat. The answer has `removed` and `revoked`: where Notion did not take the tokens back yet, they stay sealed
+//! in the tombstone, nothing is vended, and the sweep goes on. Else `error` is `other_generation`, `not_installed` (with
+//! a `generation` only), `try_later`, `malformed` or `misconfigured`.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use shared::config::Lookup;
+use shared::direct::{Answer, AnswersInJson, Invocation, malformed};
+use shared::installation::InstallationId;
+use shared::random::Random;
+use shared::store::{Entombed, StoreError};
+use shared::telemetry::RequestLine;
+use shared::vault::{NoSecrets, Removal, SetUpError, Vault, report_store};
+
+/// What the function holds.
+pub struct Uninstall {
+    vault: Vault,
+}
+
+/// What the input asks for.
+struct Wish {
+    id: InstallationId,
+    generation: Option<u64>,
+    forget: bool,
+}
+
+impl Uninstall {
+    /// Reads the settings of the vault.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] naming the variable that is missing or wrong.
+    pub fn read(
+        lookup: &impl Lookup,
+        clock: impl Clock + 'static,
+        random: impl Random + 'static,
+    ) -> Result<Self, SetUpError> {
+        Ok(Self { vault: Vault::read(lookup, clock, random)? })
+    }
+}
+
+impl Wish {
+    fn read(input: &Value) -> Result<Self, &'static str> {
+        Ok(Self {
+            id: InstallationId::named(input)?,
+            generation: match input.get("generation") {
+                None | Some(Value::Null) => None,
+                Some(number) => Some(number.as_u64().ok_or("generation must be a number")?),
+            },
+            forget: match input.get("forget") {
+                None | Some(Value::Null) => false,
+                Some(flag) => flag.as_bool().ok_or("forget must be true or false")?,
+            },
+        })
+    }
+}
+
+impl AnswersInJson for Uninstall {
+    fn function(&self) -> &'static str {
+        "uninstall"
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.vault.clock
+    }
+
+    async fn warm_up(&self) {
+        self.vault.warm_up().await;
+    }
+
+    /// The tombstone first: from then on nothing is vended, whatever becomes of the rest.
+    async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
+        let wish = match Wish::read(&asked.input) {
+            Ok(wish) => wish,
+            Err(message) => {
+                line.reject("malformed");
+                return malformed(message);
+            }
+        };
+        line.note("installation", wish.id.as_str());
+        line.note("forget", wish.forget);
+        let vault = &self.vault;
+        let budget = vault.budget(asked.deadline_ms);
+        let entombed = vault.store.tombstone(
+            &wish.id,
+            &vault.connection.client_id,
+            wish.generation,
+            wish.forget,
+            vault.clock.now_millis(),
+            budget.claim_by,
+        );
+        let tombstone = match entombed.await {
+            Ok(Entombed::Removed(tombstone)) => tombstone,
+            Ok(Entombed::OtherGeneration(standing)) => {
+                let message = "the installation is of another generation, which stays";
+                return Answer::error(StatusCode::CONFLICT, "other_generation", message)
+                    .with("generation", standing.generation);
+            }
+            Ok(Entombed::NotInstalled) => {
+                let message = "there is no installation of this person in this workspace";
+                return Answer::error(StatusCode::NOT_FOUND, "not_installed", message);
+            }
+            Err(error) => return store_failed(&error),
+        };
+        line.note("generation", tombstone.generation);
+        // From here on it is removed; what is left, the sweep can do too.
+        let removal = match vault.secrets_in_hand(&budget, line).await {
+            Ok(in_hand) => match vault.finish_removal(&tombstone, &in_hand, &budget, line).await {
+                Ok(removal) => removal,
+                Err(error) => return store_failed(&error),
+            },
+            Err(NoSecrets::Misconfigured | NoSecrets::Unavailable) => Removal::ToBeRevoked,
+        };
+        Answer::success(json!({
+            "removed": true,
+            "revoked": removal == Removal::Complete,
+            "generation": tombstone.generation,
+        }))
+    }
+}
+
+fn store_failed(error: &StoreError) -> Answer {
+    report_store(error);
+    Answer::try_later(Duration::from_secs(5), "store")
+}

@@ -1,0 +1,357 @@
+//! The writes of the refresh protocol. `DESIGN.md` and the model (`tests/it/model`) name the same steps.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::installations::MAX_SUPERSEDED;
+use super::item::{number, string};
+use super::row::{self, Installation, Lease, lease_attribute, pair_attribute};
+use super::update::{RowUpdate, Written};
+use super::{Store, StoreError, save};
+use crate::budget::until;
+use crate::clock::UnixMillis;
+use crate::installation::{InstallationId, SealedPair};
+use crate::random::Random;
+use crate::seal::Fingerprint;
+
+/// How many used-up refresh tokens a row remembers.
+pub const MAX_USED_UP: usize = 20;
+/// When the sweep looks at a row that is in trouble, in milliseconds from then.
+const SOON_MS: u64 = 86_400_000;
+const FIRST_BACKOFF_MS: u64 = 25;
+const MAX_BACKOFF_MS: u64 = 1000;
+
+/// A refreshed pair, sealed and ready to be stored, or to wait in the rescue queue. Holds no plain token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refreshed {
+    /// Its row.
+    pub id: InstallationId,
+    /// The refresh token that it was got for: the row must still hold it.
+    pub used: Fingerprint,
+    /// All that were used up, this one included, newest last.
+    pub used_up: Vec<Fingerprint>,
+    /// The new tokens.
+    pub pair: SealedPair,
+}
+
+/// What came of taking the lease.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Leased {
+    /// It is ours.
+    Taken(Box<Installation>),
+    /// It is not: the row as it stands, if there is one.
+    Standing(Option<Box<Installation>>),
+}
+
+/// What became of a refreshed pair.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SavedRefresh {
+    /// It is the row's current one.
+    Current(Box<Installation>),
+    /// The row has another: ours is kept beside it.
+    KeptAside,
+    /// The installation was removed: nothing was written, the grant must go back.
+    TombstoneWins,
+}
+
+impl Store {
+    /// Reads an installation, consistently.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn read_installation(
+        &self,
+        id: &InstallationId,
+        deadline: Instant,
+    ) -> Result<Option<Installation>, StoreError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.installations_table)
+            .key("installation_id", string(id.as_str()))
+            .consistent_read(true)
+            .send();
+        let answer = until(deadline, get).await?.map_err(|error| super::failed(&error))?;
+        answer.item().map(row::read).transpose()
+    }
+
+    /// One cheap read that opens the connection ahead of the first request.
+    pub async fn warm_up(&self) {
+        let get = self.client.get_item().table_name(&self.installations_table);
+        if let Err(error) = get.key("installation_id", string("warm-up")).send().await {
+            let error = super::failed(&error);
+            tracing::debug!(error = &error as &dyn std::error::Error, "DynamoDB was not warmed up");
+        }
+    }
+
+    /// `take_lease`: marks the row as being refreshed, if it still holds the refresh token `used` and nobody else
+    /// is at it. A lease that ended before `lapsed_before` was never given back; it may be taken over.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; whether the lease is taken is not known then.
+    pub async fn take_lease(
+        &self,
+        id: &InstallationId,
+        used: &Fingerprint,
+        lease: &Lease,
+        lapsed_before: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Leased, StoreError> {
+        const CONDITION: &str = "pair[0].refresh_fingerprint = :used AND health IN (:active, :unverified) \
+            AND (attribute_not_exists(lease) OR lease.holder = :holder OR lease.until_ms < :lapsed_before)";
+        let update = RowUpdate::of(id, CONDITION)
+            .text("used", used.as_str())
+            .text("active", "active")
+            .text("unverified", "unverified")
+            .text("holder", &lease.holder)
+            .value("lapsed_before", number(lapsed_before.0))
+            .set("lease", lease_attribute(lease))
+            // Should we be cut off, the sweep finds it.
+            .due_at(lease.until_ms);
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(row) => Leased::Taken(row),
+            Written::Refused(standing) => Leased::Standing(standing),
+        })
+    }
+
+    /// `release_lease`: gives it back without a new pair; nobody tries again before `refresh_after`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; the lease lapses then.
+    pub async fn release_lease(
+        &self,
+        id: &InstallationId,
+        holder: &str,
+        refresh_after: UnixMillis,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let update = RowUpdate::of(id, "lease.holder = :holder")
+            .text("holder", holder)
+            .set("refresh_after_ms", number(refresh_after.0))
+            .remove(&["lease"])
+            .due_at(refresh_after.0);
+        update.send(self, deadline).await.map(|_released_or_not_ours| ())
+    }
+
+    /// `save_refreshed`: makes the pair current if the row still holds the refresh token that it was got for. It does
+    /// not ask whose lease it is: whoever used up the token has the only pair there is.
+    ///
+    /// If the row has moved on, the pair is kept aside. Tries until `deadline`; recognises its own lost success by the
+    /// pair itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: whether it is saved is not known then.
+    pub async fn save_refreshed(
+        &self,
+        refreshed: &Refreshed,
+        due_at: UnixMillis,
+        deadline: Instant,
+        random: &dyn Random,
+    ) -> Result<SavedRefresh, StoreError> {
+        let mut last = None;
+        let saving = async {
+            let mut backoff_ms = FIRST_BACKOFF_MS;
+            loop {
+                match self.try_to_save_refreshed(refreshed, due_at, deadline).await {
+                    Ok(saved) => return Ok(saved),
+                    Err(error) if error.is_for_good() => return Err(error),
+                    Err(error) => last = Some(error),
+                }
+                tokio::time::sleep(save::jittered(backoff_ms, random)).await;
+                backoff_ms = (backoff_ms * 2).min(MAX_BACKOFF_MS);
+            }
+        };
+        until(deadline, Box::pin(saving)).await.unwrap_or_else(|out_of_time| {
+            Err(last.unwrap_or(StoreError::OutOfTime(out_of_time)))
+        })
+    }
+
+    async fn try_to_save_refreshed(
+        &self,
+        refreshed: &Refreshed,
+        due_at: UnixMillis,
+        deadline: Instant,
+    ) -> Result<SavedRefresh, StoreError> {
+        let at_ms = number(refreshed.pair.exchanged_at_ms);
+        let used_up = refreshed.used_up.iter().map(|used| string(used.as_str())).collect();
+        let update =
+            RowUpdate::of(&refreshed.id, "pair[0].refresh_fingerprint = :used AND health <> :removed")
+                .text("used", refreshed.used.as_str())
+                .text("removed", "removed")
+                .set("pair", AttributeValue::L(vec![pair_attribute(&refreshed.pair)]))
+                .set("used_up", AttributeValue::L(used_up))
+                .set("health", string("active"))
+                .set("bot_id", string(&refreshed.pair.bot_id))
+                .set("refreshed_at_ms", at_ms.clone())
+                .set("verified_at_ms", at_ms)
+                .remove(&["lease", "refresh_after_ms", "needs_reinstall_at_ms"])
+                .due_at(due_at.0);
+        let standing = match update.send(self, deadline).await? {
+            Written::Done(row) => return Ok(SavedRefresh::Current(row)),
+            Written::Refused(standing) => standing,
+        };
+        let is_ours = |pair: &SealedPair| pair.access_fingerprint == refreshed.pair.access_fingerprint;
+        match standing {
+            Some(row) if row.pair.as_ref().is_some_and(is_ours) => Ok(SavedRefresh::Current(row)),
+            Some(row) if row.superseded.iter().any(is_ours) => Ok(SavedRefresh::KeptAside),
+            Some(row) if row.health != row::Health::Removed => {
+                self.keep_aside(&row, &refreshed.pair, deadline).await
+            }
+            // A row that is gone was forgotten.
+            _ => Ok(SavedRefresh::TombstoneWins),
+        }
+    }
+
+    /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at.
+    async fn keep_aside(
+        &self,
+        standing: &Installation,
+        pair: &SealedPair,
+        deadline: Instant,
+    ) -> Result<SavedRefresh, StoreError> {
+        let mut superseded = standing.superseded.clone();
+        superseded.push(pair.clone());
+        for dropped in superseded.drain(..superseded.len().saturating_sub(MAX_SUPERSEDED)) {
+            save::report_dropped(&dropped.bot_id);
+        }
+        match self.replace_superseded(standing, &superseded, None, deadline).await? {
+            Some(_) => Ok(SavedRefresh::KeptAside),
+            // Somebody wrote in between: look again.
+            None => Err(StoreError::Failed("the row changed meanwhile".to_owned())),
+        }
+    }
+
+    /// Writes which superseded pairs are left, if the row has not changed since it was read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn replace_superseded(
+        &self,
+        standing: &Installation,
+        superseded: &[SealedPair],
+        due_at: Option<UnixMillis>,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let superseded = superseded.iter().map(pair_attribute).collect();
+        let mut update = RowUpdate::of(&standing.id, "version = :if_version")
+            .value("if_version", number(standing.version))
+            .set("superseded", AttributeValue::L(superseded));
+        if let Some(due_at) = due_at {
+            update = update.due_at(due_at.0);
+        }
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(row) => Some(row),
+            Written::Refused(_) => None,
+        })
+    }
+
+    /// `mark_needs_reinstall`: the grant is dead. Only if the row still holds the tokens that Notion said so of, and
+    /// nobody else is refreshing. Gives back whether it was marked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it is not known then.
+    pub async fn mark_needs_reinstall(
+        &self,
+        dead: &SealedPair,
+        id: &InstallationId,
+        holder: &str,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<bool, StoreError> {
+        const ALIVE_AND_OURS: &str = "health IN (:active, :unverified) \
+            AND (attribute_not_exists(lease) OR lease.holder = :holder)";
+        let (which, fingerprint) = match &dead.refresh_fingerprint {
+            Some(refresh) => ("pair[0].refresh_fingerprint = :dead", refresh),
+            None => (
+                "pair[0].access_fingerprint = :dead AND attribute_not_exists(pair[0].refresh_fingerprint)",
+                &dead.access_fingerprint,
+            ),
+        };
+        let condition = format!("{which} AND {ALIVE_AND_OURS}");
+        let update = RowUpdate::of(id, &condition)
+            .text("dead", fingerprint.as_str())
+            .text("active", "active")
+            .text("unverified", "unverified")
+            .text("holder", holder)
+            .set("health", string("needs_reinstall"))
+            .set("needs_reinstall_at_ms", number(now.0))
+            .remove(&["lease", "refresh_after_ms"])
+            .due_at(now.0.saturating_add(SOON_MS));
+        Ok(matches!(update.send(self, deadline).await?, Written::Done(_)))
+    }
+
+    /// Has the sweep look at a row at another time, whatever else becomes of the row.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn look_again(
+        &self,
+        id: &InstallationId,
+        at: UnixMillis,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let update = RowUpdate::of(id, "attribute_exists(due_shard)").due_at(at.0);
+        update.send(self, deadline).await.map(|_| ())
+    }
+
+    /// Takes a row off the sweep's list, if it has not changed since it was read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn nothing_due(&self, standing: &Installation, deadline: Instant) -> Result<(), StoreError> {
+        let update = RowUpdate::of(&standing.id, "version = :if_version")
+            .value("if_version", number(standing.version))
+            .remove(&["due_shard", "due_at_ms"]);
+        update.send(self, deadline).await.map(|_| ())
+    }
+
+    /// Notion has said that the row's current access token is alive. Gives the row as it stands then, unless it holds
+    /// another one by now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn mark_verified(
+        &self,
+        id: &InstallationId,
+        access_fingerprint: &Fingerprint,
+        now: UnixMillis,
+        due_at: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let update = RowUpdate::of(
+            id,
+            "pair[0].access_fingerprint = :access AND health IN (:active, :unverified) AND attribute_not_exists(lease)",
+        )
+        .text("access", access_fingerprint.as_str())
+        .text("unverified", "unverified")
+        .set_to("health = :active")
+        .text("active", "active")
+        .set("verified_at_ms", number(now.0))
+        // Proven: the refresh token before it is of no more use.
+        .remove(&["pair[0].previous_refresh"])
+        .due_at(due_at.0);
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(row) => Some(row),
+            Written::Refused(_) => None,
+        })
+    }
+}
+
+/// Whether a lease is one that its holder can no longer be at work under.
+#[must_use]
+pub fn has_lapsed(lease: &Lease, now: UnixMillis, margin: Duration) -> bool {
+    let margin_ms = u64::try_from(margin.as_millis()).unwrap_or(u64::MAX);
+    lease.until_ms.saturating_add(margin_ms) <= now.0
+}

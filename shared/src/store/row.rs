@@ -1,0 +1,216 @@
+//! An installation's row, read.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::StoreError;
+use super::item::{Row, binary, insert_text, integer, list, number, string, text};
+use crate::installation::{InstallationId, SealedPair};
+use crate::seal::{Fingerprint, KeyVersion, Sealed};
+
+/// Whether an installation can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// As far as we know.
+    Active,
+    /// It comes from a backup: nothing of it is vended before Notion has said that it is alive.
+    Unverified,
+    /// Its grant is dead; the person has to install again.
+    NeedsReinstall,
+    /// It was uninstalled: a tombstone.
+    Removed,
+}
+
+impl Health {
+    /// As the row and the answers say it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Unverified => "unverified",
+            Self::NeedsReinstall => "needs_reinstall",
+            Self::Removed => "removed",
+        }
+    }
+
+    fn parse(key: &str) -> Option<Self> {
+        [Self::Active, Self::Unverified, Self::NeedsReinstall, Self::Removed]
+            .into_iter()
+            .find(|health| health.key() == key)
+    }
+}
+
+/// The in-row marker: somebody is refreshing, or was cut off while they did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Their attempt.
+    pub holder: String,
+    /// When they are certainly gone.
+    pub until_ms: u64,
+}
+
+/// An installation as its row stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installation {
+    /// The row's key.
+    pub id: InstallationId,
+    /// The public connection that it belongs to.
+    pub client_id: String,
+    /// Notion's id of the workspace; absent from the tombstone of a person who never installed.
+    pub workspace_id: Option<String>,
+    /// The workspace's name.
+    pub workspace_name: Option<String>,
+    /// Notion's id of the person; absent if the workspace owns it.
+    pub owner_user_id: Option<String>,
+    /// The person's name.
+    pub owner_name: Option<String>,
+    /// Notion's id of the authorization.
+    pub bot_id: Option<String>,
+    /// Whether it can be used.
+    pub health: Health,
+    /// Counts installs.
+    pub generation: u64,
+    /// Counts writes.
+    pub version: u64,
+    /// The last install.
+    pub installed_at_ms: Option<u64>,
+    /// The last refresh.
+    pub refreshed_at_ms: Option<u64>,
+    /// When Notion last said that the pair is alive.
+    pub verified_at_ms: Option<u64>,
+    /// The removal.
+    pub removed_at_ms: Option<u64>,
+    /// Whether the person asked to be forgotten.
+    pub forget: bool,
+    /// The current tokens.
+    pub pair: Option<SealedPair>,
+    /// Tokens that others replaced, until the sweep has dealt with them.
+    pub superseded: Vec<SealedPair>,
+    /// The refresh tokens that were used up, newest last.
+    pub used_up: Vec<Fingerprint>,
+    /// Who refreshes.
+    pub lease: Option<Lease>,
+    /// Nobody refreshes before.
+    pub refresh_after_ms: u64,
+    /// When the sweep looks at it, if it does.
+    pub due_at_ms: Option<u64>,
+}
+
+impl Installation {
+    /// Every pair that the row holds.
+    pub fn pairs(&self) -> impl Iterator<Item = &SealedPair> {
+        self.pair.iter().chain(&self.superseded)
+    }
+
+    /// The oldest key that something in the row is sealed with.
+    #[must_use]
+    pub fn oldest_key(&self) -> Option<KeyVersion> {
+        self.pairs().filter_map(oldest_key).min()
+    }
+
+    /// The fingerprint of the refresh token that a refresh would use up.
+    #[must_use]
+    pub fn refresh_fingerprint(&self) -> Option<&Fingerprint> {
+        self.pair.as_ref()?.refresh_fingerprint.as_ref()
+    }
+
+    /// Whether it holds the access token with this fingerprint, as its current one or kept aside.
+    #[must_use]
+    pub fn holds(&self, access_fingerprint: &Fingerprint) -> bool {
+        self.pairs().any(|pair| pair.access_fingerprint == *access_fingerprint)
+    }
+}
+
+/// The oldest key that something of a pair is sealed with.
+pub(super) fn oldest_key(pair: &SealedPair) -> Option<KeyVersion> {
+    let sealed = [Some(&pair.access), pair.refresh.as_ref(), pair.previous_refresh.as_ref()];
+    sealed.into_iter().flatten().filter_map(Sealed::key_version).min()
+}
+
+/// Reads a row.
+pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
+    let owned = |name: &str| text(row, name).map(str::to_owned);
+    let id = text(row, "installation_id").ok_or(StoreError::Row("installation_id"))?;
+    Ok(Installation {
+        id: InstallationId::of_row(id),
+        client_id: owned("client_id").unwrap_or_default(),
+        workspace_id: owned("workspace_id"),
+        workspace_name: owned("workspace_name"),
+        owner_user_id: owned("owner_user_id"),
+        owner_name: owned("owner_name"),
+        bot_id: owned("bot_id"),
+        health: text(row, "health").and_then(Health::parse).ok_or(StoreError::Row("health"))?,
+        generation: integer(row, "generation").ok_or(StoreError::Row("generation"))?,
+        version: integer(row, "version").ok_or(StoreError::Row("version"))?,
+        installed_at_ms: integer(row, "installed_at_ms"),
+        refreshed_at_ms: integer(row, "refreshed_at_ms"),
+        verified_at_ms: integer(row, "verified_at_ms"),
+        removed_at_ms: integer(row, "removed_at_ms"),
+        forget: matches!(row.get("forget"), Some(AttributeValue::Bool(true))),
+        pair: list(row, "pair").first().map(read_pair).transpose()?,
+        superseded: list(row, "superseded").iter().map(read_pair).collect::<Result<_, _>>()?,
+        used_up: list(row, "used_up")
+            .iter()
+            .filter_map(|value| value.as_s().ok())
+            .map(|text| Fingerprint::from(text.as_str()))
+            .collect(),
+        lease: row.get("lease").and_then(|value| value.as_m().ok()).map(read_lease).transpose()?,
+        refresh_after_ms: integer(row, "refresh_after_ms").unwrap_or(0),
+        due_at_ms: integer(row, "due_at_ms"),
+    })
+}
+
+fn read_lease(lease: &Row) -> Result<Lease, StoreError> {
+    Ok(Lease {
+        holder: text(lease, "holder").ok_or(StoreError::Row("lease"))?.to_owned(),
+        until_ms: integer(lease, "until_ms").ok_or(StoreError::Row("lease"))?,
+    })
+}
+
+/// A lease as a row has it.
+pub(super) fn lease_attribute(lease: &Lease) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        ("holder".to_owned(), string(&lease.holder)),
+        ("until_ms".to_owned(), number(lease.until_ms)),
+    ]))
+}
+
+fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
+    let broken = || StoreError::Row("pair");
+    let map = pair.as_m().map_err(|_| broken())?;
+    let sealed = |name: &str| {
+        let bytes = map.get(name)?.as_b().ok()?;
+        Some(Sealed::from_bytes(bytes.as_ref().to_vec()))
+    };
+    let fingerprint = |name: &str| text(map, name).map(Fingerprint::from);
+    Ok(SealedPair {
+        access: sealed("access").ok_or_else(broken)?,
+        access_fingerprint: fingerprint("access_fingerprint").ok_or_else(broken)?,
+        refresh: sealed("refresh"),
+        refresh_fingerprint: fingerprint("refresh_fingerprint"),
+        previous_refresh: sealed("previous_refresh"),
+        bot_id: text(map, "bot_id").unwrap_or_default().to_owned(),
+        client_id: text(map, "client_id").unwrap_or_default().to_owned(),
+        exchanged_at_ms: integer(map, "exchanged_at_ms").ok_or_else(broken)?,
+    })
+}
+
+/// A pair as a row has it.
+pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
+    let mut map = HashMap::from([
+        ("access".to_owned(), binary(pair.access.as_bytes())),
+        ("access_fingerprint".to_owned(), string(pair.access_fingerprint.as_str())),
+        ("bot_id".to_owned(), string(&pair.bot_id)),
+        ("client_id".to_owned(), string(&pair.client_id)),
+        ("exchanged_at_ms".to_owned(), number(pair.exchanged_at_ms)),
+    ]);
+    let optional = [("refresh", &pair.refresh), ("previous_refresh", &pair.previous_refresh)];
+    for (name, sealed) in optional {
+        if let Some(sealed) = sealed {
+            map.insert(name.to_owned(), binary(sealed.as_bytes()));
+        }
+    }
+    insert_text(&mut map, "refresh_fingerprint", pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str));
+    AttributeValue::M(map)
+}

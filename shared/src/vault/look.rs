@@ -1,0 +1,75 @@
+//! Asking Notion whether an access token is alive.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::{InHand, Retries, Vault, report_broken_seal};
+use crate::installation::{InstallationId, SealedPair};
+use crate::notion::TokenError;
+use crate::telemetry::RequestLine;
+
+/// What Notion says of an access token.
+#[derive(Debug)]
+pub enum Look {
+    /// It is alive.
+    Alive,
+    /// It is dead; whether the grant is, a refresh tells.
+    Dead,
+    /// Notion did not say: nothing follows from it.
+    Unknown(TokenError),
+    /// It does not open, so it cannot be asked about.
+    Sealed,
+}
+
+impl Vault {
+    /// Introspects the access token of a pair.
+    pub async fn look_at(
+        &self,
+        id: &InstallationId,
+        pair: &SealedPair,
+        in_hand: &InHand,
+        deadline: Instant,
+        line: &mut RequestLine,
+    ) -> Look {
+        let token = match self.open_access(id, &pair.access, &in_hand.key_ring.value).await {
+            Ok(token) => token,
+            Err(error) => {
+                report_broken_seal(id, error);
+                return Look::Sealed;
+            }
+        };
+        let (asked, _) = Box::pin(self.call(
+            in_hand.client_secret.clone(),
+            Retries::Once,
+            deadline,
+            &|| true,
+            &|secret| {
+                let token = token.clone();
+                async move { self.notion.introspect(&secret.value, &token, deadline).await }.boxed()
+            },
+        ))
+        .await;
+        match asked {
+            Ok(true) => Look::Alive,
+            Ok(false) => Look::Dead,
+            Err(error) => {
+                line.note("introspection", error.key());
+                Look::Unknown(error)
+            }
+        }
+    }
+}
+
+/// When to ask again after an answer that decided nothing.
+#[must_use]
+pub(super) fn come_back_after(error: &TokenError, named: Duration) -> Duration {
+    match error {
+        // The wait that Notion names, and never none.
+        TokenError::ComeBackLater(_) => named.max(Duration::from_secs(1)),
+        TokenError::NotSent => Duration::from_secs(5),
+        TokenError::OutcomeUnknown(_) => Duration::from_secs(30),
+        _ => Duration::from_secs(60),
+    }
+}

@@ -1,0 +1,322 @@
+//! The refresh protocol: a lease in the row, a compare-and-swap on the refresh token that was used up.
+//!
+//! `read` → `take_lease` → `send` → `save_refreshed`, else `put_into_rescue`, else `give_back`; on `invalid_grant`
+//! `adopt_winner`, `wait_for_lease` or `mark_needs_reinstall`; on anything else `release_lease`. A new pair is never
+//! handed out before it is saved. DESIGN.md says why; the model (`tests/it/model`) checks it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::look::come_back_after;
+use super::{GiveBack, InHand, Retries, Vault, report_broken_seal, report_store};
+use crate::budget::Budget;
+use crate::clock::UnixMillis;
+use crate::installation::{Renewed, SealedPair};
+use crate::notion::TokenError;
+use crate::random;
+use crate::seal::Fingerprint;
+use crate::secret::{AccessToken, ClientSecret};
+use crate::secrets::Versioned;
+use crate::store::{
+    Health, Installation, Lease, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh,
+};
+use crate::telemetry::{Metric, RequestLine};
+
+/// How long a lease lasts, in milliseconds: longer than a function lives (25 s) and clocks differ.
+pub const LEASE_MS: u64 = 45_000;
+/// When the sweep takes a lease over that was never given back, in milliseconds after it ended: it has emptied the
+/// rescue queue before, in which the new pair may wait.
+const SWEEP_TAKES_OVER_AFTER_MS: u64 = 60_000;
+/// When a vend does so, in milliseconds: only if the sweep does not run.
+const VEND_TAKES_OVER_AFTER_MS: u64 = 1_200_000;
+/// How long each look at the store may take before a pair is given back, in milliseconds.
+const LOOK_LIMIT_MS: u64 = 700;
+
+/// Who takes over a lease that was never given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takeover {
+    /// A vend.
+    Vend,
+    /// The sweep.
+    Sweep,
+}
+
+impl Takeover {
+    /// Leases that ended before this moment may be taken over.
+    #[must_use]
+    pub fn lapsed_before(self, now: UnixMillis) -> UnixMillis {
+        let after_ms = match self {
+            Self::Vend => VEND_TAKES_OVER_AFTER_MS,
+            Self::Sweep => SWEEP_TAKES_OVER_AFTER_MS,
+        };
+        UnixMillis(now.0.saturating_sub(after_ms))
+    }
+}
+
+/// What a refresh came to.
+#[derive(Debug)]
+pub enum Refreshing {
+    /// The row holds a new pair, ours.
+    Renewed(Box<Installation>, AccessToken),
+    /// Somebody else was faster or is at it: the row as it was seen last, if it was.
+    LookAgain(Option<Box<Installation>>),
+    /// The grant is dead, and the row says so.
+    NeedsReinstall,
+    /// The installation was removed meanwhile.
+    Removed,
+    /// Not now.
+    NotNow(NotNow),
+}
+
+/// Why not now, and when to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotNow {
+    /// A fixed key.
+    pub reason: &'static str,
+    /// When to come again.
+    pub retry_after: Duration,
+}
+
+/// One refresh.
+struct Attempt<'a> {
+    row: &'a Installation,
+    pair: &'a SealedPair,
+    used: &'a Fingerprint,
+    lease: Lease,
+    budget: &'a Budget,
+    in_hand: &'a InHand,
+}
+
+impl Vault {
+    /// Refreshes the pair of `row`, which was read consistently, if nobody else does.
+    pub async fn refresh(
+        &self,
+        row: &Installation,
+        takeover: Takeover,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let refreshable = row.pair.as_ref().and_then(|pair| {
+            Some((pair, pair.refresh.as_ref()?, pair.refresh_fingerprint.as_ref()?))
+        });
+        let Some((pair, sealed, used)) = refreshable else { return Refreshing::LookAgain(None) };
+        // Before the lease: what does not open is not worth one.
+        let refresh_token = match self.open_refresh(&row.id, sealed, &in_hand.key_ring.value).await {
+            Ok(token) => token,
+            Err(error) => {
+                report_broken_seal(&row.id, error);
+                return not_now("broken_seal", 60);
+            }
+        };
+        let now = self.clock.now_millis();
+        let holder = random::attempt(&*self.random);
+        let lease = Lease { holder, until_ms: now.0.saturating_add(LEASE_MS) };
+        let lapsed_before = takeover.lapsed_before(now);
+        match self.store.take_lease(&row.id, used, &lease, lapsed_before, budget.claim_by).await {
+            Ok(Leased::Taken(_)) => {}
+            Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
+            Err(error) => {
+                report_store(&error);
+                // It may be ours all the same.
+                let soon = Instant::now() + Duration::from_millis(LOOK_LIMIT_MS);
+                let _lapses = self.store.release_lease(&row.id, &lease.holder, now, soon).await;
+                return not_now("store", 5);
+            }
+        }
+        let attempt = Attempt { row, pair, used, lease, budget, in_hand };
+        // The answer has to come while the lease lasts, by the clock too: a frozen process thaws much later.
+        let may_send = || {
+            let needed = budget.exchange_by.saturating_duration_since(Instant::now());
+            let needed_ms = u64::try_from(needed.as_millis()).unwrap_or(u64::MAX);
+            self.clock.now_millis().0.saturating_add(needed_ms) < attempt.lease.until_ms
+        };
+        let secret = Arc::clone(&in_hand.client_secret);
+        let deadline = budget.exchange_by;
+        let send = |secret: Arc<Versioned<ClientSecret>>| {
+            let refresh_token = refresh_token.clone();
+            async move { self.notion.refresh(&secret.value, &refresh_token, deadline).await }.boxed()
+        };
+        let (answer, secret) =
+            Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
+        match answer {
+            Ok(renewed) => Box::pin(self.keep(attempt, renewed, secret, line)).await,
+            Err(TokenError::InvalidGrant(_)) => Box::pin(self.adopt_or_mark(attempt, line)).await,
+            Err(error) => self.release(attempt, error, line).await,
+        }
+    }
+
+    /// `save_refreshed`, else `put_into_rescue`, else `give_back`.
+    async fn keep(
+        &self,
+        attempt: Attempt<'_>,
+        renewed: Renewed,
+        secret: Arc<Versioned<ClientSecret>>,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let (row, budget) = (attempt.row, attempt.budget);
+        let now = self.clock.now_millis();
+        line.count(Metric::Refreshed);
+        line.note("notion_request_id", renewed.answer.request_id.as_deref());
+        let give_back = GiveBack {
+            token: renewed.access_token.clone(),
+            secret,
+            bot_id: renewed.bot_id.clone().or_else(|| row.bot_id.clone()),
+            request_id: renewed.answer.request_id.clone(),
+        };
+        if !row.id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) {
+            tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
+            self.give_back(give_back, budget.revoke_by, line).await;
+            return not_now("unusable", 60);
+        }
+        let refreshed = self.sealed(&attempt, &renewed, now);
+        let due_at = self.next_look(now);
+        match self.store.save_refreshed(&refreshed, due_at, budget.save_by, &*self.random).await {
+            Ok(SavedRefresh::Current(row)) => Refreshing::Renewed(row, renewed.access_token),
+            Ok(SavedRefresh::KeptAside) => Refreshing::LookAgain(None),
+            Ok(SavedRefresh::TombstoneWins) => {
+                self.give_back(give_back, budget.revoke_by, line).await;
+                Refreshing::Removed
+            }
+            Err(error) => {
+                line.count(Metric::SaveFailed);
+                tracing::error!(
+                    alarm = "save_failed",
+                    bot_id = give_back.bot_id,
+                    error = &error as &dyn std::error::Error,
+                    "a refreshed pair could not be saved"
+                );
+                self.put_into_rescue(refreshed, give_back, budget, line).await
+            }
+        }
+    }
+
+    fn sealed(&self, attempt: &Attempt<'_>, renewed: &Renewed, now: UnixMillis) -> Refreshed {
+        let (row, before) = (attempt.row, attempt.pair);
+        let ring = &attempt.in_hand.key_ring.value;
+        let (access, access_fingerprint) =
+            ring.seal_access(row.id.as_str(), &renewed.access_token, &*self.random);
+        let pair = SealedPair {
+            access,
+            access_fingerprint,
+            bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
+            client_id: before.client_id.clone(),
+            exchanged_at_ms: now.0,
+            // An answer without a refresh token keeps the old one.
+            refresh: before.refresh.clone(),
+            refresh_fingerprint: before.refresh_fingerprint.clone(),
+            previous_refresh: None,
+        };
+        let mut used_up = row.used_up.clone();
+        let pair = match &renewed.refresh_token {
+            None => pair,
+            Some(token) => {
+                let (refresh, fingerprint) = ring.seal_refresh(row.id.as_str(), token, &*self.random);
+                used_up.push(attempt.used.clone());
+                SealedPair {
+                    refresh: Some(refresh),
+                    refresh_fingerprint: Some(fingerprint),
+                    previous_refresh: before.refresh.clone(),
+                    ..pair
+                }
+            }
+        };
+        used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
+        Refreshed { id: row.id.clone(), used: attempt.used.clone(), used_up, pair }
+    }
+
+    async fn put_into_rescue(
+        &self,
+        refreshed: Refreshed,
+        give_back: GiveBack,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let (id, access_fingerprint) = (refreshed.id.clone(), refreshed.pair.access_fingerprint.clone());
+        let record = Rescued::Refresh { refreshed }.record();
+        let Err(error) = self.rescue.send(&record, budget.rescue_by).await else {
+            line.count(Metric::Rescued);
+            return not_now("rescued", 60);
+        };
+        tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not take it");
+        // A save whose reply was lost may have come through.
+        let soon = budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
+        let row = self.store.read_installation(&id, soon).await;
+        if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&access_fingerprint))) {
+            self.give_back(give_back, budget.revoke_by, line).await;
+        }
+        not_now("store", 60)
+    }
+
+    /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another holds one, and only
+    /// then `mark_needs_reinstall`.
+    async fn adopt_or_mark(&self, attempt: Attempt<'_>, line: &mut RequestLine) -> Refreshing {
+        let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
+        loop {
+            let standing = match self.store.read_installation(id, deadline).await {
+                Ok(standing) => standing,
+                Err(error) => {
+                    report_store(&error);
+                    return not_now("store", 5);
+                }
+            };
+            let Some(standing) = standing.filter(|row| row.health != Health::Removed) else {
+                return Refreshing::Removed;
+            };
+            if standing.refresh_fingerprint() != Some(attempt.used) {
+                if standing.lease.as_ref().is_some_and(|lease| lease.holder == *holder) {
+                    let now = self.clock.now_millis();
+                    let _lapses = self.store.release_lease(id, holder, now, deadline).await;
+                }
+                return Refreshing::LookAgain(Some(Box::new(standing)));
+            }
+            if standing.health == Health::NeedsReinstall {
+                return Refreshing::NeedsReinstall;
+            }
+            if standing.lease.as_ref().is_some_and(|lease| lease.holder != *holder) {
+                return Refreshing::LookAgain(Some(Box::new(standing)));
+            }
+            let now = self.clock.now_millis();
+            match self.store.mark_needs_reinstall(attempt.pair, id, holder, now, deadline).await {
+                Ok(true) => {
+                    line.count(Metric::NeedsReinstall);
+                    return Refreshing::NeedsReinstall;
+                }
+                // Somebody wrote in between.
+                Ok(false) => {}
+                Err(error) => {
+                    report_store(&error);
+                    return not_now("store", 5);
+                }
+            }
+        }
+    }
+
+    /// `release_lease`: nothing is known of the grant. The row stays as it is, and nobody asks again at once.
+    async fn release(&self, attempt: Attempt<'_>, error: TokenError, line: &mut RequestLine) -> Refreshing {
+        let retry_after = come_back_after(&error, self.wait_before_retry(&error));
+        let answer = error.answer();
+        line.count(Metric::RefreshFailed);
+        line.note("refresh", error.key());
+        line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
+        line.note("notion_request_id", answer.and_then(|answer| answer.request_id.as_deref()));
+        let reason = error.key();
+        tracing::warn!(alarm = reason, error = &error as &dyn std::error::Error, "a refresh failed");
+        let wait_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+        let refresh_after = UnixMillis(self.clock.now_millis().0.saturating_add(wait_ms));
+        let (id, holder) = (&attempt.row.id, &attempt.lease.holder);
+        if let Err(error) =
+            self.store.release_lease(id, holder, refresh_after, attempt.budget.save_by).await
+        {
+            report_store(&error);
+        }
+        Refreshing::NotNow(NotNow { reason, retry_after })
+    }
+}
+
+fn not_now(reason: &'static str, retry_after_secs: u64) -> Refreshing {
+    Refreshing::NotNow(NotNow { reason, retry_after: Duration::from_secs(retry_after_secs) })
+}

@@ -1,0 +1,59 @@
+//! Uninstalling: `tombstone`, `revoke`, `purge` (or `forget`), each of them safe to repeat.
+
+use super::{InHand, Vault, report_broken_seal};
+use crate::budget::Budget;
+use crate::store::{Installation, StoreError};
+use crate::telemetry::{Metric, RequestLine};
+
+/// How far a removal came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Nothing of the tokens is left, here or at Notion.
+    Complete,
+    /// Notion did not take the tokens back yet: they stay sealed in the tombstone, and the sweep goes on.
+    ToBeRevoked,
+}
+
+impl Vault {
+    /// Gives back every token of a tombstone, then purges it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; the sweep goes on then.
+    pub async fn finish_removal(
+        &self,
+        tombstone: &Installation,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<Removal, StoreError> {
+        for pair in tombstone.pairs() {
+            let token = match self.open_access(&tombstone.id, &pair.access, &in_hand.key_ring.value).await {
+                Ok(token) => token,
+                Err(error) => {
+                    // Nobody can give it back any more.
+                    report_broken_seal(&tombstone.id, error);
+                    continue;
+                }
+            };
+            if let Err(error) = self.revoke(&token, &in_hand.client_secret, budget.save_by).await {
+                line.note("revocation", error.0.key());
+                tracing::warn!(
+                    bot_id = pair.bot_id,
+                    error = &error as &dyn std::error::Error,
+                    "a token is still to be revoked"
+                );
+                return Ok(Removal::ToBeRevoked);
+            }
+            line.count(Metric::Revoked);
+        }
+        if tombstone.forget {
+            let forgotten_id = in_hand.key_ring.value.forgotten_id(tombstone.id.as_str());
+            self.store.forget(tombstone, &forgotten_id, budget.rescue_by).await?;
+        } else {
+            self.store.purge(tombstone, budget.rescue_by).await?;
+        }
+        line.count(Metric::Removed);
+        Ok(Removal::Complete)
+    }
+}

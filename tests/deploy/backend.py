@@ -1,0 +1,86 @@
+"""Our own backend: gets tokens over the IAM-authorised route and by direct invocations, and uninstalls."""
+
+import http.client
+import json
+import re
+from urllib.parse import urlsplit
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from person import ACME, ADA, Answer
+from tools import ROOT, check
+
+# Whose tokens.
+WHO = {"workspace_id": ACME, "user_id": ADA}
+NOTION_VERSION = "2022-06-28"
+# What the guide names, and the resources that it names them on.
+NAMED = {
+    "arn:aws:execute-api:REGION:ACCOUNT:API/*/POST/token": "arn:aws:execute-api:us-east-1:*:{HttpApi}/*/POST/token",
+    "the token function": "arn:aws:lambda:us-east-1:*:function:{TokenFunction}",
+    "the uninstall function": "arn:aws:lambda:us-east-1:*:function:{UninstallFunction}",
+}
+
+
+def documented():
+    """(action, resource) as docs/deploy.md has them for a backend."""
+    rows = re.findall(
+        r"^\| [^|]+ \| `(execute-api:\w+|lambda:\w+)` \| `?([^|`]+?)`? \|$",
+        (ROOT / "docs" / "deploy.md").read_text(),
+        re.MULTILINE,
+    )
+    check({on for _, on in rows} == set(NAMED), f"docs/deploy.md lets a backend do {rows}")
+    return rows
+
+
+class Backend:
+    """A user with the permissions that the guide names, or with none."""
+
+    def __init__(self, aws, outputs, resources, name, *, allowed=True):
+        self.aws, self.outputs = aws, outputs
+        iam = aws.client("iam")
+        iam.create_user(UserName=name)
+        if allowed:
+            statements = [
+                {"Effect": "Allow", "Action": action, "Resource": NAMED[on].format(**resources)}
+                for action, on in documented()
+            ]
+            document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+            iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=document)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.key = key["AccessKeyId"], key["SecretAccessKey"]
+
+    def post_token(self, *, signed=True, **wish):
+        """`POST /token`."""
+        url, body = self.outputs["TokenUrl"], json.dumps(WHO | wish)
+        request = AWSRequest("POST", url, {"content-type": "application/json"}, body)
+        if signed:
+            SigV4Auth(Credentials(*self.key), "execute-api", "us-east-1").add_auth(request)
+        return post(url, dict(request.headers.items()), body)
+
+    def token(self, **wish):
+        return self.aws.invoke(self.outputs["TokenFunctionName"], WHO | wish, *self.key)
+
+    def uninstall(self, **wish):
+        return self.aws.invoke(self.outputs["UninstallFunctionName"], WHO | wish, *self.key)
+
+    def asks_notion(self, vended):
+        """The status with which Notion answers somebody who holds the token."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.aws.notion_port, timeout=60)
+        headers = {"authorization": f"Bearer {vended['access_token']}", "notion-version": NOTION_VERSION}
+        connection.request("GET", "/v1/users/me", headers=headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+
+def post(url, headers, body):
+    """To this machine, whatever name below `localhost` stands in the URL (RFC 6761)."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
+    connection.request("POST", parts.path, body, {"host": parts.netloc} | headers)
+    response = connection.getresponse()
+    answer = Answer(url, response.status, response.getheaders(), response.read().decode())
+    connection.close()
+    return answer

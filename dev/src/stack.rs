@@ -401,6 +401,20 @@ impl Stack {
         ring.map(|ring| ring.to_string()).unwrap_or_default()
     }
 
+    /// Adds a key to the ring, which seals from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the ring cannot be stored.
+    pub fn rotate_key_ring(&self, material: &str) {
+        let secrets = self.inside.services.secrets_manager.service();
+        let mut ring = secrets.current(TOKEN_KEY_RING).unwrap_or_default();
+        // Version 1 is the seed's.
+        let newest = 1 + ring["keys"].as_object().map_or(0, serde_json::Map::len);
+        ring["keys"][(newest + 1).to_string()] = material.into();
+        secrets.put(TOKEN_KEY_RING, &ring).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// Stores a client secret for the simulated connection as the deployer would: the one before becomes AWSPREVIOUS.
     ///
     /// # Errors

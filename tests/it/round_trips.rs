@@ -82,3 +82,35 @@ async fn a_repeat_and_its_page_make_one_trip_each() {
     let read = world.stack.dynamodb().calls().pop().unwrap();
     assert!(read.operation == "GetItem" && read.body.contains("\"ConsistentRead\":true"), "{}", read.body);
 }
+
+#[tokio::test]
+async fn a_vend_of_a_live_token_makes_one_trip_and_a_refresh_four() {
+    let world = World::start().await;
+    world.browser().install_as(|_| {}).await;
+    let mut refused = None;
+    for temperature in ["cold", "warm", "warm"] {
+        let before = counted(&world);
+        let live = world.vend(serde_json::json!({})).await;
+        let after = counted(&world);
+        let read = world.stack.dynamodb().calls().pop().unwrap();
+        assert!(read.operation == "GetItem" && read.body.contains("\"ConsistentRead\":true"), "{}", read.body);
+        assert_eq!(after.dynamodb - before.dynamodb, 1, "{temperature}");
+        assert_eq!((after.secrets, after.notion, after.queue), (before.secrets, before.notion, before.queue));
+        assert_eq!(after.connections - before.connections, 0, "{temperature}");
+
+        let operations = world.dynamodb_operations().len();
+        let fingerprint = live["fingerprint"].clone();
+        assert_ne!(refused, Some(fingerprint.clone()), "{temperature}");
+        world.vend(serde_json::json!({"refused_fingerprint": fingerprint})).await;
+        refused = Some(fingerprint);
+        let done = counted(&world);
+        assert_eq!(
+            &world.dynamodb_operations()[operations..],
+            ["GetItem", "UpdateItem", "UpdateItem"],
+            "{temperature}: read, lease, save"
+        );
+        assert_eq!(done.notion - after.notion, 1, "{temperature}");
+        assert_eq!((done.secrets, done.queue), (after.secrets, after.queue), "{temperature}");
+        assert_eq!(done.connections - after.connections, 0, "{temperature}: no new connection");
+    }
+}

@@ -106,7 +106,7 @@ async fn patient(world: &World, input: Value) -> Value {
 }
 
 /// The sample workspaces, the first with as many more people.
-fn with_people(ids: &[String]) -> Vec<Workspace> {
+pub(crate) fn with_people(ids: &[String]) -> Vec<Workspace> {
     let mut workspaces = sample_workspaces();
     let acme = workspaces.iter_mut().find(|workspace| workspace.id == ACME).unwrap();
     let template: Person = acme.people[0].clone();

@@ -37,13 +37,13 @@ impl Sweep {
                         Ok(()) => failures = 0,
                         Err(error) => {
                             run.failed(&error);
-                            failures += 1;
-                            // A row that cannot be read must not stand before the others for ever.
                             if error.is_of_the_row() {
-                                failures = 0;
+                                // A row that cannot be read must not stand before the others for ever.
+                                let later = self.later(POISON_MS);
+                                let _stays = self.vault.store.look_again(id, later, run.ends_at).await;
+                            } else {
+                                failures += 1;
                             }
-                            let later = self.later(POISON_MS);
-                            let _stays = self.vault.store.look_again(id, later, run.ends_at).await;
                         }
                     }
                 }

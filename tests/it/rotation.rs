@@ -1,0 +1,78 @@
+//! A hundred rotations of the client secret and a hundred of the key ring while everything goes on.
+
+use dev::stack::SIMULATED_CLIENT_ID;
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+const ROTATIONS: usize = 100;
+
+async fn refresh(world: &World) -> Value {
+    let answer = world.vend(json!({"refresh": true})).await;
+    assert_eq!(answer["health"], "active", "{answer}");
+    answer
+}
+
+async fn install(world: &World) {
+    let page = world.browser().install_as(|_| {}).await;
+    assert!(page.is_connected(), "{}", page.heading());
+}
+
+#[tokio::test]
+async fn a_hundred_client_secrets_fail_no_vend_and_burn_no_code() {
+    let world = World::start().await;
+    install(&world).await;
+    for number in 0..ROTATIONS {
+        let secret = format!("secret_rotated-{number}-0123456789abcdef");
+        let rotate = async {
+            // As `operator secret rotate`: stored here, then in force at Notion, which forgets the one before at once.
+            world.store_client_secret(&secret);
+            tokio::task::yield_now().await;
+            world.notion().rotate_secret(SIMULATED_CLIENT_ID, &secret);
+        };
+        let (_, (), (), live) = tokio::join!(
+            refresh(&world),
+            install(&world),
+            rotate,
+            world.vend(json!({})),
+        );
+        assert_eq!(live["health"], "active", "{live}");
+        // And once it is in force, with what each process had in its cache.
+        tokio::join!(refresh(&world), install(&world));
+        // A vend may have met the old one: caches live five minutes.
+        world.clock.advance_secs(301);
+    }
+    let log = world.leaks.log();
+    for trouble in ["CodeRejected", "ExchangeFailed", "NeedsReinstall", "RefreshFailed", "OrphanedGrant"] {
+        assert!(!log.contains(&format!("\"{trouble}\":1")), "{trouble}");
+    }
+    let vended = world.vend(json!({})).await;
+    assert!(world.works(vended["access_token"].as_str().unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_hundred_keys_fail_no_vend_and_the_sweep_seals_everything_anew() {
+    let world = World::start().await;
+    install(&world).await;
+    for number in 2..ROTATIONS + 2 {
+        // As `operator keys rotate`.
+        world.stack.rotate_key_ring(&format!("{number:04}-0123456789abcdefghijklmnopqrstuvwxyz"));
+        // One process knows the new key already, another still seals with the old one.
+        if number % 2 == 0 {
+            world.clock.advance_secs(301);
+        }
+        tokio::join!(refresh(&world), install(&world), world.vend(json!({})));
+        refresh(&world).await;
+    }
+    world.clock.advance_secs(301);
+    let swept = world.ask("sweep", json!({})).await;
+    assert_eq!(swept["Rewrapped"], 1, "{swept}");
+    assert!(swept["SweepFailed"].is_null(), "{swept}");
+    let row = world.row().await;
+    let shard = row["seal_shard"].as_s().unwrap();
+    assert!(shard.starts_with(&format!("{}/", ROTATIONS + 1)), "{shard}");
+    assert!(world.ask("sweep", json!({})).await["Rewrapped"].is_null());
+    let vended = world.vend(json!({})).await;
+    assert!(world.works(vended["access_token"].as_str().unwrap()).await);
+    assert!(!world.leaks.log().contains("broken_seal"));
+}

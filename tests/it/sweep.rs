@@ -1,0 +1,280 @@
+//! The sweep: finishes what was cut off, asks about what lies idle, and marks nothing that is not dead.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dev::aws::{Fault, Reply};
+use serde_json::{Value, json};
+use simulated_notion::{
+    ACME, ADA, Endpoint, Fault as NotionFault, GRACE, RefreshTokenOnExchange, Rotation,
+};
+
+use crate::harness::{World, ada, number, person, string};
+
+const DAY_SECS: u64 = 86_400;
+
+async fn installed() -> World {
+    let world = World::start().await;
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    world
+}
+
+async fn sweep(world: &World) -> Value {
+    world.ask("sweep", json!({})).await
+}
+
+#[tokio::test]
+async fn an_idle_installation_is_asked_about_after_a_day_and_then_every_week() {
+    let world = installed().await;
+    assert_eq!(sweep(&world).await, json!({"complete": true}), "nothing is due");
+    world.clock.advance_secs(DAY_SECS);
+    assert_eq!(sweep(&world).await["Verified"], 1);
+    assert_eq!(sweep(&world).await["Verified"], Value::Null, "it has had its turn");
+    world.clock.advance_secs(7 * DAY_SECS + 60);
+    assert_eq!(sweep(&world).await["Verified"], 1);
+    assert_eq!(world.notion().count(Endpoint::Introspect), 2);
+    assert_eq!(world.notion().count(Endpoint::Token), 1, "a live token is not refreshed");
+    let reads = world.stack.dynamodb().calls();
+    assert!(reads.iter().all(|call| call.operation != "Scan"), "by index only");
+}
+
+#[tokio::test]
+async fn an_access_token_that_ended_is_refreshed_and_a_dead_grant_is_marked() {
+    let world = installed().await;
+    world.browser().install_as(|approval| GRACE.clone_into(&mut approval.person)).await;
+    world.notion().revoke_grants_of(GRACE, ACME);
+    world.expire_access_tokens();
+    world.clock.advance_secs(DAY_SECS);
+    let swept = sweep(&world).await;
+    assert_eq!((&swept["Refreshed"], &swept["NeedsReinstall"]), (&json!(1), &json!(1)), "{swept}");
+    let vended = world.vend(json!({})).await;
+    assert!(world.works(vended["access_token"].as_str().unwrap()).await);
+    assert_eq!(world.ask("token", person(GRACE, ACME, json!({}))).await["error"], "needs_reinstall");
+    // A dead one is not asked about again.
+    world.clock.advance_secs(2 * DAY_SECS);
+    let asked = world.notion().requests().len();
+    sweep(&world).await;
+    world.clock.advance_secs(30 * DAY_SECS);
+    let grace = world.installations().await;
+    let grace = grace.iter().find(|row| string(row, "owner_user_id") == Some(GRACE)).unwrap();
+    assert!(!grace.contains_key("due_shard"), "{grace:?}");
+    assert_eq!(world.notion().requests().len(), asked);
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_only_an_introspection_that_says_so_marks() {
+    let world = World::start().await;
+    world
+        .notion()
+        .change_settings(|settings| settings.refresh_token_on_exchange = RefreshTokenOnExchange::Null);
+    world.browser().install_as(|_| {}).await;
+    world.notion().revoke_grants_of(ADA, ACME);
+    world.clock.advance_secs(DAY_SECS);
+    assert_eq!(sweep(&world).await["NeedsReinstall"], 1);
+    assert_eq!(string(&world.row().await, "health"), Some("needs_reinstall"));
+}
+
+#[tokio::test]
+async fn when_notion_does_not_answer_nothing_is_marked_and_the_questions_stop() {
+    let status = |status, retry_after: Option<&str>| NotionFault::Status {
+        status,
+        retry_after: retry_after.map(str::to_owned),
+    };
+    for (fault, most) in [
+        (status(429, Some("100")), 1),
+        (NotionFault::Html(403), 1),
+        (status(403, None), 5),
+        (status(404, None), 5),
+        // One more try each.
+        (status(500, None), 10),
+        (NotionFault::DropBeforeProcessing, 10),
+    ] {
+        let case = format!("{fault:?}");
+        let world = World::start_with(|options| {
+            let dev::stack::NotionSide::Simulated(notion) = &mut options.notion else { unreachable!() };
+            notion.workspaces = crate::stampede::with_people(&people(8));
+        })
+        .await;
+        for id in people(8) {
+            world.browser().install_as(|approval| id.clone_into(&mut approval.person)).await;
+        }
+        world.clock.advance_secs(DAY_SECS);
+        world.notion().inject(Endpoint::Introspect, fault, u32::MAX);
+        let swept = sweep(&world).await;
+        assert_eq!((&swept["NotionDown"], &swept["complete"]), (&json!(1), &json!(false)), "{case}: {swept}");
+        assert!(world.notion().count(Endpoint::Introspect) <= most, "{case}");
+        assert!(world.installations().await.iter().all(|row| string(row, "health") == Some("active")), "{case}");
+        // Nobody lost their turn.
+        world.notion().clear_faults();
+        assert_eq!(sweep(&world).await["Verified"], 8, "{case}");
+    }
+}
+
+fn people(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("a0000000-0000-4000-8000-{number:012}")).collect()
+}
+
+#[tokio::test]
+async fn a_run_is_bounded_and_the_next_one_goes_on() {
+    let world = World::start_with(|options| {
+        options.variables.insert("SWEEP_MAX_LOOKS".to_owned(), "3".to_owned());
+        let dev::stack::NotionSide::Simulated(notion) = &mut options.notion else { unreachable!() };
+        notion.workspaces = crate::stampede::with_people(&people(7));
+    })
+    .await;
+    for id in people(7) {
+        world.browser().install_as(|approval| id.clone_into(&mut approval.person)).await;
+    }
+    world.clock.advance_secs(DAY_SECS);
+    for (verified, complete) in [(3, false), (3, false), (1, true)] {
+        let swept = sweep(&world).await;
+        assert_eq!((&swept["Verified"], &swept["complete"]), (&json!(verified), &json!(complete)), "{swept}");
+    }
+}
+
+#[tokio::test]
+async fn a_poison_row_never_stops_the_page() {
+    let world = installed().await;
+    world.browser().install_as(|approval| GRACE.clone_into(&mut approval.person)).await;
+    for (expression, value) in [
+        ("SET health = :v", AttributeValue::S("a word of tomorrow".to_owned())),
+        ("SET pair = :v", AttributeValue::L(vec![AttributeValue::S("no pair".to_owned())])),
+    ] {
+        world.clock.advance_secs(8 * DAY_SECS);
+        world.tamper(&format!("{ACME}/user/{ADA}"), expression, &[(":v", value)]).await;
+        let swept = sweep(&world).await;
+        assert_eq!((&swept["SweepFailed"], &swept["Verified"]), (&json!(1), &json!(1)), "{swept}");
+        // It waits behind the others, and is tried again.
+        assert_eq!(sweep(&world).await["SweepFailed"], Value::Null);
+        world.clock.advance_secs(3601);
+        assert_eq!(sweep(&world).await["SweepFailed"], 1);
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_another_connection_is_not_asked_about() {
+    let world = installed().await;
+    let other = AttributeValue::S("another-client".to_owned());
+    world.tamper(&format!("{ACME}/user/{ADA}"), "SET client_id = :v", &[(":v", other)]).await;
+    world.clock.advance_secs(DAY_SECS);
+    sweep(&world).await;
+    assert_eq!(world.notion().count(Endpoint::Introspect), 0);
+}
+
+#[tokio::test]
+async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let callback = browser.granted().await;
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let flow = {
+        let mut cut_off = Box::pin(browser.get(&callback));
+        tokio::select! {
+            _ = &mut cut_off => panic!("it was answered"),
+            () = world.notion().wait_for(Endpoint::Token, 1) => {}
+        }
+        browser.get(&callback).await.location().to_owned()
+    };
+    assert_eq!(sweep(&world).await["StuckClaim"], Value::Null, "it may still be at work");
+    world.clock.advance_secs(61);
+    assert_eq!(sweep(&world).await["StuckClaim"], 1);
+    let claim = &world.claims().await[0];
+    assert_eq!(string(claim, "outcome"), Some("outcome_unknown"));
+    assert!(!claim.contains_key("exchanging_shard"));
+    assert!(world.leaks.log().contains("\"alarm\":\"stuck_claim\""));
+    assert_eq!(sweep(&world).await["StuckClaim"], Value::Null);
+    let page = browser.get(&world.url(&format!("/callback{flow}"))).await;
+    assert_eq!(page.heading(), "Notion did not answer in time");
+    world.notion().release();
+}
+
+/// A vend that takes the lease and goes no further.
+async fn cut_off_while_refreshing(world: &World) -> Value {
+    let before = world.vend(json!({})).await;
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let asked = world.notion().count(Endpoint::Token);
+    let refused = ada(json!({"refused_fingerprint": before["fingerprint"]}));
+    let mut cut_off = Box::pin(world.ask("token", refused));
+    tokio::select! {
+        _ = &mut cut_off => panic!("it was answered"),
+        () = world.notion().wait_for(Endpoint::Token, asked + 1) => {}
+    }
+    before
+}
+
+#[tokio::test]
+async fn a_refresh_that_was_cut_off_is_waited_for_then_left_to_the_sweep() {
+    for rotation in [Rotation::Strict, Rotation::Grace { valid_refresh_tokens: 2 }, Rotation::FamilyRevocation] {
+        for processed in [false, true] {
+            let case = format!("{rotation:?}, processed: {processed}");
+            let world = World::start_with(|options| options.function_timeout_ms = 3000).await;
+            world.notion().change_settings(|settings| settings.rotation = rotation);
+            world.browser().install_as(|_| {}).await;
+            let before = cut_off_while_refreshing(&world).await;
+            if processed {
+                // Notion answers into the void.
+                let issued = world.notion().secrets_issued().len();
+                world.notion().release();
+                while world.notion().secrets_issued().len() == issued {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let refused = json!({"refused_fingerprint": before["fingerprint"]});
+            assert_eq!(world.vend(refused.clone()).await["reason"], "refreshing", "{case}");
+            world.clock.advance_secs(46);
+            assert_eq!(world.vend(refused.clone()).await["reason"], "cut_off", "{case}");
+            assert_eq!(sweep(&world).await["Refreshed"], Value::Null, "{case}: not yet");
+            world.clock.advance_secs(60);
+            let swept = sweep(&world).await;
+            let lives = !processed || matches!(rotation, Rotation::Grace { .. });
+            if lives {
+                assert_eq!(swept["Refreshed"], 1, "{case}: {swept}");
+                let after = world.vend(refused).await;
+                assert!(world.works(after["access_token"].as_str().unwrap()).await, "{case}");
+            } else {
+                // The only pair there was is gone; now everybody knows.
+                assert_eq!(swept["NeedsReinstall"], 1, "{case}: {swept}");
+                assert_eq!(world.vend(refused).await["error"], "needs_reinstall", "{case}");
+            }
+            assert!(!world.row().await.contains_key("lease"), "{case}");
+            world.notion().release();
+        }
+    }
+}
+
+#[tokio::test]
+async fn superseded_pairs_are_kept_while_they_live_and_revoked_if_that_is_wanted() {
+    for revoke in [false, true] {
+        let world = World::start_with(|options| {
+            options.variables.insert("REVOKE_SUPERSEDED".to_owned(), revoke.to_string());
+        })
+        .await;
+        let browser = world.browser();
+        browser.install_as(|_| {}).await;
+        let first = world.vend(json!({})).await;
+        browser.install_as(|_| {}).await;
+        world.clock.advance_secs(DAY_SECS);
+        let swept = sweep(&world).await;
+        let left = world.row().await["superseded"].as_l().unwrap().len();
+        assert_eq!((left, swept["Revoked"].as_u64()), if revoke { (0, Some(1)) } else { (1, None) });
+        assert_eq!(world.works(first["access_token"].as_str().unwrap()).await, !revoke);
+        assert_eq!(swept["Verified"], 1);
+        // Once it has ended it goes.
+        world.expire_access_tokens();
+        world.clock.advance_secs(8 * DAY_SECS);
+        sweep(&world).await;
+        assert_eq!(world.row().await["superseded"].as_l().unwrap().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_fails_is_left_alone_and_nothing_is_lost() {
+    let world = installed().await;
+    world.clock.advance_secs(DAY_SECS);
+    for operation in ["GetItem", "Query", "UpdateItem"] {
+        world.stack.dynamodb().inject(operation, Fault::Answer(Reply::error(400, "AccessDeniedException")), u32::MAX);
+        let swept = sweep(&world).await;
+        assert!(swept["SweepFailed"].as_u64().unwrap() >= 1, "{operation}: {swept}");
+        world.stack.dynamodb().clear_faults();
+    }
+    assert_eq!(sweep(&world).await["Verified"], 1);
+    assert_eq!(number(&world.row().await, "generation"), 1);
+}

@@ -1,0 +1,223 @@
+//! Uninstalling: nothing is vended any more, the grant goes back, nothing of the tokens stays; whatever is in its way.
+
+use dev::aws::{Fault, Reply};
+use serde_json::{Value, json};
+use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, UnknownRevocation};
+
+use crate::harness::{World, ada, number, string};
+
+async fn installed() -> World {
+    let world = World::start().await;
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    world
+}
+
+async fn uninstall(world: &World, more: Value) -> Value {
+    world.ask("uninstall", ada(more)).await
+}
+
+/// Everything of the row that is not needed to know who is gone, and since when.
+fn left(row: &crate::harness::Row) -> Vec<&str> {
+    let mut names: Vec<&str> = row.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+const TOMBSTONE: [&str; 13] = [
+    "client_id",
+    "exchanged_at_ms",
+    "first_installed_at_ms",
+    "generation",
+    "health",
+    "installation_id",
+    "installed_at_ms",
+    "owner_type",
+    "owner_user_id",
+    "removed_at_ms",
+    "verified_at_ms",
+    "version",
+    "workspace_id",
+];
+
+#[tokio::test]
+async fn an_uninstall_gives_the_grant_back_and_leaves_a_tombstone() {
+    let world = installed().await;
+    let before = world.vend(json!({})).await;
+    let answer = uninstall(&world, json!({"caller": "account deletion"})).await;
+    assert_eq!(answer, json!({"removed": true, "revoked": true, "generation": 1}));
+    assert!(!world.works(before["access_token"].as_str().unwrap()).await);
+    assert_eq!(world.vend(json!({})).await["error"], "removed");
+    let row = world.row().await;
+    assert_eq!(string(&row, "health"), Some("removed"));
+    let names: Vec<&str> = left(&row).into_iter().filter(|name| *name != "written_by").collect();
+    assert_eq!(names, TOMBSTONE);
+    assert_eq!(world.last_line_with("Removed")["caller_says"], "account deletion");
+    // Again: nothing is left to do, and nobody is asked.
+    let revocations = world.notion().count(Endpoint::Revoke);
+    assert_eq!(uninstall(&world, json!({})).await["revoked"], true);
+    assert_eq!(world.notion().count(Endpoint::Revoke), revocations);
+    // The person may come back.
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    let row = world.row().await;
+    assert_eq!((string(&row, "health"), number(&row, "generation")), (Some("active"), 2));
+    assert_eq!(world.vend(json!({})).await["health"], "active");
+}
+
+#[tokio::test]
+async fn superseded_pairs_go_back_too() {
+    let world = installed().await;
+    world.browser().install_as(|_| {}).await;
+    world.browser().install_as(|_| {}).await;
+    assert_eq!(uninstall(&world, json!({})).await["revoked"], true);
+    assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
+}
+
+#[tokio::test]
+async fn a_late_message_does_not_remove_a_reinstall() {
+    let world = installed().await;
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    let answer = uninstall(&world, json!({"generation": 1})).await;
+    assert_eq!((&answer["error"], &answer["generation"]), (&json!("other_generation"), &json!(2)));
+    assert_eq!(world.vend(json!({})).await["health"], "active");
+    assert_eq!(uninstall(&world, json!({"generation": 2})).await["removed"], true);
+    for (input, error) in [
+        (json!({"generation": "2"}), "malformed"),
+        (json!({"forget": 1}), "malformed"),
+    ] {
+        assert_eq!(uninstall(&world, input).await["error"], error);
+    }
+    let nobody = json!({"workspace_id": ACME, "user_id": "somebody-else", "generation": 1});
+    assert_eq!(world.ask("uninstall", nobody).await["error"], "not_installed");
+}
+
+#[tokio::test]
+async fn a_refresh_in_flight_loses_to_it_and_its_pair_goes_back() {
+    let world = installed().await;
+    let before = world.vend(json!({})).await;
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let refused = ada(json!({"refused_fingerprint": before["fingerprint"]}));
+    let meanwhile = async {
+        world.notion().wait_for(Endpoint::Token, 2).await;
+        let answer = uninstall(&world, json!({})).await;
+        world.notion().release();
+        answer
+    };
+    let (vended, uninstalled) = tokio::join!(world.ask("token", refused), meanwhile);
+    assert_eq!(uninstalled["removed"], true);
+    assert_eq!(vended["error"], "removed");
+    assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
+    assert_eq!(left(&world.row().await).iter().filter(|name| **name == "pair").count(), 0);
+}
+
+#[tokio::test]
+async fn an_install_in_flight_loses_to_it_and_a_later_one_does_not() {
+    let world = installed().await;
+    let callback = world.browser();
+    let authorize = callback.install().await;
+    let granted = callback.allow(&authorize, |_| {});
+    let saves = || world.dynamodb_operations().iter().filter(|name| *name == "TransactWriteItems").count();
+    let saved = saves();
+    world.stack.dynamodb().inject("TransactWriteItems", Fault::Down, u32::MAX);
+    let meanwhile = async {
+        // Exchanged before, saved after.
+        while saves() == saved {
+            tokio::task::yield_now().await;
+        }
+        world.clock.advance_secs(1);
+        let answer = uninstall(&world, json!({})).await;
+        world.stack.dynamodb().clear_faults();
+        answer
+    };
+    let (page, uninstalled) = tokio::join!(callback.follow(&granted), meanwhile);
+    assert_eq!(uninstalled["removed"], true);
+    assert_eq!(page.heading(), "The connection was removed meanwhile");
+    assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
+    world.clock.advance_secs(1);
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+}
+
+#[tokio::test]
+async fn what_notion_does_not_take_back_stays_sealed_and_the_sweep_goes_on() {
+    for fault in [
+        NotionFault::Status { status: 503, retry_after: None },
+        NotionFault::Status { status: 429, retry_after: Some("100".to_owned()) },
+        NotionFault::Html(403),
+    ] {
+        let case = format!("{fault:?}");
+        let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
+        assert!(world.browser().install_as(|_| {}).await.is_connected());
+        world.notion().inject(Endpoint::Revoke, fault, u32::MAX);
+        let answer = uninstall(&world, json!({})).await;
+        assert_eq!(answer, json!({"removed": true, "revoked": false, "generation": 1}), "{case}");
+        assert_eq!(world.vend(json!({})).await["error"], "removed", "{case}");
+        world.notion().clear_faults();
+        world.clock.advance_secs(1);
+        let swept = world.ask("sweep", json!({})).await;
+        assert_eq!((&swept["Removed"], &swept["Revoked"]), (&json!(1), &json!(1)), "{case}: {swept}");
+        assert!(!world.row().await.contains_key("pair"), "{case}");
+        assert!(world.notion().grants()[0].access_tokens.is_empty(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_notion_no_longer_knows_counts_as_given_back() {
+    for answer in [UnknownRevocation::Ok, UnknownRevocation::BadRequest, UnknownRevocation::Unauthorized] {
+        let world = installed().await;
+        world.notion().change_settings(|settings| settings.revoke_of_unknown_token = answer);
+        world.notion().revoke_grants_of(ADA, ACME);
+        assert_eq!(uninstall(&world, json!({})).await["revoked"], true, "{answer:?}");
+    }
+    // But not if it is our secret that Notion does not know.
+    let world = installed().await;
+    world.notion().rotate_secret(dev::stack::SIMULATED_CLIENT_ID, "secret_another");
+    let answer = uninstall(&world, json!({})).await;
+    assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_person_who_is_forgotten_leaves_a_hash_and_stays_away() {
+    let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
+    // Exchanged before, and in the rescue queue while the person is forgotten.
+    let browser = world.browser();
+    world.stack.dynamodb().inject("TransactWriteItems", Fault::Down, u32::MAX);
+    assert_eq!(browser.install_as(|_| {}).await.heading(), "Almost there");
+    world.stack.dynamodb().clear_faults();
+    world.clock.advance_secs(60);
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    world.clock.advance_secs(60);
+    let answer = uninstall(&world, json!({"forget": true})).await;
+    assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(true)));
+    let row = world.row().await;
+    assert_eq!(left(&row), ["generation", "health", "installation_id", "removed_at_ms", "version"]);
+    let key = string(&row, "installation_id").unwrap();
+    assert!(key.starts_with("forgotten/") && !key.contains(ADA) && !key.contains(ACME), "{key}");
+    assert_eq!(world.vend(json!({})).await["error"], "not_installed");
+
+    let swept = world.ask("sweep", json!({})).await;
+    assert_eq!((&swept["Revoked"], &swept["Recovered"]), (&json!(1), &Value::Null), "{swept}");
+    assert_eq!(world.installations().await.len(), 1, "the hash, and nobody else");
+    assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
+    assert!(world.stack.rescue_queue().service().messages().is_empty());
+    // Forgetting again, and coming back.
+    assert_eq!(uninstall(&world, json!({"forget": true})).await["revoked"], true);
+    assert_eq!(world.installations().await.len(), 1);
+    world.clock.advance_secs(60);
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    assert_eq!(world.vend(json!({})).await["health"], "active");
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_answer_is_said_so_and_the_sweep_ends_what_was_begun() {
+    let world = installed().await;
+    let denied = || Fault::Answer(Reply::error(400, "AccessDeniedException"));
+    world.stack.dynamodb().inject("UpdateItem", denied(), 1);
+    assert_eq!(uninstall(&world, json!({})).await["error"], "try_later");
+    assert_eq!(world.vend(json!({})).await["health"], "active", "nothing was begun");
+    // Now the tombstone stands, and the last step fails.
+    world.stack.dynamodb().inject("TransactWriteItems", denied(), 1);
+    assert_eq!(uninstall(&world, json!({"forget": true})).await["error"], "try_later");
+    assert_eq!(world.vend(json!({})).await["error"], "removed");
+    world.clock.advance_secs(1);
+    assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
+    assert!(string(&world.row().await, "installation_id").unwrap().starts_with("forgotten/"));
+}

@@ -147,6 +147,11 @@ impl RequestLine {
         self.client_secret_age_days = Some(days);
     }
 
+    /// How long Notion's tokens were in this process alone, before they were durable (`unsaved_us`).
+    pub fn unsaved_for(&mut self, time: std::time::Duration) {
+        self.note("unsaved_us", u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+
     /// How often each metric was counted so far.
     #[must_use]
     pub fn counted(&self) -> Map<String, Value> {

@@ -173,6 +173,27 @@ impl World {
         token.expose().to_owned()
     }
 
+    /// The refresh token that a row's current pair holds.
+    pub(crate) fn open_refresh(&self, row: &Row) -> Option<String> {
+        self.refresh_tokens(row, "pair").pop()
+    }
+
+    /// Every refresh token that a row holds, as its current one or kept aside.
+    pub(crate) fn open_all(&self, row: &Row) -> Vec<String> {
+        [self.refresh_tokens(row, "pair"), self.refresh_tokens(row, "superseded")].concat()
+    }
+
+    fn refresh_tokens(&self, row: &Row, list: &str) -> Vec<String> {
+        let ring = KeyRing::parse(&self.stack.key_ring()).unwrap();
+        let id = row["installation_id"].as_s().unwrap();
+        let pairs = row.get(list).map(|list| list.as_l().unwrap().as_slice()).unwrap_or_default();
+        let sealed = pairs.iter().filter_map(|pair| pair.as_m().unwrap().get("refresh"));
+        sealed
+            .map(|sealed| Sealed::from_bytes(sealed.as_b().unwrap().as_ref().to_vec()))
+            .map(|sealed| ring.open_refresh(id, &sealed).unwrap().expose().to_owned())
+            .collect()
+    }
+
     /// Invokes a function as Lambda would, past the front: for requests that API Gateway might let through.
     pub(crate) async fn invoke(&self, function: &impl AlwaysAnswers, event: &Value) -> Value {
         let mut context = Context::default();

@@ -55,6 +55,8 @@ impl Callback {
             Ok(grant) => grant,
             Err(error) => return exchange_failed(error, secret, line),
         };
+        // The window that cannot be closed begins: should the process end here, the tokens are gone.
+        let answered = Instant::now();
         let exchanged_at = self.vault.clock.now_millis();
         line.count(Metric::Exchanged);
         line.note("bot_id", grant.bot_id.as_str());
@@ -76,6 +78,7 @@ impl Callback {
         match self.vault.store.save(&install, &flow.claim_key, &connected, budget.save_by, &*self.vault.random).await {
             Ok(saved @ (Saved::Current | Saved::Beside)) => {
                 line.count(Metric::Saved);
+                line.unsaved_for(answered.elapsed());
                 line.note("beside_a_newer_one", saved == Saved::Beside);
                 Kept::Done(Answer::Flow(flow.id()))
             }

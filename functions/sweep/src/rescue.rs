@@ -98,8 +98,8 @@ impl Sweep {
     async fn refreshed(&self, refreshed: &Refreshed, run: &mut Run<'_>) -> Result<(), Stays> {
         // Looked at in this very run: it may have been given back when the queue's reply was lost.
         let due_at = UnixMillis(0);
-        let saving =
-            self.vault.store.save_refreshed(refreshed, due_at, run.ends_at, &*self.vault.random);
+        let store = &self.vault.store;
+        let saving = store.save_refreshed(refreshed, false, due_at, run.ends_at, &*self.vault.random);
         match saving.await? {
             SavedRefresh::Current(_) | SavedRefresh::KeptAside => run.line.count(Metric::Recovered),
             SavedRefresh::TombstoneWins => self.give_back(&refreshed.id, &refreshed.pair, run).await?,

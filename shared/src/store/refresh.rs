@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::installations::MAX_SUPERSEDED;
 use super::item::{number, string};
-use super::row::{self, Installation, Lease, lease_attribute, pair_attribute};
+use super::row::{self, Health, Installation, Lease, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
 use super::{Store, StoreError, save};
 use crate::budget::until;
@@ -142,6 +142,9 @@ impl Store {
     /// `save_refreshed`: makes the pair current if the row still holds the refresh token that it was got for. It does
     /// not ask whose lease it is: whoever used up the token has the only pair there is.
     ///
+    /// One that was not `prompt` (its lease had ended, or it waited in the rescue queue) may have been given back or
+    /// replayed meanwhile: it is `unverified` until Notion has said that it is alive.
+    ///
     /// If the row has moved on, the pair is kept aside. Tries until `deadline`; recognises its own lost success by the
     /// pair itself.
     ///
@@ -151,6 +154,7 @@ impl Store {
     pub async fn save_refreshed(
         &self,
         refreshed: &Refreshed,
+        prompt: bool,
         due_at: UnixMillis,
         deadline: Instant,
         random: &dyn Random,
@@ -159,7 +163,7 @@ impl Store {
         let saving = async {
             let mut backoff_ms = FIRST_BACKOFF_MS;
             loop {
-                match self.try_to_save_refreshed(refreshed, due_at, deadline).await {
+                match self.try_to_save_refreshed(refreshed, prompt, due_at, deadline).await {
                     Ok(saved) => return Ok(saved),
                     Err(error) if error.is_for_good() => return Err(error),
                     Err(error) => last = Some(error),
@@ -176,9 +180,11 @@ impl Store {
     async fn try_to_save_refreshed(
         &self,
         refreshed: &Refreshed,
+        prompt: bool,
         due_at: UnixMillis,
         deadline: Instant,
     ) -> Result<SavedRefresh, StoreError> {
+        let health = if prompt { Health::Active } else { Health::Unverified };
         let at_ms = number(refreshed.pair.exchanged_at_ms);
         let used_up = refreshed.used_up.iter().map(|used| string(used.as_str())).collect();
         let update =
@@ -187,7 +193,7 @@ impl Store {
                 .text("removed", "removed")
                 .set("pair", AttributeValue::L(vec![pair_attribute(&refreshed.pair)]))
                 .set("used_up", AttributeValue::L(used_up))
-                .set("health", string("active"))
+                .set("health", string(health.key()))
                 .set("bot_id", string(&refreshed.pair.bot_id))
                 .set("refreshed_at_ms", at_ms.clone())
                 .set("verified_at_ms", at_ms)
@@ -201,7 +207,7 @@ impl Store {
         match standing {
             Some(row) if row.pair.as_ref().is_some_and(is_ours) => Ok(SavedRefresh::Current(row)),
             Some(row) if row.superseded.iter().any(is_ours) => Ok(SavedRefresh::KeptAside),
-            Some(row) if row.health != row::Health::Removed => {
+            Some(row) if row.health != Health::Removed => {
                 self.keep_aside(&row, &refreshed.pair, deadline).await
             }
             // A row that is gone was forgotten.

@@ -158,6 +158,8 @@ impl Vault {
         line: &mut RequestLine,
     ) -> Refreshing {
         let (row, budget) = (attempt.row, attempt.budget);
+        // The window that cannot be closed begins: should the process end here, the pair is gone.
+        let answered = Instant::now();
         let now = self.clock.now_millis();
         line.count(Metric::Refreshed);
         line.note("notion_request_id", renewed.answer.request_id.as_deref());
@@ -173,9 +175,16 @@ impl Vault {
             return not_now("unusable", 60);
         }
         let refreshed = self.sealed(&attempt, &renewed, now);
-        let due_at = self.next_look(now);
-        match self.store.save_refreshed(&refreshed, due_at, budget.save_by, &*self.random).await {
-            Ok(SavedRefresh::Current(row)) => Refreshing::Renewed(row, renewed.access_token),
+        // A process that was frozen past its lease: others may have sent the same refresh token since.
+        let prompt = now.0 < attempt.lease.until_ms;
+        let due_at = if prompt { self.next_look(now) } else { now };
+        let save = self.store.save_refreshed(&refreshed, prompt, due_at, budget.save_by, &*self.random);
+        match save.await {
+            Ok(SavedRefresh::Current(row)) if !prompt => Refreshing::LookAgain(Some(row)),
+            Ok(SavedRefresh::Current(row)) => {
+                line.unsaved_for(answered.elapsed());
+                Refreshing::Renewed(row, renewed.access_token)
+            }
             Ok(SavedRefresh::KeptAside) => Refreshing::LookAgain(None),
             Ok(SavedRefresh::TombstoneWins) => {
                 self.give_back(give_back, budget.revoke_by, line).await;

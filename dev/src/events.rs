@@ -1,5 +1,6 @@
 //! API Gateway's events: made from HTTP requests by the front, and as samples for `sam local invoke`.
 
+mod backend;
 mod gateway;
 mod samples;
 

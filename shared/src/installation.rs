@@ -108,6 +108,29 @@ pub struct SealedPair {
     pub client_id: String,
     /// When Notion answered the exchange, in milliseconds since the epoch.
     pub exchanged_at_ms: u64,
+    /// Who refreshes it. Here and not in the row, so that it goes where the pair goes when another takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Whether its refresh token may have been used up by a refresh whose answer nobody has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+}
+
+/// The in-row marker: somebody is refreshing, or was cut off while they did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Their attempt.
+    pub holder: String,
+    /// When they are certainly gone.
+    pub until_ms: u64,
+}
+
+impl SealedPair {
+    /// Whether Notion may hold a successor of it that nobody knows.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.in_doubt || self.lease.is_some()
+    }
 }
 
 /// A new installation, sealed and ready to be stored, or to wait in the rescue queue. Holds no plain token.
@@ -245,6 +268,8 @@ impl Grant {
                 bot_id: self.bot_id.clone(),
                 client_id: client_id.to_owned(),
                 exchanged_at_ms: exchanged_at.0,
+                lease: None,
+                in_doubt: false,
             },
             id,
         }

@@ -23,7 +23,7 @@ pub use installations::MAX_SUPERSEDED;
 pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh, has_lapsed};
 pub use removal::Entombed;
 pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued};
-pub use row::{Health, Installation, Lease};
+pub use row::{Health, Installation};
 pub use save::Saved;
 
 /// Installations and claims in DynamoDB.

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use simulated_notion::{ACME, Grant, Rotation};
 
-use crate::harness::{Row, World, event, person, string};
+use crate::harness::{Row, World, event, has_lease, person, string};
 use crate::stampede::with_people;
 
 const PEOPLE: usize = 125;
@@ -222,7 +222,7 @@ impl Crowd {
             let of_person = grants.iter().filter(|grant| grant.person_id == *id);
             let lost = of_person.flat_map(Grant::living).filter(|token| !held.contains(*token)).count();
             let health = string(row, "health").unwrap();
-            assert!(!row.contains_key("lease"), "{row:?}");
+            assert!(!has_lease(row), "{row:?}");
             // A pair that was lost with its process: the row says so, or its claim did.
             if lost > 0 && health == "active" {
                 unaccounted += 1;

@@ -106,5 +106,5 @@ fn the_costs_add_up() {
             _ => assert!(line.contains("what"), "{line}"),
         }
     }
-    assert_eq!(tables, 2);
+    assert_eq!(tables, 3);
 }

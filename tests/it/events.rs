@@ -31,6 +31,16 @@ async fn fresh(world: &World, now: UnixMillis) -> Vec<Sample> {
     samples
 }
 
+/// Which function an event is for.
+fn function_of(name: &str) -> &str {
+    name.split(['-', '.']).next().unwrap()
+}
+
+/// Whether it came by way of API Gateway.
+fn is_http(event: &Value) -> bool {
+    event["requestContext"]["http"].is_object()
+}
+
 fn last_outcome(log: &str) -> Option<String> {
     let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines
@@ -65,10 +75,10 @@ async fn every_fresh_event_has_its_outcome() {
     let world = World::start().await;
     let now = world.clock.now_millis();
     for sample in fresh(&world, now).await {
-        let answer = if sample.name.starts_with("install") {
-            world.invoke(world.stack.install(), &sample.event).await
-        } else {
-            world.invoke(world.stack.callback(), &sample.event).await
+        let answer = match function_of(sample.name) {
+            "install" => world.invoke(world.stack.install(), &sample.event).await,
+            "callback" => world.invoke(world.stack.callback(), &sample.event).await,
+            name => world.ask(name, sample.event).await,
         };
         assert_eq!(
             last_outcome(&world.leaks.log()).as_deref(),
@@ -84,14 +94,15 @@ async fn every_fresh_event_has_its_outcome() {
 async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
     let world = World::start().await;
     let variables = world.stack.variables();
-    let (install, callback) =
-        (Function::start("install", variables).await, Function::start("callback", variables).await);
-    let function = |name: &str| if name.starts_with("install") { &install } else { &callback };
-
+    let mut functions = HashMap::new();
+    for name in dev::functions::NAMES {
+        functions.insert(name, Function::start(name, variables).await);
+    }
     for sample in fresh(&world, SystemClock.now_millis()).await {
-        let (answer, line) = function(sample.name).invoke(sample.event).await;
+        let http = is_http(&sample.event);
+        let (answer, line) = functions[function_of(sample.name)].invoke(sample.event).await;
         world.leaks.saw_answer(&answer.to_string());
-        assert!(answer["headers"]["content-security-policy"].is_string(), "{}: {answer}", sample.name);
+        assert_eq!(answer["headers"]["content-security-policy"].is_string(), http, "{}: {answer}", sample.name);
         assert_eq!(line["outcome"], sample.outcome, "{}: {answer}", sample.name);
     }
     assert_eq!(world.installations().await.len(), 1, "the granted event installed");
@@ -101,37 +112,43 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
     for (name, text) in checked_in().unwrap() {
         let event: Value = serde_json::from_str(&text).unwrap();
         let method = event["requestContext"]["http"]["method"].clone();
-        let (answer, _line) = function(&name).invoke(event).await;
+        let http = is_http(&event);
+        let (answer, line) = functions[function_of(&name)].invoke(event).await;
         world.leaks.saw_answer(&answer.to_string());
+        if !http {
+            assert!(["not_installed", "ok"].contains(&line["outcome"].as_str().unwrap()), "{name}: {answer}");
+            continue;
+        }
         let status = answer["statusCode"].as_u64().unwrap();
         match name.as_str() {
             "install.json" | "install-two-tabs.json" | "install-state-in-link.json" => {
                 assert_eq!(status, 302, "{name}");
             }
+            "token-route.json" => assert_eq!(status, 404, "{name}"),
             _ if method == "HEAD" => assert_eq!(status, 405, "{name}"),
             _ => assert!([303, 200, 400, 403].contains(&status), "{name}: {answer}"),
         }
     }
     assert_eq!(world.notion().count(simulated_notion::Endpoint::Token), exchanges);
-    Leaks::saw_output(&install.log());
-    Leaks::saw_output(&callback.log());
+    functions.values().for_each(|function| Leaks::saw_output(&function.log()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binary_without_settings_says_so_to_everyone_and_names_the_setting_in_the_log() {
     let world = World::start().await;
-    for name in ["install", "callback"] {
-        let function = Function::start(name, &HashMap::new()).await;
+    for name in ["install", "callback", "token-direct", "token-route", "uninstall", "sweep"] {
+        let function = Function::start(function_of(name), &HashMap::new()).await;
         let event = samples_of(&world, name).await;
+        let http = is_http(&event);
         let (answer, line) = function.invoke(event).await;
-        // The callback's event has a code and a state: they do not stay in the address bar.
-        let status = if name == "callback" { 303 } else { 500 };
-        assert_eq!(
-            (&answer["statusCode"], &line["outcome"]),
-            (&status.into(), &"misconfigured".into()),
-            "{name}"
-        );
-        assert!(answer["headers"]["content-security-policy"].is_string(), "{name}");
+        assert_eq!(line["outcome"], "misconfigured", "{name}");
+        if http {
+            // The callback's event has a code and a state: they do not stay in the address bar.
+            assert_eq!(answer["statusCode"], if name == "callback" { 303 } else { 500 }, "{name}");
+            assert!(answer["headers"]["content-security-policy"].is_string(), "{name}");
+        } else {
+            assert_eq!(answer["error"], "misconfigured", "{name}");
+        }
         let log = function.log();
         assert!(
             log.contains("\"alarm\":\"misconfigured\"") && log.contains("NOTION_CLIENT_ID is not set"),

@@ -391,6 +391,12 @@ pub(crate) fn person(user_id: &str, workspace_id: &str, more: Value) -> Value {
     input
 }
 
+/// Whether somebody refreshes the row's pair, or was cut off while they did.
+pub(crate) fn has_lease(row: &Row) -> bool {
+    let pair = row.get("pair").and_then(|pair| pair.as_l().unwrap().first());
+    pair.is_some_and(|pair| pair.as_m().unwrap().contains_key("lease"))
+}
+
 pub(crate) fn string<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
     row.get(name).map(|value| value.as_s().unwrap().as_str())
 }

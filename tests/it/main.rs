@@ -16,6 +16,7 @@ mod exchange;
 mod install;
 mod keep;
 mod metrics;
+mod model;
 mod operator;
 mod outage;
 mod reinstall;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use simulated_notion::{ACME, Endpoint, Fault as NotionFault, Rotation};
 
-use crate::harness::{Browser, Page, World, number, person, string};
+use crate::harness::{Browser, Page, World, has_lease, number, person, string};
 use crate::stampede::with_people;
 
 const PEOPLE: usize = 40;
@@ -95,7 +95,7 @@ async fn what_the_table_does_not_take_waits_in_the_queue_and_the_sweep_saves_it(
         assert_eq!(rows.len(), PEOPLE, "no duplicates");
         for row in &rows {
             assert_eq!((string(row, "health"), number(row, "generation")), (Some("active"), 1));
-            assert!(!row.contains_key("lease"));
+            assert!(!has_lease(row));
         }
         for id in people() {
             let vended = world.ask("token", person(&id, ACME, json!({}))).await;

@@ -7,7 +7,7 @@ use simulated_notion::{
     ACME, ADA, Endpoint, Fault as NotionFault, GRACE, RefreshTokenOnExchange, Rotation,
 };
 
-use crate::harness::{World, ada, number, person, string};
+use crate::harness::{World, ada, has_lease, number, person, string};
 
 const DAY_SECS: u64 = 86_400;
 
@@ -187,7 +187,7 @@ async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
 }
 
 /// A vend that takes the lease and goes no further.
-async fn cut_off_while_refreshing(world: &World) -> Value {
+pub(crate) async fn cut_off_while_refreshing(world: &World) -> Value {
     let before = world.vend(json!({})).await;
     world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
     let asked = world.notion().count(Endpoint::Token);
@@ -234,10 +234,38 @@ async fn a_refresh_that_was_cut_off_is_waited_for_then_left_to_the_sweep() {
                 assert_eq!(swept["NeedsReinstall"], 1, "{case}: {swept}");
                 assert_eq!(world.vend(refused).await["error"], "needs_reinstall", "{case}");
             }
-            assert!(!world.row().await.contains_key("lease"), "{case}");
+            assert!(!has_lease(&world.row().await), "{case}");
             world.notion().release();
         }
     }
+}
+
+#[tokio::test]
+async fn after_two_lost_replies_the_sweep_finds_out_even_if_the_access_token_lives() {
+    let world = installed().await;
+    world.notion().change_settings(|settings| settings.access_token_survives_refresh = true);
+    let before = world.vend(json!({})).await;
+    world.notion().inject(Endpoint::Token, NotionFault::LostReply, 2);
+    // The first try used the token up, so the second is refused; its answer is lost as well.
+    let vended = world.vend(json!({"refused_fingerprint": before["fingerprint"]})).await;
+    assert_eq!(vended["reason"], "outcome_unknown", "{vended}");
+    assert!(world.works(before["access_token"].as_str().unwrap()).await);
+    world.clock.advance_secs(31);
+    assert_eq!(sweep(&world).await["NeedsReinstall"], 1);
+}
+
+#[tokio::test]
+async fn a_superseded_pair_whose_refresh_was_cut_off_is_told_of() {
+    let world = installed().await;
+    cut_off_while_refreshing(&world).await;
+    world.browser().install_as(|_| {}).await;
+    // The new pair can be refreshed at once: the lease went with the old one.
+    assert_eq!(world.vend(json!({"refresh": true})).await["health"], "active");
+    world.expire_access_tokens();
+    world.clock.advance_secs(8 * DAY_SECS);
+    assert_eq!(sweep(&world).await["OrphanedGrant"], 1);
+    assert!(world.row().await["superseded"].as_l().unwrap().is_empty());
+    world.notion().release();
 }
 
 #[tokio::test]

@@ -106,7 +106,27 @@ async fn a_refresh_in_flight_loses_to_it_and_its_pair_goes_back() {
     assert_eq!(uninstalled["removed"], true);
     assert_eq!(vended["error"], "removed");
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
-    assert_eq!(left(&world.row().await).iter().filter(|name| **name == "pair").count(), 0);
+    // Until it had given its pair back, the tombstone waited for it.
+    assert_eq!(uninstalled["revoked"], false);
+    world.clock.advance_secs(1);
+    assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
+    assert!(!world.row().await.contains_key("pair"));
+    assert!(!world.leaks.log().contains("orphaned_grant"));
+}
+
+#[tokio::test]
+async fn a_refresh_that_was_cut_off_before_it_is_told_of() {
+    let world = installed().await;
+    crate::sweep::cut_off_while_refreshing(&world).await;
+    assert_eq!(uninstall(&world, json!({})).await["revoked"], false, "somebody may still be at it");
+    world.clock.advance_secs(1);
+    world.ask("sweep", json!({})).await;
+    assert!(world.row().await.contains_key("pair"));
+    world.clock.advance_secs(120);
+    let swept = world.ask("sweep", json!({})).await;
+    assert_eq!((&swept["Removed"], &swept["OrphanedGrant"]), (&json!(1), &json!(1)), "{swept}");
+    assert!(!world.row().await.contains_key("pair"));
+    world.notion().release();
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use shared::flow::Flow;
 use shared::query::encode;
 use shared::random::Random;
 
-use super::HttpRequest;
+use super::{HttpRequest, backend};
 use crate::stack::SIMULATED_CLIENT_ID;
 
 /// The time of the checked-in samples: 2026-11-22 00:00:00 UTC.
@@ -361,7 +361,7 @@ pub fn samples(
         (case.make)(&mut visit);
         Sample { name: case.name, about: case.about, outcome: case.outcome, event: visit.request.event() }
     };
-    CASES.iter().map(sample).collect()
+    CASES.iter().map(sample).chain(backend::samples(now.0)).collect()
 }
 
 /// The connection of the dev stack on `port`, as variables: the samples' unless the environment names another.

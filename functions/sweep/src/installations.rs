@@ -12,6 +12,8 @@ use crate::{Run, Sweep};
 
 /// When a row that could not be dealt with is tried again, in milliseconds: behind all that wait now.
 const POISON_MS: u64 = 3_600_000;
+/// When a tombstone is looked at again whose installation is still being refreshed, in milliseconds.
+const IN_FLIGHT_MS: u64 = 60_000;
 /// How many rows the table may fail for, one after the other, before it is left alone.
 const TABLE_IS_DOWN_AFTER: u32 = 3;
 
@@ -70,7 +72,7 @@ impl Sweep {
             // Another connection's: its tokens are none of ours to ask about.
             return vault.store.look_again(id, vault.next_look(now), run.ends_at).await;
         }
-        if let Some(lease) = &row.lease {
+        if let Some(lease) = row.lease() {
             let lapsed = lease.until_ms < Takeover::Sweep.lapsed_before(now).0;
             if lapsed && run.rescue_is_empty && row.health != Health::NeedsReinstall {
                 return self.refresh(&row, run).await;
@@ -94,6 +96,10 @@ impl Sweep {
         let (in_hand, budget) = (run.in_hand.clone(), self.budget(run));
         match self.vault.finish_removal(row, &in_hand, &budget, run.line).await? {
             Removal::Complete => Ok(()),
+            Removal::ToBeRevoked if row.lease().is_some() => {
+                let soon = self.later(IN_FLIGHT_MS);
+                self.vault.store.look_again(&row.id, soon, run.ends_at).await
+            }
             Removal::ToBeRevoked => {
                 run.line.count(Metric::SweepFailed);
                 self.vault.store.look_again(&row.id, self.later(POISON_MS), run.ends_at).await
@@ -116,6 +122,12 @@ impl Sweep {
             self.keep_pace(run).await;
             let (in_hand, deadline) = (run.in_hand.clone(), self.budget(run).exchange_by);
             match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
+                Look::Dead if pair.is_unsettled() => {
+                    // An install has moved it aside while somebody refreshed it, and nobody has the answer.
+                    run.line.count(Metric::OrphanedGrant);
+                    let bot_id = pair.bot_id.as_str();
+                    tracing::error!(alarm = "orphaned_grant", bot_id, "a refresh of a superseded pair was cut off");
+                }
                 Look::Alive if self.revoke_superseded => self.revoke(&row.id, pair, &mut kept, run).await,
                 Look::Alive | Look::Sealed => kept.push(pair.clone()),
                 Look::Dead => tracing::info!(bot_id = pair.bot_id, "a superseded pair has ended"),
@@ -165,6 +177,10 @@ impl Sweep {
         let now = vault.clock.now_millis();
         if row.refresh_after_ms > now.0 {
             return vault.store.look_again(&row.id, UnixMillis(row.refresh_after_ms), run.ends_at).await;
+        }
+        if pair.in_doubt && pair.refresh.is_some() {
+            // Whether the access token lives does not say whether the refresh token is used up.
+            return self.refresh(row, run).await;
         }
         self.keep_pace(run).await;
         let (in_hand, deadline) = (run.in_hand.clone(), self.budget(run).exchange_by);

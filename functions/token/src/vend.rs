@@ -155,7 +155,7 @@ impl Token {
             let retry_after = Duration::from_millis(row.refresh_after_ms - now.0);
             return Err(NoToken::NotNow { reason: "waits", retry_after });
         }
-        if let Some(lease) = &row.lease
+        if let Some(lease) = row.lease()
             && lease.until_ms >= Takeover::Vend.lapsed_before(now).0
         {
             if has_lapsed(lease, now, Duration::ZERO) {
@@ -164,7 +164,7 @@ impl Token {
             }
             return Ok(Step::Wait);
         }
-        if row.health == Health::Unverified || pair.refresh.is_none() {
+        if (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none() {
             match self.vault.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
                 Look::Alive => return self.verified(row, pair, want, in_hand, budget).await,
                 Look::Dead => {}

@@ -3,14 +3,13 @@
 //! | attribute | type | |
 //! |---|---|---|
 //! | `installation_id` | S, key | see `InstallationId` |
-//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints |
+//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints; `lease` (`holder`, `until_ms`) while somebody refreshes them, `in_doubt` after a refresh whose answer nobody has |
 //! | `superseded` | L of M | pairs that later installs replaced, kept until the sweep has dealt with them |
 //! | `exchanged_at_ms` | N | orders installs: an older exchange never replaces a newer one |
 //! | `written_by` | S | the attempt of the last install: recognises its own lost success |
 //! | `generation`, `version` | N | every install; every write |
 //! | `health` | S | `active`, `unverified`, `needs_reinstall`, `removed` |
 //! | `verified_at_ms`, `refreshed_at_ms` | N | when Notion last said that the pair is alive; the last refresh |
-//! | `lease` | M: `holder`, `until_ms` | somebody is refreshing, or was cut off while they did |
 //! | `refresh_after_ms` | N | nobody refreshes before |
 //! | `used_up` | L of S | fingerprints of the refresh tokens that were used up, newest last |
 //! | `needs_reinstall_at_ms` | N | since when the grant is dead |
@@ -57,7 +56,7 @@ pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation
     OR pair[0].refresh_fingerprint <> :refresh_fingerprint))";
 
 /// What a pair that becomes current by an install leaves behind: all of it belongs to the one before.
-pub(super) const OF_THE_PAIR_BEFORE: [&str; 3] = ["lease", "needs_reinstall_at_ms", "refresh_after_ms"];
+pub(super) const OF_THE_PAIR_BEFORE: [&str; 2] = ["needs_reinstall_at_ms", "refresh_after_ms"];
 
 /// What an install has to do with a row that the fast path did not write.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,7 +143,6 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     });
     let is_alive = text(standing, "health") == Some("active");
     let keeps_current = current.is_some() && (standing_is_newer || (used_up && is_alive));
-    let same_pair = current.is_some_and(is_ours);
     let pair = match current {
         // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
         // superseded, and a refresh token that came with it once is not thrown away.
@@ -172,14 +170,8 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
             row.remove(name);
         }
         row.extend(facts);
-        for name in ["removed_at_ms", "forget"] {
+        for name in OF_THE_PAIR_BEFORE.into_iter().chain(["removed_at_ms", "forget"]) {
             row.remove(name);
-        }
-        for name in OF_THE_PAIR_BEFORE {
-            // Of one and the same pair, a refresh in flight stays in flight.
-            if !(same_pair && name == "lease") {
-                row.remove(name);
-            }
         }
         let generation = integer(standing, "generation").unwrap_or(0);
         row.insert("generation".to_owned(), number(generation + 1));
@@ -202,14 +194,16 @@ pub(super) fn seal_shard(install: &NewInstallation) -> AttributeValue {
     string(&due::seal_shard(&install.id, oldest))
 }
 
-/// One grant, told twice: `pair`, with the refresh token that only the other telling had.
+/// One grant, told twice: `pair`, with the refresh token that only the other telling had. A refresh in flight stays in
+/// flight.
 fn with_refresh_of(mut pair: AttributeValue, other: &AttributeValue) -> AttributeValue {
-    if let (AttributeValue::M(pair), Ok(other)) = (&mut pair, other.as_m())
-        && !pair.contains_key("refresh")
-    {
-        for name in ["refresh", "refresh_fingerprint"] {
-            if let Some(value) = other.get(name) {
-                pair.insert(name.to_owned(), value.clone());
+    const OF_THE_REFRESH: [&str; 2] = ["lease", "in_doubt"];
+    const TOKEN: [&str; 2] = ["refresh", "refresh_fingerprint"];
+    if let (AttributeValue::M(pair), Ok(other)) = (&mut pair, other.as_m()) {
+        let token = if pair.contains_key("refresh") { &[][..] } else { &TOKEN[..] };
+        for name in OF_THE_REFRESH.iter().chain(token) {
+            if let Some(value) = other.get(*name) {
+                pair.insert((*name).to_owned(), value.clone());
             }
         }
     }

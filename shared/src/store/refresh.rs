@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use super::installations::MAX_SUPERSEDED;
 use super::item::{number, string};
-use super::row::{self, Health, Installation, Lease, lease_attribute, pair_attribute};
+use super::row::{self, Health, Installation, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
 use super::{Store, StoreError, save};
 use crate::budget::until;
 use crate::clock::UnixMillis;
-use crate::installation::{InstallationId, SealedPair};
+use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::random::Random;
 use crate::seal::Fingerprint;
 
@@ -88,8 +88,9 @@ impl Store {
         }
     }
 
-    /// `take_lease`: marks the row as being refreshed, if it still holds the refresh token `used` and nobody else
-    /// is at it. A lease that ended before `lapsed_before` was never given back; it may be taken over.
+    /// `take_lease`: marks the pair as being refreshed, if the row still holds the refresh token `used` and nobody else
+    /// is at it. A lease that ended before `lapsed_before` was never given back; it may be taken over, and whether its
+    /// holder has used the token up stays in doubt.
     ///
     /// # Errors
     ///
@@ -99,27 +100,36 @@ impl Store {
         id: &InstallationId,
         used: &Fingerprint,
         lease: &Lease,
-        lapsed_before: UnixMillis,
+        takeover: Option<UnixMillis>,
+        now: UnixMillis,
         deadline: Instant,
     ) -> Result<Leased, StoreError> {
         const CONDITION: &str = "pair[0].refresh_fingerprint = :used AND health IN (:active, :unverified) \
-            AND (attribute_not_exists(lease) OR lease.holder = :holder OR lease.until_ms < :lapsed_before)";
-        let update = RowUpdate::of(id, CONDITION)
+            AND (attribute_not_exists(refresh_after_ms) OR refresh_after_ms <= :now) \
+            AND (attribute_not_exists(pair[0].lease) OR pair[0].lease.holder = :holder \
+                OR pair[0].lease.until_ms < :lapsed_before)";
+        let mut update = RowUpdate::of(id, CONDITION)
             .text("used", used.as_str())
             .text("active", "active")
             .text("unverified", "unverified")
             .text("holder", &lease.holder)
-            .value("lapsed_before", number(lapsed_before.0))
-            .set("lease", lease_attribute(lease))
+            .value("lapsed_before", number(takeover.map_or(0, |lapsed_before| lapsed_before.0)))
+            .value("now", number(now.0))
+            .set_to("pair[0].lease = :lease")
+            .value("lease", lease_attribute(lease))
             // Should we be cut off, the sweep finds it.
             .due_at(lease.until_ms);
+        if takeover.is_some() {
+            update = update.set_to("pair[0].in_doubt = :true").value("true", AttributeValue::Bool(true));
+        }
         Ok(match update.send(self, deadline).await? {
             Written::Done(row) => Leased::Taken(row),
             Written::Refused(standing) => Leased::Standing(standing),
         })
     }
 
-    /// `release_lease`: gives it back without a new pair; nobody tries again before `refresh_after`.
+    /// `release_lease`: gives it back without a new pair; nobody tries again before `refresh_after`. After an answer that
+    /// was lost it is `in_doubt` whether the refresh token is used up, and the sweep will find out.
     ///
     /// # Errors
     ///
@@ -128,14 +138,18 @@ impl Store {
         &self,
         id: &InstallationId,
         holder: &str,
+        in_doubt: bool,
         refresh_after: UnixMillis,
         deadline: Instant,
     ) -> Result<(), StoreError> {
-        let update = RowUpdate::of(id, "lease.holder = :holder")
+        let mut update = RowUpdate::of(id, "pair[0].lease.holder = :holder")
             .text("holder", holder)
             .set("refresh_after_ms", number(refresh_after.0))
-            .remove(&["lease"])
+            .remove(&["pair[0].lease"])
             .due_at(refresh_after.0);
+        if in_doubt {
+            update = update.set_to("pair[0].in_doubt = :true").value("true", AttributeValue::Bool(true));
+        }
         update.send(self, deadline).await.map(|_released_or_not_ours| ())
     }
 
@@ -197,7 +211,7 @@ impl Store {
                 .set("bot_id", string(&refreshed.pair.bot_id))
                 .set("refreshed_at_ms", at_ms.clone())
                 .set("verified_at_ms", at_ms)
-                .remove(&["lease", "refresh_after_ms", "needs_reinstall_at_ms"])
+                .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
                 .due_at(due_at.0);
         let standing = match update.send(self, deadline).await? {
             Written::Done(row) => return Ok(SavedRefresh::Current(row)),
@@ -207,8 +221,14 @@ impl Store {
         match standing {
             Some(row) if row.pair.as_ref().is_some_and(is_ours) => Ok(SavedRefresh::Current(row)),
             Some(row) if row.superseded.iter().any(is_ours) => Ok(SavedRefresh::KeptAside),
+            // Saved, and used up by the next refresh before we heard of it.
+            Some(row)
+                if refreshed.pair.refresh_fingerprint.as_ref().is_some_and(|ours| row.used_up.contains(ours)) =>
+            {
+                Ok(SavedRefresh::KeptAside)
+            }
             Some(row) if row.health != Health::Removed => {
-                self.keep_aside(&row, &refreshed.pair, deadline).await
+                self.keep_aside(&row, refreshed, deadline).await
             }
             // A row that is gone was forgotten.
             _ => Ok(SavedRefresh::TombstoneWins),
@@ -219,11 +239,13 @@ impl Store {
     async fn keep_aside(
         &self,
         standing: &Installation,
-        pair: &SealedPair,
+        refreshed: &Refreshed,
         deadline: Instant,
     ) -> Result<SavedRefresh, StoreError> {
         let mut superseded = standing.superseded.clone();
-        superseded.push(pair.clone());
+        // In the place of the pair that it was got for, if an install has moved that one aside: its token is used up.
+        superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(&refreshed.used));
+        superseded.push(refreshed.pair.clone());
         for dropped in superseded.drain(..superseded.len().saturating_sub(MAX_SUPERSEDED)) {
             save::report_dropped(&dropped.bot_id);
         }
@@ -274,7 +296,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<bool, StoreError> {
         const ALIVE_AND_OURS: &str = "health IN (:active, :unverified) \
-            AND (attribute_not_exists(lease) OR lease.holder = :holder)";
+            AND (attribute_not_exists(pair[0].lease) OR pair[0].lease.holder = :holder)";
         let (which, fingerprint) = match &dead.refresh_fingerprint {
             Some(refresh) => ("pair[0].refresh_fingerprint = :dead", refresh),
             None => (
@@ -290,7 +312,7 @@ impl Store {
             .text("holder", holder)
             .set("health", string("needs_reinstall"))
             .set("needs_reinstall_at_ms", number(now.0))
-            .remove(&["lease", "refresh_after_ms"])
+            .remove(&["pair[0].lease", "pair[0].in_doubt", "refresh_after_ms"])
             .due_at(now.0.saturating_add(SOON_MS));
         Ok(matches!(update.send(self, deadline).await?, Written::Done(_)))
     }
@@ -338,7 +360,8 @@ impl Store {
     ) -> Result<Option<Box<Installation>>, StoreError> {
         let update = RowUpdate::of(
             id,
-            "pair[0].access_fingerprint = :access AND health IN (:active, :unverified) AND attribute_not_exists(lease)",
+            "pair[0].access_fingerprint = :access AND health IN (:active, :unverified) \
+             AND attribute_not_exists(pair[0].lease) AND attribute_not_exists(pair[0].in_doubt)",
         )
         .text("access", access_fingerprint.as_str())
         .text("unverified", "unverified")

@@ -18,14 +18,13 @@ use crate::clock::UnixMillis;
 use crate::installation::InstallationId;
 
 /// What a tombstone has no use for: tokens, and all that says more of the person than the row's key.
-const PURGED: [&str; 19] = [
+const PURGED: [&str; 18] = [
     "bot_id",
     "used_up",
     "due_at_ms",
     "due_shard",
     "duplicated_template_id",
     "forget",
-    "lease",
     "needs_reinstall_at_ms",
     "notion_request_id",
     "owner_avatar_url",
@@ -78,7 +77,7 @@ impl Store {
             .set_to("generation = if_not_exists(generation, :zero)")
             // Also over one that stands: what was exchanged before this removal, and waits to be saved, loses to it.
             .set("removed_at_ms", number(now.0))
-            .remove(&["lease", "refresh_after_ms", "needs_reinstall_at_ms"])
+            .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
             // Should we be cut off, the sweep goes on.
             .due_at(now.0);
         if let Some(generation) = generation {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
 use super::item::{Row, binary, insert_text, integer, list, number, string, text};
-use crate::installation::{InstallationId, SealedPair};
+use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion, Sealed};
 
 /// Whether an installation can be used.
@@ -39,15 +39,6 @@ impl Health {
             .into_iter()
             .find(|health| health.key() == key)
     }
-}
-
-/// The in-row marker: somebody is refreshing, or was cut off while they did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// Their attempt.
-    pub holder: String,
-    /// When they are certainly gone.
-    pub until_ms: u64,
 }
 
 /// An installation as its row stands.
@@ -89,8 +80,6 @@ pub struct Installation {
     pub superseded: Vec<SealedPair>,
     /// The refresh tokens that were used up, newest last.
     pub used_up: Vec<Fingerprint>,
-    /// Who refreshes.
-    pub lease: Option<Lease>,
     /// Nobody refreshes before.
     pub refresh_after_ms: u64,
     /// When the sweep looks at it, if it does.
@@ -101,6 +90,12 @@ impl Installation {
     /// Every pair that the row holds.
     pub fn pairs(&self) -> impl Iterator<Item = &SealedPair> {
         self.pair.iter().chain(&self.superseded)
+    }
+
+    /// Who refreshes the current tokens.
+    #[must_use]
+    pub fn lease(&self) -> Option<&Lease> {
+        self.pair.as_ref()?.lease.as_ref()
     }
 
     /// The oldest key that something in the row is sealed with.
@@ -155,7 +150,6 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
             .filter_map(|value| value.as_s().ok())
             .map(|text| Fingerprint::from(text.as_str()))
             .collect(),
-        lease: row.get("lease").and_then(|value| value.as_m().ok()).map(read_lease).transpose()?,
         refresh_after_ms: integer(row, "refresh_after_ms").unwrap_or(0),
         due_at_ms: integer(row, "due_at_ms"),
     })
@@ -193,6 +187,8 @@ fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
         bot_id: text(map, "bot_id").unwrap_or_default().to_owned(),
         client_id: text(map, "client_id").unwrap_or_default().to_owned(),
         exchanged_at_ms: integer(map, "exchanged_at_ms").ok_or_else(broken)?,
+        lease: map.get("lease").and_then(|value| value.as_m().ok()).map(read_lease).transpose()?,
+        in_doubt: matches!(map.get("in_doubt"), Some(AttributeValue::Bool(true))),
     })
 }
 
@@ -210,6 +206,12 @@ pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
         if let Some(sealed) = sealed {
             map.insert(name.to_owned(), binary(sealed.as_bytes()));
         }
+    }
+    if let Some(lease) = &pair.lease {
+        map.insert("lease".to_owned(), lease_attribute(lease));
+    }
+    if pair.in_doubt {
+        map.insert("in_doubt".to_owned(), AttributeValue::Bool(true));
     }
     insert_text(&mut map, "refresh_fingerprint", pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str));
     AttributeValue::M(map)

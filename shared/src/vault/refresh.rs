@@ -14,14 +14,14 @@ use super::look::come_back_after;
 use super::{GiveBack, InHand, Retries, Vault, report_broken_seal, report_store};
 use crate::budget::Budget;
 use crate::clock::UnixMillis;
-use crate::installation::{Renewed, SealedPair};
+use crate::installation::{Lease, Renewed, SealedPair};
 use crate::notion::TokenError;
 use crate::random;
 use crate::seal::Fingerprint;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::secrets::Versioned;
 use crate::store::{
-    Health, Installation, Lease, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh,
+    Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh,
 };
 use crate::telemetry::{Metric, RequestLine};
 
@@ -115,15 +115,15 @@ impl Vault {
         let now = self.clock.now_millis();
         let holder = random::attempt(&*self.random);
         let lease = Lease { holder, until_ms: now.0.saturating_add(LEASE_MS) };
-        let lapsed_before = takeover.lapsed_before(now);
-        match self.store.take_lease(&row.id, used, &lease, lapsed_before, budget.claim_by).await {
+        let takeover = row.lease().map(|_| takeover.lapsed_before(now));
+        match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
             Ok(Leased::Taken(_)) => {}
             Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
             Err(error) => {
                 report_store(&error);
                 // It may be ours all the same.
                 let soon = Instant::now() + Duration::from_millis(LOOK_LIMIT_MS);
-                let _lapses = self.store.release_lease(&row.id, &lease.holder, now, soon).await;
+                let _lapses = self.store.release_lease(&row.id, &lease.holder, false, now, soon).await;
                 return not_now("store", 5);
             }
         }
@@ -188,6 +188,9 @@ impl Vault {
             Ok(SavedRefresh::KeptAside) => Refreshing::LookAgain(None),
             Ok(SavedRefresh::TombstoneWins) => {
                 self.give_back(give_back, budget.revoke_by, line).await;
+                // The tombstone waits for us: nothing of ours is left at Notion.
+                let (id, holder) = (&row.id, &attempt.lease.holder);
+                let _lapses = self.store.release_lease(id, holder, false, now, budget.revoke_by).await;
                 Refreshing::Removed
             }
             Err(error) => {
@@ -211,6 +214,8 @@ impl Vault {
         let pair = SealedPair {
             access,
             access_fingerprint,
+            lease: None,
+            in_doubt: false,
             bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
             client_id: before.client_id.clone(),
             exchanged_at_ms: now.0,
@@ -273,19 +278,19 @@ impl Vault {
                 }
             };
             let Some(standing) = standing.filter(|row| row.health != Health::Removed) else {
+                // The tombstone waits for us.
+                let now = self.clock.now_millis();
+                let _lapses = self.store.release_lease(id, holder, false, now, deadline).await;
                 return Refreshing::Removed;
             };
             if standing.refresh_fingerprint() != Some(attempt.used) {
-                if standing.lease.as_ref().is_some_and(|lease| lease.holder == *holder) {
-                    let now = self.clock.now_millis();
-                    let _lapses = self.store.release_lease(id, holder, now, deadline).await;
-                }
+                // Our lease went with the pair that it was for.
                 return Refreshing::LookAgain(Some(Box::new(standing)));
             }
             if standing.health == Health::NeedsReinstall {
                 return Refreshing::NeedsReinstall;
             }
-            if standing.lease.as_ref().is_some_and(|lease| lease.holder != *holder) {
+            if standing.lease().is_some_and(|lease| lease.holder != *holder) {
                 return Refreshing::LookAgain(Some(Box::new(standing)));
             }
             let now = self.clock.now_millis();
@@ -312,13 +317,13 @@ impl Vault {
         line.note("refresh", error.key());
         line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
         line.note("notion_request_id", answer.and_then(|answer| answer.request_id.as_deref()));
-        let reason = error.key();
+        let (reason, in_doubt) = (error.key(), matches!(error, TokenError::OutcomeUnknown(_)));
         tracing::warn!(alarm = reason, error = &error as &dyn std::error::Error, "a refresh failed");
         let wait_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
         let refresh_after = UnixMillis(self.clock.now_millis().0.saturating_add(wait_ms));
         let (id, holder) = (&attempt.row.id, &attempt.lease.holder);
         if let Err(error) =
-            self.store.release_lease(id, holder, refresh_after, attempt.budget.save_by).await
+            self.store.release_lease(id, holder, in_doubt, refresh_after, attempt.budget.save_by).await
         {
             report_store(&error);
         }

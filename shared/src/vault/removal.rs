@@ -1,6 +1,6 @@
 //! Uninstalling: `tombstone`, `revoke`, `purge` (or `forget`), each of them safe to repeat.
 
-use super::{InHand, Vault, report_broken_seal};
+use super::{InHand, Takeover, Vault, report_broken_seal};
 use crate::budget::Budget;
 use crate::store::{Installation, StoreError};
 use crate::telemetry::{Metric, RequestLine};
@@ -27,6 +27,7 @@ impl Vault {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Result<Removal, StoreError> {
+        let now = self.clock.now_millis();
         for pair in tombstone.pairs() {
             let token = match self.open_access(&tombstone.id, &pair.access, &in_hand.key_ring.value).await {
                 Ok(token) => token,
@@ -46,6 +47,20 @@ impl Vault {
                 return Ok(Removal::ToBeRevoked);
             }
             line.count(Metric::Revoked);
+        }
+        for pair in tombstone.pairs().filter(|pair| pair.is_unsettled()) {
+            let lease = pair.lease.as_ref();
+            if lease.is_some_and(|lease| lease.until_ms >= Takeover::Sweep.lapsed_before(now).0) {
+                // Whoever refreshes it gives its new pair back, and then the lease.
+                return Ok(Removal::ToBeRevoked);
+            }
+            // Notion may have given a new pair to somebody who was cut off; revoking this one may not have reached it.
+            line.count(Metric::OrphanedGrant);
+            tracing::error!(
+                alarm = "orphaned_grant",
+                bot_id = pair.bot_id,
+                "a refresh of a removed installation was cut off"
+            );
         }
         if tombstone.forget {
             let forgotten_id = in_hand.key_ring.value.forgotten_id(tombstone.id.as_str());

@@ -179,3 +179,34 @@ fn attributes_of_later_versions_survive_and_stale_ones_go() {
     assert_eq!(text(&row, "owner_email"), None);
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&first)]);
 }
+
+#[test]
+fn a_refresh_token_that_was_used_up_is_no_news_unless_the_grant_is_dead() {
+    let first = install("a", "token-a", Some("refresh-a"), 1000);
+    let refreshed = install("r", "token-b", Some("refresh-b"), 1000);
+    let again = install("c", "token-c", Some("refresh-a"), 3000);
+    let used = first.pair.refresh_fingerprint.as_ref().unwrap();
+    for (health, stays) in [("active", true), ("needs_reinstall", false)] {
+        let mut standing = row_of(&refreshed);
+        standing.insert("used_up".to_owned(), AttributeValue::L(vec![string(used.as_str())]));
+        standing.insert("health".to_owned(), string(health));
+        let (row, current) = written(decide(&standing, &again));
+        let expected = if stays { &refreshed } else { &again };
+        assert_eq!((current, fingerprints(&row, "pair")), (!stays, vec![fingerprint(expected)]), "{health}");
+        assert_eq!(fingerprints(&row, "superseded").len(), 1, "{health}: the other one is kept aside");
+    }
+}
+
+#[test]
+fn a_refresh_in_flight_goes_where_its_pair_goes() {
+    let first = install("a", "token-a", Some("refresh-a"), 1000);
+    let mut standing = row_of(&first);
+    let mut refreshing = first.pair.clone();
+    refreshing.lease = Some(crate::installation::Lease { holder: "h".to_owned(), until_ms: 5000 });
+    standing.insert("pair".to_owned(), AttributeValue::L(vec![pair_attribute(&refreshing)]));
+    let lease_of = |row: &Row, name: &str| list(row, name)[0].as_m().unwrap().contains_key("lease");
+    let (row, _) = written(decide(&standing, &install("b", "token-b", Some("refresh-b"), 2000)));
+    assert!(!lease_of(&row, "pair") && lease_of(&row, "superseded"));
+    let (row, _) = written(decide(&standing, &install("b", "token-a", Some("refresh-a"), 2000)));
+    assert!(lease_of(&row, "pair"), "one and the same grant");
+}

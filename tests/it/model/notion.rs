@@ -1,0 +1,113 @@
+//! Notion's token endpoint, as three servers it could be: its documentation does not say which.
+
+/// A refresh token, and the pair it came in. Numbered in the order of issue.
+pub(super) type Token = u8;
+
+/// The grant that one approval gave, and all pairs that were refreshed from it.
+pub(super) type Grant = u8;
+
+/// What becomes of a refresh token once it has been used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rotation {
+    /// Only the newest of a grant works.
+    Strict,
+    /// The newest two work, as on `mcp.notion.com`.
+    Grace,
+    /// Only the newest works, and an older one ends the grant (RFC 9700 §4.14.2).
+    FamilyRevocation,
+}
+
+/// A small set of numbers: a word, so that states stay cheap to copy and to hash.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Set(u16);
+
+impl Set {
+    pub(super) fn contains(self, item: u8) -> bool {
+        self.0 >> item & 1 == 1
+    }
+
+    pub(super) fn insert(&mut self, item: u8) {
+        assert!(item < 16, "a set has no room for {item}: smaller budgets, or a longer word");
+        self.0 |= 1 << item;
+    }
+
+    pub(super) fn remove(&mut self, item: u8) {
+        self.0 &= !(1 << item);
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = u8> {
+        (0..16).filter(move |&item| self.contains(item))
+    }
+}
+
+/// All that Notion knows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Notion {
+    /// The grant of each token, by token.
+    grants: Vec<Grant>,
+    live: Set,
+}
+
+impl Notion {
+    pub(super) fn new() -> Self {
+        Self { grants: Vec::new(), live: Set::default() }
+    }
+
+    /// An approval: a grant of its own. Older ones survive it, which is the harder case: more can get lost.
+    pub(super) fn approve(&mut self) -> Token {
+        self.issue(self.grants.iter().max().map_or(0, |newest| newest + 1))
+    }
+
+    /// A refresh request arrives. `None` is `invalid_grant`.
+    pub(super) fn refresh(&mut self, rotation: Rotation, used: Token) -> Option<Token> {
+        if !self.live.contains(used) {
+            if rotation == Rotation::FamilyRevocation {
+                self.end(self.grant(used));
+            }
+            return None;
+        }
+        let grant = self.grant(used);
+        let newest = self.of(grant).last().unwrap_or(used);
+        self.end(grant);
+        if rotation == Rotation::Grace {
+            // The newest of a grant with a live token is live itself.
+            self.live.insert(newest);
+        }
+        Some(self.issue(grant))
+    }
+
+    /// Ends the grant of a live token (RFC 7009 §2.1); a dead one has no effect. That more than the pair ends
+    /// is assumed: else a pair whose reply was lost would outlive an uninstall under Grace.
+    pub(super) fn revoke(&mut self, token: Token) {
+        if self.live.contains(token) {
+            self.end(self.grant(token));
+        }
+    }
+
+    pub(super) fn live(&self) -> Set {
+        self.live
+    }
+
+    pub(super) fn grant(&self, token: Token) -> Grant {
+        self.grants[usize::from(token)]
+    }
+
+    fn of(&self, grant: Grant) -> impl Iterator<Item = Token> {
+        (0..).zip(&self.grants).filter(move |&(_, &of)| of == grant).map(|(token, _)| token)
+    }
+
+    fn end(&mut self, grant: Grant) {
+        for token in self.live.iter() {
+            if self.grant(token) == grant {
+                self.live.remove(token);
+            }
+        }
+    }
+
+    fn issue(&mut self, grant: Grant) -> Token {
+        let token = u8::try_from(self.grants.len()).expect("few tokens");
+        self.grants.push(grant);
+        self.live.insert(token);
+        token
+    }
+}

@@ -142,8 +142,7 @@ async fn callback(State(inside): State<Arc<Inside>>, request: Request) -> Respon
 /// An IAM-authorised route: nobody comes to the function without a signature that is good for this very request.
 async fn token(State(inside): State<Arc<Inside>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let forbidden =
-        || (StatusCode::FORBIDDEN, axum::Json(json!({"message": "Forbidden"}))).into_response();
+    let forbidden = || (StatusCode::FORBIDDEN, axum::Json(json!({"message": "Forbidden"}))).into_response();
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else { return forbidden() };
     let Some(access_key) = signed::signer(&head, &body) else { return forbidden() };
     let signed = Signed {

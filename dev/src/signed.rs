@@ -44,8 +44,7 @@ fn signature(
     let headers = headers.map(|name| Some((*name, head.headers.get(*name)?.to_str().ok()?)));
     let headers = headers.collect::<Option<Vec<_>>>()?;
     let token = header(&head.headers, "x-amz-security-token");
-    let identity =
-        Credentials::new(access_key, SECRET_ACCESS_KEY, token, None, "the dev stack's").into();
+    let identity = Credentials::new(access_key, SECRET_ACCESS_KEY, token, None, "the dev stack's").into();
     let params = SigningParams::builder()
         .identity(&identity)
         .region(region)

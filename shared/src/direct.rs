@@ -187,9 +187,8 @@ fn over_http(answer: &Answer) -> Value {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
     let headers = response.headers().iter();
-    let headers: Map<String, Value> = headers
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().into()))
-        .collect();
+    let headers: Map<String, Value> =
+        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().into())).collect();
     let body = match response.body() {
         Body::Text(text) => text.as_str(),
         _ => "",

@@ -197,7 +197,8 @@ impl InstallationId {
     /// What has to be there.
     pub fn named(input: &Value) -> Result<Self, &'static str> {
         const WORKSPACE: &str = "workspace_id must be Notion's id of the workspace";
-        const USER: &str = "user_id must be Notion's id of the person, or null if the workspace owns the installation";
+        const USER: &str =
+            "user_id must be Notion's id of the person, or null if the workspace owns the installation";
         let workspace_id = input.get("workspace_id").and_then(Value::as_str).and_then(identifier);
         let user_id = match input.get("user_id") {
             Some(Value::Null) => None,

@@ -20,7 +20,7 @@ use crate::config::{ConfigError, Lookup, required};
 pub use claims::{Claim, Claimed, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
 pub use installations::MAX_SUPERSEDED;
-pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh, has_lapsed};
+pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh};
 pub use removal::Entombed;
 pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued};
 pub use row::{Health, Installation};

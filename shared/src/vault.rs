@@ -27,7 +27,7 @@ use crate::telemetry::RequestLine;
 pub use call::Retries;
 pub use give_back::GiveBack;
 pub use look::Look;
-pub use refresh::{LEASE_MS, NotNow, Refreshing, Takeover};
+pub use refresh::{LEASE_MS, NotNow, Refreshing, lapsed_before};
 pub use removal::Removal;
 
 /// How long INIT may wait for the warm-up, in milliseconds.
@@ -118,10 +118,11 @@ impl Vault {
     pub fn with_idle_check(mut self, lookup: &impl Lookup) -> Result<Self, ConfigError> {
         if let Some(text) = lookup("IDLE_CHECK_DAYS") {
             let days: Option<u64> = text.parse().ok().filter(|days| (1..=365).contains(days));
-            self.idle_check_ms = DAY_MS * days.ok_or(ConfigError::Invalid {
-                variable: "IDLE_CHECK_DAYS",
-                expected: "a number of days from 1 to 365",
-            })?;
+            self.idle_check_ms = DAY_MS
+                * days.ok_or(ConfigError::Invalid {
+                    variable: "IDLE_CHECK_DAYS",
+                    expected: "a number of days from 1 to 365",
+                })?;
         }
         Ok(self)
     }

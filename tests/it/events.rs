@@ -102,7 +102,12 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
         let http = is_http(&sample.event);
         let (answer, line) = functions[function_of(sample.name)].invoke(sample.event).await;
         world.leaks.saw_answer(&answer.to_string());
-        assert_eq!(answer["headers"]["content-security-policy"].is_string(), http, "{}: {answer}", sample.name);
+        assert_eq!(
+            answer["headers"]["content-security-policy"].is_string(),
+            http,
+            "{}: {answer}",
+            sample.name
+        );
         assert_eq!(line["outcome"], sample.outcome, "{}: {answer}", sample.name);
     }
     assert_eq!(world.installations().await.len(), 1, "the granted event installed");

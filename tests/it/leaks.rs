@@ -86,7 +86,8 @@ impl Leaks {
         let pages: Vec<String> =
             answers.iter().chain(own.iter()).map(|answer| without_protocol(answer)).collect();
         let all = issued.iter().chain(seen.iter()).flat_map(|secret| spellings(secret));
-        let any_secret = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(all).unwrap();
+        let any_secret =
+            AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(all).unwrap();
         if let Some(found) = any_secret.find(&log) {
             let from = log[..found.start()].rfind('\n').map_or(0, |line| line + 1);
             let line: String = log[from..].chars().take(400).collect();

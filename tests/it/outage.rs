@@ -48,8 +48,7 @@ async fn in_flight(world: &World, then: impl FnOnce()) -> (Vec<Value>, Vec<Page>
     let refreshes = join_all(with.iter().zip(&before).map(|(id, before)| {
         world.ask("token", person(id, ACME, json!({"refused_fingerprint": before["fingerprint"]})))
     }));
-    let installs =
-        join_all(browsers.iter().zip(&callbacks).map(|(browser, callback)| browser.get(callback)));
+    let installs = join_all(browsers.iter().zip(&callbacks).map(|(browser, callback)| browser.get(callback)));
     let outage = async {
         world.notion().wait_for(Endpoint::Token, exchanges + PEOPLE).await;
         then();

@@ -30,12 +30,8 @@ async fn a_hundred_client_secrets_fail_no_vend_and_burn_no_code() {
             tokio::task::yield_now().await;
             world.notion().rotate_secret(SIMULATED_CLIENT_ID, &secret);
         };
-        let (_, (), (), live) = tokio::join!(
-            refresh(&world),
-            install(&world),
-            rotate,
-            world.vend(json!({})),
-        );
+        let (_, (), (), live) =
+            tokio::join!(refresh(&world), install(&world), rotate, world.vend(json!({})),);
         assert_eq!(live["health"], "active", "{live}");
         // And once it is in force, with what each process had in its cache.
         tokio::join!(refresh(&world), install(&world));

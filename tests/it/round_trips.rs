@@ -93,7 +93,11 @@ async fn a_vend_of_a_live_token_makes_one_trip_and_a_refresh_four() {
         let live = world.vend(serde_json::json!({})).await;
         let after = counted(&world);
         let read = world.stack.dynamodb().calls().pop().unwrap();
-        assert!(read.operation == "GetItem" && read.body.contains("\"ConsistentRead\":true"), "{}", read.body);
+        assert!(
+            read.operation == "GetItem" && read.body.contains("\"ConsistentRead\":true"),
+            "{}",
+            read.body
+        );
         assert_eq!(after.dynamodb - before.dynamodb, 1, "{temperature}");
         assert_eq!((after.secrets, after.notion, after.queue), (before.secrets, before.notion, before.queue));
         assert_eq!(after.connections - before.connections, 0, "{temperature}");

@@ -3,9 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use dev::aws::{Fault, Reply};
 use serde_json::{Value, json};
-use simulated_notion::{
-    ACME, ADA, Endpoint, Fault as NotionFault, GRACE, RefreshTokenOnExchange, Rotation,
-};
+use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, GRACE, RefreshTokenOnExchange, Rotation};
 
 use crate::harness::{World, ada, has_lease, number, person, string};
 
@@ -101,7 +99,10 @@ async fn when_notion_does_not_answer_nothing_is_marked_and_the_questions_stop() 
         let swept = sweep(&world).await;
         assert_eq!((&swept["NotionDown"], &swept["complete"]), (&json!(1), &json!(false)), "{case}: {swept}");
         assert!(world.notion().count(Endpoint::Introspect) <= most, "{case}");
-        assert!(world.installations().await.iter().all(|row| string(row, "health") == Some("active")), "{case}");
+        assert!(
+            world.installations().await.iter().all(|row| string(row, "health") == Some("active")),
+            "{case}"
+        );
         // Nobody lost their turn.
         world.notion().clear_faults();
         assert_eq!(sweep(&world).await["Verified"], 8, "{case}");
@@ -202,7 +203,9 @@ pub(crate) async fn cut_off_while_refreshing(world: &World) -> Value {
 
 #[tokio::test]
 async fn a_refresh_that_was_cut_off_is_waited_for_then_left_to_the_sweep() {
-    for rotation in [Rotation::Strict, Rotation::Grace { valid_refresh_tokens: 2 }, Rotation::FamilyRevocation] {
+    for rotation in
+        [Rotation::Strict, Rotation::Grace { valid_refresh_tokens: 2 }, Rotation::FamilyRevocation]
+    {
         for processed in [false, true] {
             let case = format!("{rotation:?}, processed: {processed}");
             let world = World::start_with(|options| options.function_timeout_ms = 3000).await;
@@ -298,7 +301,11 @@ async fn a_table_that_fails_is_left_alone_and_nothing_is_lost() {
     let world = installed().await;
     world.clock.advance_secs(DAY_SECS);
     for operation in ["GetItem", "Query", "UpdateItem"] {
-        world.stack.dynamodb().inject(operation, Fault::Answer(Reply::error(400, "AccessDeniedException")), u32::MAX);
+        world.stack.dynamodb().inject(
+            operation,
+            Fault::Answer(Reply::error(400, "AccessDeniedException")),
+            u32::MAX,
+        );
         let swept = sweep(&world).await;
         assert!(swept["SweepFailed"].as_u64().unwrap() >= 1, "{operation}: {swept}");
         world.stack.dynamodb().clear_faults();

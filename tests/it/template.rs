@@ -112,10 +112,14 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         assert!(table.contains("DeletionPolicy: Retain\n"), "{table}");
     }
     for (table, index, partition, sort) in dev::aws::indexes() {
-        let table = if table == dev::aws::CLAIMS_TABLE.0 { "  ClaimsTable:" } else { "  InstallationsTable:" };
+        let table =
+            if table == dev::aws::CLAIMS_TABLE.0 { "  ClaimsTable:" } else { "  InstallationsTable:" };
         let table = block(TEMPLATE, table).join("\n");
         let index = table.split("IndexName: ").find(|text| text.lines().next() == Some(index)).unwrap();
-        assert!(index.contains(&format!("- AttributeName: {partition}\n              KeyType: HASH")), "{index}");
+        assert!(
+            index.contains(&format!("- AttributeName: {partition}\n              KeyType: HASH")),
+            "{index}"
+        );
         let sorted = sort.map(|sort| format!("- AttributeName: {sort}\n              KeyType: RANGE"));
         assert!(sorted.is_none_or(|sorted| index.contains(&sorted)), "{index}");
     }

@@ -80,10 +80,7 @@ async fn a_late_message_does_not_remove_a_reinstall() {
     assert_eq!((&answer["error"], &answer["generation"]), (&json!("other_generation"), &json!(2)));
     assert_eq!(world.vend(json!({})).await["health"], "active");
     assert_eq!(uninstall(&world, json!({"generation": 2})).await["removed"], true);
-    for (input, error) in [
-        (json!({"generation": "2"}), "malformed"),
-        (json!({"forget": 1}), "malformed"),
-    ] {
+    for (input, error) in [(json!({"generation": "2"}), "malformed"), (json!({"forget": 1}), "malformed")] {
         assert_eq!(uninstall(&world, input).await["error"], error);
     }
     let nobody = json!({"workspace_id": ACME, "user_id": "somebody-else", "generation": 1});

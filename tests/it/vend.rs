@@ -75,7 +75,10 @@ async fn a_wish_to_refresh_is_met_by_a_refresh_that_ends_after_it() {
 async fn who_is_not_there_can_be_sent_to_install() {
     let world = World::start().await;
     let answer = world.vend(json!({})).await;
-    assert_eq!((&answer["error"], &answer["install_url"]), (&json!("not_installed"), &json!(world.url("/install"))));
+    assert_eq!(
+        (&answer["error"], &answer["install_url"]),
+        (&json!("not_installed"), &json!(world.url("/install")))
+    );
     for (input, named) in [
         (json!({}), "user_id"),
         (json!({"workspace_id": ACME}), "user_id"),
@@ -229,7 +232,11 @@ async fn a_store_or_secret_that_does_not_answer_is_said_so() {
     assert_eq!(world.vend(refused(&before)).await["reason"], "store");
     assert_eq!(world.notion().count(Endpoint::Token), 1, "no refresh without a lease");
     world.clock.advance_secs(7 * 3600);
-    world.stack.secrets_manager().inject("*", Fault::Answer(Reply::error(500, "InternalServiceError")), u32::MAX);
+    world.stack.secrets_manager().inject(
+        "*",
+        Fault::Answer(Reply::error(500, "InternalServiceError")),
+        u32::MAX,
+    );
     assert_eq!(world.vend(json!({})).await["reason"], "secrets");
 }
 
@@ -250,7 +257,9 @@ async fn a_row_of_another_connection_is_neither_vended_nor_refreshed() {
 async fn a_seal_that_was_moved_to_another_row_does_not_open() {
     let world = installed().await;
     let grace = simulated_notion::GRACE;
-    assert!(world.browser().install_as(|approval| grace.clone_into(&mut approval.person)).await.is_connected());
+    assert!(
+        world.browser().install_as(|approval| grace.clone_into(&mut approval.person)).await.is_connected()
+    );
     let rows = world.installations().await;
     let of = |user: &str| rows.iter().find(|row| string(row, "owner_user_id") == Some(user)).unwrap();
     let id = string(of(ADA), "installation_id").unwrap();

@@ -44,7 +44,8 @@ impl Services {
             "secretsmanager" => self.secrets_manager.answer(wire, headers, body).await,
             "AmazonSQS" => self.rescue_queue.answer(wire, headers, body).await,
             _ => {
-                let text = "DynamoDB, Secrets Manager, SQS and Lambda's Invoke answer here, and nothing else.";
+                let text =
+                    "DynamoDB, Secrets Manager, SQS and Lambda's Invoke answer here, and nothing else.";
                 (StatusCode::NOT_FOUND, text).into_response()
             }
         }

@@ -73,9 +73,15 @@ impl Callback {
             return Kept::Ended(Notice::NotAllowed, Some(give_back));
         }
         let client_id = &self.vault.connection.client_id;
-        let install = grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.vault.random);
+        let install =
+            grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.vault.random);
         let connected = install.connected();
-        match self.vault.store.save(&install, &flow.claim_key, &connected, budget.save_by, &*self.vault.random).await {
+        match self
+            .vault
+            .store
+            .save(&install, &flow.claim_key, &connected, budget.save_by, &*self.vault.random)
+            .await
+        {
             Ok(saved @ (Saved::Current | Saved::Beside)) => {
                 line.count(Metric::Saved);
                 line.unsaved_for(answered.elapsed());

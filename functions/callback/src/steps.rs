@@ -215,16 +215,18 @@ impl Callback {
             expires_at: flow.forget_at(now, self.state_ttl_secs),
             outcome,
         };
-        self.vault.store.claim(&flow.claim_key, &self.vault.connection.client_id, &claim, budget.claim_by).await.map_err(
-            |error| {
+        self.vault
+            .store
+            .claim(&flow.claim_key, &self.vault.connection.client_id, &claim, budget.claim_by)
+            .await
+            .map_err(|error| {
                 tracing::error!(
                     alarm = "claim",
                     error = &error as &dyn std::error::Error,
                     "a state could not be claimed"
                 );
                 Notice::Unavailable
-            },
-        )
+            })
     }
 
     /// Shows how a flow stands, to the browser that holds its cookie.

@@ -6,7 +6,7 @@ use shared::installation::{InstallationId, SealedPair};
 use shared::random;
 use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Look, Refreshing, Removal, Takeover, report_broken_seal};
+use shared::vault::{Look, Refreshing, Removal, lapsed_before, report_broken_seal};
 
 use crate::{Run, Sweep};
 
@@ -73,7 +73,7 @@ impl Sweep {
             return vault.store.look_again(id, vault.next_look(now), run.ends_at).await;
         }
         if let Some(lease) = row.lease() {
-            let lapsed = lease.until_ms < Takeover::Sweep.lapsed_before(now).0;
+            let lapsed = lease.until_ms < lapsed_before(now).0;
             if lapsed && run.rescue_is_empty && row.health != Health::NeedsReinstall {
                 return self.refresh(&row, run).await;
             }
@@ -126,7 +126,11 @@ impl Sweep {
                     // An install has moved it aside while somebody refreshed it, and nobody has the answer.
                     run.line.count(Metric::OrphanedGrant);
                     let bot_id = pair.bot_id.as_str();
-                    tracing::error!(alarm = "orphaned_grant", bot_id, "a refresh of a superseded pair was cut off");
+                    tracing::error!(
+                        alarm = "orphaned_grant",
+                        bot_id,
+                        "a refresh of a superseded pair was cut off"
+                    );
                 }
                 Look::Alive if self.revoke_superseded => self.revoke(&row.id, pair, &mut kept, run).await,
                 Look::Alive | Look::Sealed => kept.push(pair.clone()),
@@ -215,7 +219,8 @@ impl Sweep {
     async fn refresh(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         self.keep_pace(run).await;
         let (in_hand, budget) = (run.in_hand.clone(), self.budget(run));
-        let refreshing = self.vault.refresh(row, Takeover::Sweep, &in_hand, &budget, run.line);
+        let lapsed = lapsed_before(self.vault.clock.now_millis());
+        let refreshing = self.vault.refresh(row, Some(lapsed), &in_hand, &budget, run.line);
         match Box::pin(refreshing).await {
             Refreshing::Renewed(..) => run.unanswered = 0,
             Refreshing::LookAgain(_) | Refreshing::NeedsReinstall | Refreshing::Removed => {}

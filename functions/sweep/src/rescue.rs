@@ -5,7 +5,7 @@ use shared::flow::ClaimKey;
 use shared::installation::{InstallationId, NewInstallation, SealedPair};
 use shared::notion::RevokeError;
 use shared::pages::Notice;
-use shared::store::{Outcome, Received, Refreshed, Rescued, SavedRefresh, Saved, StoreError};
+use shared::store::{Outcome, Received, Refreshed, Rescued, Saved, SavedRefresh, StoreError};
 use shared::telemetry::Metric;
 use shared::vault::report_broken_seal;
 

@@ -8,11 +8,9 @@ use shared::installation::{InstallationId, SealedPair};
 use shared::random;
 use shared::seal::Fingerprint;
 use shared::secret::AccessToken;
-use shared::store::{Health, Installation, StoreError, has_lapsed};
+use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::{Metric, RequestLine};
-use shared::vault::{
-    InHand, Look, NotNow, Refreshing, Takeover, report_broken_seal, report_store,
-};
+use shared::vault::{InHand, Look, NotNow, Refreshing, report_broken_seal, report_store};
 use tokio::time::Instant;
 
 use crate::Token;
@@ -155,10 +153,8 @@ impl Token {
             let retry_after = Duration::from_millis(row.refresh_after_ms - now.0);
             return Err(NoToken::NotNow { reason: "waits", retry_after });
         }
-        if let Some(lease) = row.lease()
-            && lease.until_ms >= Takeover::Vend.lapsed_before(now).0
-        {
-            if has_lapsed(lease, now, Duration::ZERO) {
+        if let Some(lease) = row.lease() {
+            if lease.until_ms <= now.0 {
                 // Its new pair may wait in the rescue queue, which only the sweep looks into.
                 return Err(NoToken::NotNow { reason: "cut_off", retry_after: SWEEP_INTERVAL });
             }
@@ -175,12 +171,14 @@ impl Token {
                 return self.mark(row, pair, now, budget, line).await;
             }
         }
-        match Box::pin(self.vault.refresh(row, Takeover::Vend, in_hand, budget, line)).await {
+        match Box::pin(self.vault.refresh(row, None, in_hand, budget, line)).await {
             Refreshing::Renewed(row, token) => Ok(Step::Done(Live {
                 token,
-                fingerprint: row.pair.as_ref().map(|pair| pair.access_fingerprint.clone()).unwrap_or_else(
-                    || pair.access_fingerprint.clone(),
-                ),
+                fingerprint: row
+                    .pair
+                    .as_ref()
+                    .map(|pair| pair.access_fingerprint.clone())
+                    .unwrap_or_else(|| pair.access_fingerprint.clone()),
                 version: row.version,
                 generation: row.generation,
             })),
@@ -202,13 +200,8 @@ impl Token {
     ) -> Result<Step, NoToken> {
         let now = self.vault.clock.now_millis();
         let due_at = self.vault.next_look(now);
-        let marked = self.vault.store.mark_verified(
-            &row.id,
-            &pair.access_fingerprint,
-            now,
-            due_at,
-            budget.save_by,
-        );
+        let marked =
+            self.vault.store.mark_verified(&row.id, &pair.access_fingerprint, now, due_at, budget.save_by);
         let Some(row) = marked.await.map_err(|error| store_failed(&error))? else {
             return Ok(Step::Again(None));
         };
@@ -229,8 +222,7 @@ impl Token {
         line: &mut RequestLine,
     ) -> Result<Step, NoToken> {
         let nobody = random::attempt(&*self.vault.random);
-        let marked =
-            self.vault.store.mark_needs_reinstall(pair, &row.id, &nobody, now, budget.save_by).await;
+        let marked = self.vault.store.mark_needs_reinstall(pair, &row.id, &nobody, now, budget.save_by).await;
         if marked.map_err(|error| store_failed(&error))? {
             line.count(Metric::NeedsReinstall);
             return Err(NoToken::NeedsReinstall);
@@ -238,12 +230,7 @@ impl Token {
         Ok(Step::Again(None))
     }
 
-    async fn open(
-        &self,
-        row: &Installation,
-        pair: &SealedPair,
-        in_hand: &InHand,
-    ) -> Result<Live, NoToken> {
+    async fn open(&self, row: &Installation, pair: &SealedPair, in_hand: &InHand) -> Result<Live, NoToken> {
         match self.vault.open_access(&row.id, &pair.access, &in_hand.key_ring.value).await {
             Ok(token) => Ok(Live {
                 token,

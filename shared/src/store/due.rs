@@ -135,11 +135,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn of_bot(
-        &self,
-        bot_id: &str,
-        deadline: Instant,
-    ) -> Result<Page<InstallationId>, StoreError> {
+    pub async fn of_bot(&self, bot_id: &str, deadline: Instant) -> Result<Page<InstallationId>, StoreError> {
         let index = Index {
             table: Table::Installations,
             name: "bot",

@@ -1,7 +1,5 @@
 //! The writes of the refresh protocol. `DESIGN.md` and the model (`tests/it/model`) name the same steps.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -186,9 +184,9 @@ impl Store {
                 backoff_ms = (backoff_ms * 2).min(MAX_BACKOFF_MS);
             }
         };
-        until(deadline, Box::pin(saving)).await.unwrap_or_else(|out_of_time| {
-            Err(last.unwrap_or(StoreError::OutOfTime(out_of_time)))
-        })
+        until(deadline, Box::pin(saving))
+            .await
+            .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
     }
 
     async fn try_to_save_refreshed(
@@ -223,13 +221,15 @@ impl Store {
             Some(row) if row.superseded.iter().any(is_ours) => Ok(SavedRefresh::KeptAside),
             // Saved, and used up by the next refresh before we heard of it.
             Some(row)
-                if refreshed.pair.refresh_fingerprint.as_ref().is_some_and(|ours| row.used_up.contains(ours)) =>
+                if refreshed
+                    .pair
+                    .refresh_fingerprint
+                    .as_ref()
+                    .is_some_and(|ours| row.used_up.contains(ours)) =>
             {
                 Ok(SavedRefresh::KeptAside)
             }
-            Some(row) if row.health != Health::Removed => {
-                self.keep_aside(&row, refreshed, deadline).await
-            }
+            Some(row) if row.health != Health::Removed => self.keep_aside(&row, refreshed, deadline).await,
             // A row that is gone was forgotten.
             _ => Ok(SavedRefresh::TombstoneWins),
         }
@@ -376,11 +376,4 @@ impl Store {
             Written::Refused(_) => None,
         })
     }
-}
-
-/// Whether a lease is one that its holder can no longer be at work under.
-#[must_use]
-pub fn has_lapsed(lease: &Lease, now: UnixMillis, margin: Duration) -> bool {
-    let margin_ms = u64::try_from(margin.as_millis()).unwrap_or(u64::MAX);
-    lease.until_ms.saturating_add(margin_ms) <= now.0
 }

@@ -25,8 +25,9 @@ impl Store {
         key: KeyVersion,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        let list =
-            |pairs: &mut dyn Iterator<Item = &SealedPair>| AttributeValue::L(pairs.map(pair_attribute).collect());
+        let list = |pairs: &mut dyn Iterator<Item = &SealedPair>| {
+            AttributeValue::L(pairs.map(pair_attribute).collect())
+        };
         let update = RowUpdate::of(&standing.id, "version = :if_version")
             .value("if_version", number(standing.version))
             .set("pair", list(&mut pair.into_iter()))

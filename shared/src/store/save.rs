@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 use tokio::time::Instant;
 
@@ -179,10 +180,7 @@ impl Store {
             .condition_expression(condition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":empty", AttributeValue::L(Vec::new()))
-            .expression_attribute_values(
-                ":pair",
-                AttributeValue::L(vec![pair_attribute(&install.pair)]),
-            )
+            .expression_attribute_values(":pair", AttributeValue::L(vec![pair_attribute(&install.pair)]))
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":removed", string("removed"))
@@ -209,9 +207,7 @@ impl Store {
         let check = ConditionCheck::builder()
             .table_name(&self.installations_table)
             .key("installation_id", string(&install.forgotten_id))
-            .condition_expression(
-                "attribute_not_exists(installation_id) OR removed_at_ms < :exchanged_at_ms",
-            )
+            .condition_expression("attribute_not_exists(installation_id) OR removed_at_ms < :exchanged_at_ms")
             .expression_attribute_values(":exchanged_at_ms", number(install.pair.exchanged_at_ms))
             .build();
         Ok(TransactWriteItem::builder().condition_check(check.map_err(|_| not_built())?).build())

@@ -59,7 +59,9 @@ impl Vault {
         retries: Retries,
         deadline: Instant,
         may_send: &(dyn Fn() -> bool + Send + Sync),
-        request: &(dyn Fn(Arc<Versioned<ClientSecret>>) -> BoxFuture<'a, Result<T, TokenError>> + Send + Sync),
+        request: &(
+             dyn Fn(Arc<Versioned<ClientSecret>>) -> BoxFuture<'a, Result<T, TokenError>> + Send + Sync
+         ),
     ) -> (Result<T, TokenError>, Arc<Versioned<ClientSecret>>) {
         let mut credential = Credential::Cached(secret);
         let (mut tries, mut unknown) = (1, 0);

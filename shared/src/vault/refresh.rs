@@ -20,40 +20,21 @@ use crate::random;
 use crate::seal::Fingerprint;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::secrets::Versioned;
-use crate::store::{
-    Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh,
-};
+use crate::store::{Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh};
 use crate::telemetry::{Metric, RequestLine};
 
 /// How long a lease lasts, in milliseconds: longer than a function lives (25 s) and clocks differ.
 pub const LEASE_MS: u64 = 45_000;
-/// When the sweep takes a lease over that was never given back, in milliseconds after it ended: it has emptied the
-/// rescue queue before, in which the new pair may wait.
-const SWEEP_TAKES_OVER_AFTER_MS: u64 = 60_000;
-/// When a vend does so, in milliseconds: only if the sweep does not run.
-const VEND_TAKES_OVER_AFTER_MS: u64 = 1_200_000;
+/// When the sweep takes a lease over that was never given back, in milliseconds after it ended. Only the sweep does: it has
+/// emptied the rescue queue before, in which the new pair may wait.
+const TAKE_OVER_AFTER_MS: u64 = 60_000;
 /// How long each look at the store may take before a pair is given back, in milliseconds.
 const LOOK_LIMIT_MS: u64 = 700;
 
-/// Who takes over a lease that was never given back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Takeover {
-    /// A vend.
-    Vend,
-    /// The sweep.
-    Sweep,
-}
-
-impl Takeover {
-    /// Leases that ended before this moment may be taken over.
-    #[must_use]
-    pub fn lapsed_before(self, now: UnixMillis) -> UnixMillis {
-        let after_ms = match self {
-            Self::Vend => VEND_TAKES_OVER_AFTER_MS,
-            Self::Sweep => SWEEP_TAKES_OVER_AFTER_MS,
-        };
-        UnixMillis(now.0.saturating_sub(after_ms))
-    }
+/// Leases that ended before this moment were never given back, and the sweep may take them over.
+#[must_use]
+pub fn lapsed_before(now: UnixMillis) -> UnixMillis {
+    UnixMillis(now.0.saturating_sub(TAKE_OVER_AFTER_MS))
 }
 
 /// What a refresh came to.
@@ -91,18 +72,20 @@ struct Attempt<'a> {
 }
 
 impl Vault {
-    /// Refreshes the pair of `row`, which was read consistently, if nobody else does.
+    /// Refreshes the pair of `row`, which was read consistently, if nobody else does. The sweep takes over leases that
+    /// [lapsed before](lapsed_before) a moment; nobody else takes over any.
     pub async fn refresh(
         &self,
         row: &Installation,
-        takeover: Takeover,
+        takeover: Option<UnixMillis>,
         in_hand: &InHand,
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Refreshing {
-        let refreshable = row.pair.as_ref().and_then(|pair| {
-            Some((pair, pair.refresh.as_ref()?, pair.refresh_fingerprint.as_ref()?))
-        });
+        let refreshable = row
+            .pair
+            .as_ref()
+            .and_then(|pair| Some((pair, pair.refresh.as_ref()?, pair.refresh_fingerprint.as_ref()?)));
         let Some((pair, sealed, used)) = refreshable else { return Refreshing::LookAgain(None) };
         // Before the lease: what does not open is not worth one.
         let refresh_token = match self.open_refresh(&row.id, sealed, &in_hand.key_ring.value).await {
@@ -115,7 +98,7 @@ impl Vault {
         let now = self.clock.now_millis();
         let holder = random::attempt(&*self.random);
         let lease = Lease { holder, until_ms: now.0.saturating_add(LEASE_MS) };
-        let takeover = row.lease().map(|_| takeover.lapsed_before(now));
+        let takeover = takeover.filter(|_| row.lease().is_some());
         match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
             Ok(Leased::Taken(_)) => {}
             Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
@@ -140,8 +123,7 @@ impl Vault {
             let refresh_token = refresh_token.clone();
             async move { self.notion.refresh(&secret.value, &refresh_token, deadline).await }.boxed()
         };
-        let (answer, secret) =
-            Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
+        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
         match answer {
             Ok(renewed) => Box::pin(self.keep(attempt, renewed, secret, line)).await,
             Err(TokenError::InvalidGrant(_)) => Box::pin(self.adopt_or_mark(attempt, line)).await,

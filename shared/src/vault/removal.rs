@@ -1,6 +1,6 @@
 //! Uninstalling: `tombstone`, `revoke`, `purge` (or `forget`), each of them safe to repeat.
 
-use super::{InHand, Takeover, Vault, report_broken_seal};
+use super::{InHand, Vault, lapsed_before, report_broken_seal};
 use crate::budget::Budget;
 use crate::store::{Installation, StoreError};
 use crate::telemetry::{Metric, RequestLine};
@@ -50,7 +50,7 @@ impl Vault {
         }
         for pair in tombstone.pairs().filter(|pair| pair.is_unsettled()) {
             let lease = pair.lease.as_ref();
-            if lease.is_some_and(|lease| lease.until_ms >= Takeover::Sweep.lapsed_before(now).0) {
+            if lease.is_some_and(|lease| lease.until_ms >= lapsed_before(now).0) {
                 // Whoever refreshes it gives its new pair back, and then the lease.
                 return Ok(Removal::ToBeRevoked);
             }

@@ -13,7 +13,7 @@ import template
 from tools import Failed, NotRun, now
 
 STEPS = [
-    ("ruff, on this test", template.ruff),
+    ("ruff, on this test and docs/backend.md", template.ruff),
     ("sam validate", template.sam_validate),
     ("sam validate --lint", template.sam_validate_lint),
     ("cfn-lint, translated", template.cfn_lint_translated),

@@ -169,7 +169,7 @@ impl fantoccini::wd::WebDriverCompatibleCommand for Cdp {
 }
 
 #[expect(clippy::disallowed_methods, reason = "CI says by a variable that nothing may be left out")]
-fn in_ci() -> bool {
+pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some()
 }
 

@@ -34,6 +34,16 @@ fn callback_links_one_tls_one_http_and_one_crypto_provider() {
     }
 }
 
+/// It goes into other people's programs: they choose TLS, runtime and HTTP client.
+#[test]
+fn the_client_links_the_sdk_and_nothing_of_ours() {
+    let client = tree("notion-token-client");
+    let ours = ["shared", "dev", "token", "operator"];
+    for none in ours.into_iter().chain(["rustls", "ring", "reqwest", "hyper", "aws-config", "lambda_http"]) {
+        assert_eq!(versions_of(&client, none), 0, "{none}: {client:?}");
+    }
+}
+
 #[test]
 fn install_links_no_sdk_no_tls_and_no_http_client() {
     let install = tree("install");

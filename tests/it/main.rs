@@ -7,6 +7,7 @@ mod leaks;
 
 mod browser;
 mod callback;
+mod client;
 mod crash;
 mod dependencies;
 mod dev_stack;

@@ -1,0 +1,85 @@
+//! Reading what the token function answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::{Answered, Token, TokenError};
+
+/// Reads an answer; `request_id` is Lambda's.
+pub(crate) fn read(payload: &[u8], request_id: Option<&str>) -> Result<Token, TokenError> {
+    // Not the parser's error: it may quote.
+    let answer: Value = serde_json::from_slice(payload).map_err(|_| TokenError::Unreadable)?;
+    let text = |field: &str| answer[field].as_str().map(str::to_owned).ok_or(TokenError::Unreadable);
+    let Some(error) = answer.get("error") else {
+        let access_token: SecretString = text("access_token")?.into();
+        let version = answer["version"].as_u64().ok_or(TokenError::Unreadable)?;
+        return Ok(Token(Arc::new(Answered { access_token, fingerprint: text("fingerprint")?, version })));
+    };
+    Err(match error.as_str().unwrap_or_default() {
+        "not_installed" => TokenError::NotInstalled { install_url: text("install_url")? },
+        "needs_reinstall" => TokenError::NeedsReinstall { install_url: text("install_url")? },
+        "removed" => TokenError::Removed { install_url: text("install_url")? },
+        "try_later" => {
+            let secs = answer["retry_after_secs"].as_u64().ok_or(TokenError::Unreadable)?;
+            TokenError::TryLater { retry_after: Duration::from_secs(secs), reason: text("reason")? }
+        }
+        "malformed" => TokenError::Malformed(text("message")?),
+        "misconfigured" => TokenError::Misconfigured,
+        "internal" => TokenError::FunctionError { request_id: request_id.map(str::to_owned) },
+        _ => TokenError::Unreadable,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn token(fingerprint: &str) -> Token {
+        let answer = json!({"access_token": "ntn_secret", "fingerprint": fingerprint, "version": 7});
+        read(answer.to_string().as_bytes(), None).unwrap()
+    }
+
+    #[test]
+    fn a_token_shows_itself_only_when_asked() {
+        let token = token("f1");
+        assert_eq!((token.access_token(), token.fingerprint(), token.version()), ("ntn_secret", "f1", 7));
+        assert_eq!(format!("{token:?}"), r#"Token { fingerprint: "f1", version: 7, .. }"#);
+    }
+
+    #[test]
+    fn every_error_is_told_from_the_others() {
+        for (answer, expected) in [
+            (json!({"error": "not_installed", "install_url": "i"}), "NotInstalled { install_url: \"i\" }"),
+            (
+                json!({"error": "needs_reinstall", "install_url": "i"}),
+                "NeedsReinstall { install_url: \"i\" }",
+            ),
+            (json!({"error": "removed", "install_url": "i"}), "Removed { install_url: \"i\" }"),
+            (
+                json!({"error": "try_later", "retry_after_secs": 5, "reason": "store"}),
+                "TryLater { retry_after: 5s, reason: \"store\" }",
+            ),
+            (json!({"error": "malformed", "message": "m"}), "Malformed(\"m\")"),
+            (json!({"error": "misconfigured", "message": "m"}), "Misconfigured"),
+            (json!({"error": "internal", "message": "m"}), "FunctionError { request_id: Some(\"r\") }"),
+            (json!({"error": "unheard_of"}), "Unreadable"),
+            (json!({"error": null}), "Unreadable"),
+            (json!({"error": "removed"}), "Unreadable"),
+            (json!({"fingerprint": "f", "version": 1}), "Unreadable"),
+            (json!({"access_token": "ntn_secret", "version": 1}), "Unreadable"),
+            (json!("ntn_secret"), "Unreadable"),
+            (Value::Null, "Unreadable"),
+        ] {
+            let error = read(answer.to_string().as_bytes(), Some("r")).unwrap_err();
+            assert_eq!(format!("{error:?}"), expected, "{answer}");
+        }
+        for payload in ["", "ntn_secret", "{"] {
+            assert_eq!(format!("{:?}", read(payload.as_bytes(), None).unwrap_err()), "Unreadable");
+        }
+    }
+}

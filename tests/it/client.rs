@@ -1,0 +1,375 @@
+//! A backend: the Rust client over Lambda's Invoke, and the Python of docs/backend.md over the signed route.
+
+use std::cell::Cell;
+use std::io::Write as _;
+use std::process::Output;
+use std::time::Duration;
+
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use notion_token_client::{CallError, Person, Token, TokenClient, TokenError};
+use serde_json::json;
+use shared::http_client::{self, SdkHttpClient};
+use simulated_notion::{ACME, ADA, Endpoint, Fault};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::browser::in_ci;
+use crate::harness::{World, ada};
+use crate::leaks::Leaks;
+
+fn lambda(endpoint: &str) -> aws_sdk_lambda::Client {
+    let config = aws_sdk_lambda::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("backend", "local", None, None, "a test"))
+        .http_client(SdkHttpClient(http_client::build().unwrap()))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(endpoint);
+    aws_sdk_lambda::Client::from_conf(config.build())
+}
+
+fn client(world: &World) -> TokenClient {
+    TokenClient::new(lambda(world.stack.aws_url().unwrap()), "token").called("the billing job")
+}
+
+fn person() -> Person {
+    Person::user(ACME, ADA)
+}
+
+async fn installed() -> (World, TokenClient) {
+    let world = World::start().await;
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    let client = client(&world);
+    (world, client)
+}
+
+/// How often the functions have answered so far.
+fn invocations(world: &World) -> usize {
+    world.stack.answers().len()
+}
+
+/// `GET /v1/users/me`, as a backend would.
+async fn me(world: &World, token: Token) -> Result<String, CallError<String>> {
+    if world.works(token.access_token()).await {
+        Ok(token.fingerprint().to_owned())
+    } else {
+        Err(CallError::Unauthorized)
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_once_and_kept() {
+    let (world, client) = installed().await;
+    let before = invocations(&world);
+    let first = client.token(&person()).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(client.token(&person()).await.unwrap().fingerprint(), first.fingerprint());
+        assert_eq!(client.call(&person(), |token| me(&world, token)).await.unwrap(), first.fingerprint());
+    }
+    assert_eq!(invocations(&world) - before, 1);
+    assert_eq!(world.last_line_with("Vended")["caller_says"], "the billing job");
+    // Another one is none of the first's business.
+    let grace = Person::user(ACME, simulated_notion::GRACE);
+    assert!(matches!(client.token(&grace).await, Err(TokenError::NotInstalled { .. })));
+    client.forget(&person());
+    client.token(&person()).await.unwrap();
+    client.forget(&person());
+    let none = client.clone().keep_for(Duration::ZERO);
+    none.token(&person()).await.unwrap();
+    none.token(&person()).await.unwrap();
+    assert_eq!(invocations(&world) - before, 5, "nothing was kept where nothing may be");
+    // Nobody sees a token who does not ask for it.
+    let shown = format!("{client:?} {first:?} {:?}", client.token(&person()).await);
+    assert!(shown.contains(first.fingerprint()) && !shown.contains(first.access_token()), "{shown}");
+    Leaks::saw_output(&shown);
+}
+
+#[tokio::test]
+async fn many_who_come_first_at_once_make_one_question() {
+    let (world, client) = installed().await;
+    let before = invocations(&world);
+    let person = person();
+    let all = join_all((0..50).map(|_| client.token(&person))).await;
+    assert!(all.into_iter().all(|token| token.is_ok()));
+    assert_eq!(invocations(&world) - before, 1);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_reported_once_and_the_call_runs_again() {
+    let (world, client) = installed().await;
+    let dead = client.token(&person()).await.unwrap();
+    world.expire_access_tokens();
+    let before = invocations(&world);
+    let live = client.call(&person(), |token| me(&world, token)).await.unwrap();
+    assert_ne!(live, dead.fingerprint());
+    assert_eq!(invocations(&world) - before, 1);
+    // Who comes late with the dead one gets what is kept.
+    assert_eq!(client.refused(&person(), &dead).await.unwrap().fingerprint(), live);
+    assert_eq!(client.token(&person()).await.unwrap().fingerprint(), live);
+    assert_eq!(invocations(&world) - before, 1);
+    assert_eq!(world.notion().count(Endpoint::Token), 2, "one exchange, one refresh");
+}
+
+#[tokio::test]
+async fn fifty_who_find_it_expired_make_one_refresh_and_one_question() {
+    let (world, client) = installed().await;
+    client.token(&person()).await.unwrap();
+    world.expire_access_tokens();
+    let before = invocations(&world);
+    let person = person();
+    let all = join_all((0..50).map(|_| client.call(&person, |token| me(&world, token)))).await;
+    let first = all[0].as_ref().unwrap();
+    assert!(all.iter().all(|outcome| outcome.as_ref().unwrap() == first), "{all:?}");
+    assert_eq!(invocations(&world) - before, 1);
+    assert_eq!(world.notion().count(Endpoint::Token), 2);
+}
+
+/// A backend spawns its calls: what they make must go from thread to thread, however the closure is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_can_be_spawned() {
+    let (world, client) = installed().await;
+    let calls = (0..8).map(|_| {
+        let (client, url) = (client.clone(), world.notion().base_url());
+        let http = http_client::build().unwrap();
+        tokio::spawn(async move {
+            let person = person();
+            let outcome = client.call(&person, async |token| {
+                let me = http.get(format!("{url}/v1/users/me")).header("notion-version", "2026-03-11");
+                let answer = me.bearer_auth(token.access_token()).send().await?;
+                if answer.status() == 401 {
+                    return Err(CallError::Unauthorized);
+                }
+                Ok(answer.error_for_status()?.text().await?)
+            });
+            outcome.await.map_err(|error: CallError<reqwest::Error>| error.to_string())
+        })
+    });
+    for call in join_all(calls).await {
+        assert!(call.unwrap().unwrap().contains("\"bot\""));
+    }
+}
+
+#[tokio::test]
+async fn a_second_refusal_is_an_error_and_goes_round_no_more() {
+    let (world, client) = installed().await;
+    let before = invocations(&world);
+    let runs = Cell::new(0);
+    let outcome: Result<(), CallError<String>> = client
+        .call(&person(), async |_| {
+            runs.set(runs.get() + 1);
+            Err(CallError::Unauthorized)
+        })
+        .await;
+    assert!(matches!(outcome, Err(CallError::Unauthorized)), "{outcome:?}");
+    assert_eq!((runs.get(), invocations(&world) - before), (2, 2));
+    // Another error is the caller's, and says nothing about the token.
+    let outcome: Result<(), _> = client.call(&person(), async |_| Err(CallError::from("403"))).await;
+    assert!(matches!(outcome, Err(CallError::Failed("403"))), "{outcome:?}");
+    assert_eq!(invocations(&world) - before, 2);
+}
+
+#[tokio::test]
+async fn who_has_not_installed_is_sent_to_install() {
+    let world = World::start().await;
+    let client = client(&world);
+    for person in [person(), Person::workspace(ACME)] {
+        match client.token(&person).await {
+            Err(TokenError::NotInstalled { install_url }) => assert_eq!(install_url, world.url("/install")),
+            other => panic!("{other:?}"),
+        }
+    }
+    match client.token(&Person::user("a/b", ADA)).await {
+        Err(TokenError::Malformed(message)) => assert!(message.starts_with("workspace_id"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_dead_grant_is_told_and_its_token_kept_no_longer() {
+    let (world, client) = installed().await;
+    client.token(&person()).await.unwrap();
+    world.notion().revoke_grants_of(ADA, ACME);
+    let outcome = client.call(&person(), |token| me(&world, token)).await;
+    match outcome {
+        Err(CallError::Token(TokenError::NeedsReinstall { install_url })) => {
+            assert_eq!(install_url, world.url("/install"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let before = invocations(&world);
+    assert!(matches!(client.token(&person()).await, Err(TokenError::NeedsReinstall { .. })));
+    assert_eq!(invocations(&world) - before, 1, "the function was asked");
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    client.call(&person(), |token| me(&world, token)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_uninstalled_person_is_told_and_their_token_kept_no_longer() {
+    let (world, client) = installed().await;
+    let kept = client.token(&person()).await.unwrap();
+    world.ask("uninstall", ada(json!({}))).await;
+    // Kept still, but revoked at Notion: the first call finds out.
+    assert_eq!(client.token(&person()).await.unwrap().fingerprint(), kept.fingerprint());
+    let outcome = client.call(&person(), |token| me(&world, token)).await;
+    assert!(matches!(outcome, Err(CallError::Token(TokenError::Removed { .. }))), "{outcome:?}");
+    assert!(matches!(client.token(&person()).await, Err(TokenError::Removed { .. })));
+}
+
+#[tokio::test]
+async fn not_now_is_told_to_everyone_who_waits_at_once() {
+    let (world, client) = installed().await;
+    let dead = client.token(&person()).await.unwrap();
+    let fault = Fault::Status { status: 429, retry_after: Some("120".to_owned()) };
+    world.notion().inject(Endpoint::Token, fault, u32::MAX);
+    let before = invocations(&world);
+    let person = person();
+    for outcome in join_all((0..20).map(|_| client.refused(&person, &dead))).await {
+        match outcome {
+            Err(TokenError::TryLater { retry_after, reason }) => {
+                assert!(retry_after >= Duration::from_secs(119), "{retry_after:?}");
+                assert_eq!(reason, "come_back_later");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(invocations(&world) - before, 1);
+}
+
+/// Who gives up while asking leaves the question to the next.
+#[tokio::test]
+async fn a_caller_who_gives_up_holds_up_nobody() {
+    let (world, client) = installed().await;
+    let person = person();
+    {
+        let mut given_up = Box::pin(client.token(&person));
+        assert!(futures_util::poll!(given_up.as_mut()).is_pending());
+        let mut next = Box::pin(client.token(&person));
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        drop(given_up);
+        next.await.unwrap();
+    }
+    client.token(&person).await.unwrap();
+    assert!(world.works(client.token(&person).await.unwrap().access_token()).await);
+}
+
+/// A Lambda that answers every invocation alike.
+async fn lambda_that_answers(
+    status: StatusCode,
+    header: (&'static str, &'static str),
+    body: &'static str,
+) -> TokenClient {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new()
+        .fallback(move || async move { (status, [header, ("x-amzn-requestid", "the-request")], body) });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    TokenClient::new(lambda(&url), "token")
+}
+
+#[tokio::test]
+async fn what_lambda_says_itself_is_told_from_what_the_function_says() {
+    let unhandled = ("x-amz-function-error", "Unhandled");
+    let client = lambda_that_answers(StatusCode::OK, unhandled, r#"{"errorMessage":"timed out"}"#).await;
+    match client.token(&person()).await {
+        Err(TokenError::FunctionError { request_id }) => {
+            assert_eq!(request_id.as_deref(), Some("the-request"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let throttled = ("x-amzn-errortype", "TooManyRequestsException");
+    let client = lambda_that_answers(StatusCode::TOO_MANY_REQUESTS, throttled, "{}").await;
+    match client.token(&person()).await {
+        Err(TokenError::Invoke(error)) => {
+            assert!(matches!(*error, aws_sdk_lambda::Error::TooManyRequestsException(_)), "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let plain = ("content-type", "application/json");
+    let client = lambda_that_answers(StatusCode::OK, plain, r#"{"statusCode":200,"body":"ntn_x"}"#).await;
+    let error = client.token(&person()).await.unwrap_err();
+    assert!(matches!(error, TokenError::Unreadable), "{error:?}");
+    // No such function, and nobody there.
+    let world = World::start().await;
+    let client = TokenClient::new(lambda(world.stack.aws_url().unwrap()), "nobody");
+    match client.token(&person()).await {
+        Err(TokenError::Invoke(error)) => {
+            assert!(matches!(*error, aws_sdk_lambda::Error::ResourceNotFoundException(_)), "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let nowhere = TokenClient::new(lambda("http://127.0.0.1:1"), "token");
+    assert!(matches!(nowhere.token(&person()).await, Err(TokenError::Invoke(_))));
+}
+
+/// Runs the Python of docs/backend.md as Ada; `None` if this machine has no Python and nobody insists.
+async fn run_the_python(world: &World, more: &[(&str, &str)]) -> Option<Output> {
+    let document = include_str!("../../docs/backend.md");
+    let code = document.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let process = std::process::id();
+    let folder = std::env::temp_dir().join(format!("notion-install-python-{process}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("notion_me.py");
+    std::fs::write(&file, code).unwrap();
+    let ran = Command::new("python3")
+        .args(["-I", "-W", "error"])
+        .arg(&file)
+        .args([ACME, ADA])
+        .env_remove("AWS_SESSION_TOKEN")
+        .env("no_proxy", "*")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "backend")
+        .env("AWS_SECRET_ACCESS_KEY", "local")
+        .env("TOKEN_URL", world.url("/token"))
+        .env("NOTION_URL", world.notion().base_url())
+        .envs(more.iter().copied())
+        .output()
+        .await;
+    std::fs::remove_dir_all(folder).unwrap();
+    let output = match ran {
+        Ok(output) => output,
+        Err(error) => {
+            assert!(!in_ci(), "docs/backend.md cannot be tested: python3: {error}");
+            // Past the test runner, which would keep the line to itself.
+            let line = "\n*** NOT RUN: the test of docs/backend.md needs python3 on the path ***\n\n";
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+            return None;
+        }
+    };
+    Leaks::saw_output(&String::from_utf8_lossy(&output.stdout));
+    Leaks::saw_output(&String::from_utf8_lossy(&output.stderr));
+    Some(output)
+}
+
+#[tokio::test]
+async fn the_python_of_the_document_gets_a_token_and_reports_a_401() {
+    let (world, _) = installed().await;
+    let Some(output) = run_the_python(&world, &[]).await else { return };
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let before = world.vend(json!({})).await["fingerprint"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("Notion answers 200") && said.contains(&before), "{said}");
+    let line = world.last_line_with("caller_arn");
+    assert_eq!(line["caller_arn"], "arn:aws:iam::123456789012:user/backend");
+    assert_eq!(line["caller_says"], "notion_me.py");
+
+    world.expire_access_tokens();
+    let output = run_the_python(&world, &[("AWS_SESSION_TOKEN", "of/a+role==")]).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("Notion answers 200") && !said.contains(&before), "{said}");
+    assert_eq!(world.notion().count(Endpoint::Token), 2, "one exchange, one refresh");
+
+    let output = run_the_python(&world, &[("AWS_SECRET_ACCESS_KEY", "another")]).await.unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("403 API Gateway: Forbidden"), "{said}");
+
+    world.ask("uninstall", ada(json!({}))).await;
+    let output = run_the_python(&world, &[]).await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("410 removed") && said.contains(&world.url("/install")), "{said}");
+}

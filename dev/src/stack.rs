@@ -282,7 +282,7 @@ impl Stack {
         variables.extend(options.variables);
 
         let functions = Functions::read(&variables, &options.clock, &options.random)?;
-        functions.warm_up().await;
+        Box::pin(functions.warm_up()).await;
         let inside = Arc::new(Inside {
             functions,
             aws_url: aws.as_ref().map(|(port, _)| format!("http://127.0.0.1:{port}")),

@@ -32,7 +32,7 @@ const MAX_CALLER_CHARS: usize = 256;
 pub struct Invocation {
     /// The input.
     pub input: Value,
-    /// Who asks, as IAM proved it; only a route says so. Who invokes directly, CloudTrail knows by the request's id.
+    /// Who asks, as IAM proved it; only a route says so. Who invokes directly, `CloudTrail` knows by the request's id.
     pub caller_arn: Option<String>,
     /// When the function has to be done; 0 if Lambda did not say.
     pub deadline_ms: u64,

@@ -22,7 +22,7 @@ const ROUNDS: usize = 28;
 /// How many turns a process gets at most; a refresh or an install takes about as many.
 const MOST_TURNS: u64 = 6;
 
-/// SplitMix64: one number after the other from a seed.
+/// `SplitMix64`: one number after the other from a seed.
 struct Seed(u64);
 
 impl Seed {
@@ -148,15 +148,14 @@ impl Crowd {
         let mut frozen = Vec::new();
         for ((fate, process), end) in processes.into_iter().zip(ends) {
             tally.seeds += 1;
-            match end {
-                Some(_) => tally.finished += 1,
-                None => {
-                    *tally.stopped.entry(fate).or_default() += 1;
-                    // Whoever is killed goes here.
-                    if fate != Fate::Killed {
-                        frozen.push((fate, process));
-                    }
-                }
+            if end.is_some() {
+                tally.finished += 1;
+                continue;
+            }
+            *tally.stopped.entry(fate).or_default() += 1;
+            // Whoever is killed goes here.
+            if fate != Fate::Killed {
+                frozen.push((fate, process));
             }
         }
         self.check().await;

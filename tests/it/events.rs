@@ -135,7 +135,9 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
         }
     }
     assert_eq!(world.notion().count(simulated_notion::Endpoint::Token), exchanges);
-    functions.values().for_each(|function| Leaks::saw_output(&function.log()));
+    for function in functions.values() {
+        Leaks::saw_output(&function.log());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

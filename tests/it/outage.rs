@@ -45,16 +45,16 @@ async fn in_flight(world: &World, then: impl FnOnce()) -> (Vec<Value>, Vec<Page>
     }
     let exchanges = world.notion().count(Endpoint::Token);
     world.notion().inject(Endpoint::Token, NotionFault::Hold, u32::try_from(PEOPLE).unwrap());
-    let refreshes = join_all(with.iter().zip(&before).map(|(id, before)| {
+    let vends = join_all(with.iter().zip(&before).map(|(id, before)| {
         world.ask("token", person(id, ACME, json!({"refused_fingerprint": before["fingerprint"]})))
     }));
-    let installs = join_all(browsers.iter().zip(&callbacks).map(|(browser, callback)| browser.get(callback)));
+    let arrivals = join_all(browsers.iter().zip(&callbacks).map(|(browser, callback)| browser.get(callback)));
     let outage = async {
         world.notion().wait_for(Endpoint::Token, exchanges + PEOPLE).await;
         then();
         world.notion().release();
     };
-    let (refreshed, installed, ()) = tokio::join!(refreshes, installs, outage);
+    let (refreshed, installed, ()) = tokio::join!(vends, arrivals, outage);
     (refreshed, installed)
 }
 

@@ -24,8 +24,8 @@ fn tokens(answers: &[Value]) -> BTreeSet<&str> {
 // The stand-ins on threads of their own: a thousand callers leave them no time otherwise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_asks_at_the_same_time_shares_one_refresh() {
-    a_thousand_callers_of_one_expired_grant().await;
-    two_hundred_grants_with_fifty_callers_each().await;
+    Box::pin(a_thousand_callers_of_one_expired_grant()).await;
+    Box::pin(two_hundred_grants_with_fifty_callers_each()).await;
 }
 
 async fn a_thousand_callers_of_one_expired_grant() {
@@ -35,7 +35,7 @@ async fn a_thousand_callers_of_one_expired_grant() {
         assert!(world.browser().install_as(|_| {}).await.is_connected());
         let before = world.vend(json!({})).await;
         world.expire_access_tokens();
-        world.stack.functions().warm_up().await;
+        Box::pin(world.stack.functions().warm_up()).await;
         world.clock.hardly_move();
         let vend = || patient(&world, ada(refused(&before)));
         let answers = at_once((0..1000).map(|_| vend())).await;
@@ -64,7 +64,7 @@ async fn two_hundred_grants_with_fifty_callers_each() {
         let vend = |id: &str, more: Value| patient(&world, person(id, ACME, more));
         let before = at_once(ids.iter().map(|id| vend(id, json!({})))).await;
         world.expire_access_tokens();
-        world.stack.functions().warm_up().await;
+        Box::pin(world.stack.functions().warm_up()).await;
         world.clock.hardly_move();
         let callers: Vec<(&String, Value)> = ids
             .iter()

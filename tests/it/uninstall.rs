@@ -133,11 +133,11 @@ async fn an_install_in_flight_loses_to_it_and_a_later_one_does_not() {
     let authorize = callback.install().await;
     let granted = callback.allow(&authorize, |_| {});
     let saves = || world.dynamodb_operations().iter().filter(|name| *name == "TransactWriteItems").count();
-    let saved = saves();
+    let before = saves();
     world.stack.dynamodb().inject("TransactWriteItems", Fault::Down, u32::MAX);
     let meanwhile = async {
         // Exchanged before, saved after.
-        while saves() == saved {
+        while saves() == before {
             tokio::task::yield_now().await;
         }
         world.clock.advance_secs(1);

@@ -115,7 +115,7 @@ impl Callback {
             (installation.attempt.clone(), installation.pair.access_fingerprint.clone());
         let id = installation.id.clone();
         let claim = flow.claim_key.as_str().to_owned();
-        let record = Rescued::Install { claim, installation }.record();
+        let record = Rescued::Install { claim, installation: Box::new(installation) }.record();
         match self.vault.rescue.send(&record, budget.rescue_by).await {
             Ok(()) => {
                 line.count(Metric::Rescued);

@@ -49,7 +49,7 @@ impl Callback {
             }
         }
         match AuthorizationResponse::read(&query) {
-            Ok(response) => self.respond(response, request, &budget, line).await,
+            Ok(response) => Box::pin(self.respond(response, request, &budget, line)).await,
             // Nobody lands on the bare address by way of Notion; there is nothing to clean from it either.
             Err(MalformedResponse::Empty) if request.uri().query().unwrap_or_default().is_empty() => {
                 line.reject("malformed");

@@ -1,12 +1,14 @@
 //! Installations that are due: cut off, to be revoked, unproven, or idle.
 
-use shared::budget::Budget;
+use shared::budget::{Budget, Limits};
 use shared::clock::UnixMillis;
 use shared::installation::{InstallationId, SealedPair};
 use shared::random;
 use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::Metric;
 use shared::vault::{Look, Refreshing, Removal, lapsed_before, report_broken_seal};
+
+use tokio::time::Instant;
 
 use crate::{Run, Sweep};
 
@@ -93,7 +95,7 @@ impl Sweep {
         if row.pairs().next().is_some() {
             self.keep_pace(run).await;
         }
-        let (in_hand, budget) = (run.in_hand.clone(), self.budget(run));
+        let (in_hand, budget) = (run.in_hand.clone(), budget(run));
         match self.vault.finish_removal(row, &in_hand, &budget, run.line).await? {
             Removal::Complete => Ok(()),
             Removal::ToBeRevoked if row.lease().is_some() => {
@@ -120,7 +122,7 @@ impl Sweep {
                 return Ok(None);
             }
             self.keep_pace(run).await;
-            let (in_hand, deadline) = (run.in_hand.clone(), self.budget(run).exchange_by);
+            let (in_hand, deadline) = (run.in_hand.clone(), budget(run).exchange_by);
             match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
                 Look::Dead if pair.is_unsettled() => {
                     // An install has moved it aside while somebody refreshed it, and nobody has the answer.
@@ -159,7 +161,7 @@ impl Sweep {
             Ok(token) => token,
             Err(error) => return report_broken_seal(id, error),
         };
-        match self.vault.revoke(&token, &run.in_hand.client_secret, self.budget(run).exchange_by).await {
+        match self.vault.revoke(&token, &run.in_hand.client_secret, budget(run).exchange_by).await {
             Ok(()) => run.line.count(Metric::Revoked),
             Err(error) => {
                 run.unanswered(&error.0);
@@ -187,7 +189,7 @@ impl Sweep {
             return self.refresh(row, run).await;
         }
         self.keep_pace(run).await;
-        let (in_hand, deadline) = (run.in_hand.clone(), self.budget(run).exchange_by);
+        let (in_hand, deadline) = (run.in_hand.clone(), budget(run).exchange_by);
         match vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
             Look::Alive => {
                 run.unanswered = 0;
@@ -218,7 +220,7 @@ impl Sweep {
     /// Its access token has ended, or its last refresh was cut off: the refresh tells which.
     async fn refresh(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         self.keep_pace(run).await;
-        let (in_hand, budget) = (run.in_hand.clone(), self.budget(run));
+        let (in_hand, budget) = (run.in_hand.clone(), budget(run));
         let lapsed = lapsed_before(self.vault.clock.now_millis());
         let refreshing = self.vault.refresh(row, Some(lapsed), &in_hand, &budget, run.line);
         match Box::pin(refreshing).await {
@@ -237,13 +239,13 @@ impl Sweep {
         Ok(())
     }
 
-    /// One row's time: that of a function, as long as the run has it.
-    fn budget(&self, run: &Run<'_>) -> Budget {
-        let left = run.ends_at.saturating_duration_since(tokio::time::Instant::now());
-        Budget::begin(shared::budget::Limits::default(), Some(left))
-    }
-
     fn later(&self, ms: u64) -> UnixMillis {
         UnixMillis(self.vault.clock.now_millis().0.saturating_add(ms))
     }
+}
+
+/// One row's time: that of a function, as long as the run has it.
+fn budget(run: &Run<'_>) -> Budget {
+    let left = run.ends_at.saturating_duration_since(Instant::now());
+    Budget::begin(Limits::default(), Some(left))
 }

@@ -153,7 +153,7 @@ impl AnswersInJson for Sweep {
                 line.count(Metric::SweepFailed);
                 return match no_secrets {
                     NoSecrets::Misconfigured => Answer::misconfigured(),
-                    NoSecrets::Unavailable => Answer::try_later(Duration::from_secs(60), "secrets"),
+                    NoSecrets::Unavailable => Answer::try_later(Duration::from_mins(1), "secrets"),
                 };
             }
         };

@@ -8,7 +8,7 @@
 //! | `caller` | optional: what the caller calls itself, for the audit |
 //!
 //! The answer has `access_token`, `fingerprint`, `version`, `generation` and `health`; else `error` (`not_installed`,
-//! `needs_reinstall`, `removed`, `try_later`, `malformed`, `misconfigured`), `message`, and what helps: `install_url`,
+//! `needs_reinstall`, `removed`, `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps: `install_url`,
 //! `retry_after_secs`. The refresh token never leaves the vault.
 
 mod vend;
@@ -120,15 +120,15 @@ impl AnswersInJson for Token {
             Err(NoSecrets::Unavailable) => return Answer::try_later(Duration::from_secs(5), "secrets"),
         };
         match self.vend(&id, &want, &in_hand, &budget, line).await {
-            Ok(live) => {
+            Ok(vended) => {
                 line.count(Metric::Vended);
-                line.note("version", live.version);
-                line.note("fingerprint", live.fingerprint.as_str());
+                line.note("version", vended.version);
+                line.note("fingerprint", vended.fingerprint.as_str());
                 Answer::success(json!({
-                    "access_token": live.token.expose(),
-                    "fingerprint": live.fingerprint.as_str(),
-                    "version": live.version,
-                    "generation": live.generation,
+                    "access_token": vended.token.expose(),
+                    "fingerprint": vended.fingerprint.as_str(),
+                    "version": vended.version,
+                    "generation": vended.generation,
                     "health": "active",
                 }))
             }

@@ -19,7 +19,7 @@ use crate::Token;
 const FIRST_WAIT_MS: u64 = 200;
 const MAX_WAIT_MS: u64 = 1600;
 /// When to come again while a refresh that was cut off waits for the sweep.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 const SOON: Duration = Duration::from_secs(5);
 
 /// Which token is wanted.
@@ -109,7 +109,7 @@ impl Token {
                 },
             };
             match Box::pin(self.step(&row, want, in_hand, budget, line)).await? {
-                Step::Done(live) => return Ok(live),
+                Step::Done(vended) => return Ok(vended),
                 Step::Again(row) => seen = row,
                 Step::Wait => {
                     line.note("waited", true);
@@ -172,16 +172,16 @@ impl Token {
             }
         }
         match Box::pin(self.vault.refresh(row, None, in_hand, budget, line)).await {
-            Refreshing::Renewed(row, token) => Ok(Step::Done(Live {
-                token,
-                fingerprint: row
-                    .pair
-                    .as_ref()
-                    .map(|pair| pair.access_fingerprint.clone())
-                    .unwrap_or_else(|| pair.access_fingerprint.clone()),
-                version: row.version,
-                generation: row.generation,
-            })),
+            Refreshing::Renewed(row, token) => {
+                let fingerprint =
+                    row.pair.as_ref().map_or(&pair.access_fingerprint, |new| &new.access_fingerprint);
+                Ok(Step::Done(Live {
+                    token,
+                    fingerprint: fingerprint.clone(),
+                    version: row.version,
+                    generation: row.generation,
+                }))
+            }
             Refreshing::LookAgain(seen) => Ok(Step::Again(seen)),
             Refreshing::NeedsReinstall => Err(NoToken::NeedsReinstall),
             Refreshing::Removed => Err(NoToken::Removed),
@@ -253,7 +253,7 @@ impl Token {
 }
 
 fn broken_seal() -> NoToken {
-    NoToken::NotNow { reason: "broken_seal", retry_after: Duration::from_secs(60) }
+    NoToken::NotNow { reason: "broken_seal", retry_after: Duration::from_mins(1) }
 }
 
 fn still_refreshing(_: OutOfTime) -> NoToken {

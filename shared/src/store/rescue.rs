@@ -33,12 +33,12 @@ pub enum Rescued {
         /// The claim to settle.
         claim: String,
         /// The installation to save.
-        installation: NewInstallation,
+        installation: Box<NewInstallation>,
     },
     /// A refreshed pair.
     Refresh {
         /// The pair to save.
-        refreshed: Refreshed,
+        refreshed: Box<Refreshed>,
     },
 }
 

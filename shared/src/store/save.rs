@@ -75,7 +75,7 @@ impl Store {
         random: &dyn Random,
     ) -> Result<Saved, StoreError> {
         let mut last = None;
-        until(deadline, self.try_to_save(install, claim, connected, random, &mut last))
+        until(deadline, Box::pin(self.try_to_save(install, claim, connected, random, &mut last)))
             .await
             .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
     }
@@ -106,7 +106,9 @@ impl Store {
             match self.transact(write, self.not_forgotten(install)?, tell).await {
                 Ok(()) => {
                     if let Plan::Decided(Decision::Write { dropped_bots, .. }) = &plan {
-                        dropped_bots.iter().for_each(|bot_id| report_dropped(bot_id));
+                        for bot_id in dropped_bots {
+                            report_dropped(bot_id);
+                        }
                     }
                     return Ok(saved);
                 }

@@ -70,6 +70,6 @@ pub(super) fn come_back_after(error: &TokenError, named: Duration) -> Duration {
         TokenError::ComeBackLater(_) => named.max(Duration::from_secs(1)),
         TokenError::NotSent => Duration::from_secs(5),
         TokenError::OutcomeUnknown(_) => Duration::from_secs(30),
-        _ => Duration::from_secs(60),
+        _ => Duration::from_mins(1),
     }
 }

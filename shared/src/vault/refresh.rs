@@ -232,7 +232,7 @@ impl Vault {
         line: &mut RequestLine,
     ) -> Refreshing {
         let (id, access_fingerprint) = (refreshed.id.clone(), refreshed.pair.access_fingerprint.clone());
-        let record = Rescued::Refresh { refreshed }.record();
+        let record = Rescued::Refresh { refreshed: Box::new(refreshed) }.record();
         let Err(error) = self.rescue.send(&record, budget.rescue_by).await else {
             line.count(Metric::Rescued);
             return not_now("rescued", 60);

@@ -10,8 +10,8 @@ use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use http::{HeaderMap, StatusCode};
 use lambda_http::Context;
-use serde_json::{Value, json};
 use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
 use shared::clock::{Clock, UnixMillis};
 use shared::entry::{AlwaysAnswers, answer};
 use shared::http_client;
@@ -202,7 +202,9 @@ impl Drop for World {
         }
         let mut secrets = self.notion().secrets_issued();
         let ring: Value = serde_json::from_str(&self.stack.key_ring()).unwrap();
-        secrets.push(ring["seed"].as_str().unwrap().to_owned());
+        let keys = ring["keys"].as_object().into_iter().flat_map(|keys| keys.values());
+        let materials = [&ring["seed"]].into_iter().chain(keys);
+        secrets.extend(materials.map(|material| material.as_str().unwrap().to_owned()));
         // What was written to the table and to the queue is output too.
         let stored = self.stack.dynamodb().calls().into_iter().chain(self.stack.rescue_queue().calls());
         let stored: Vec<String> = stored.map(|call| call.body).collect();

@@ -11,5 +11,5 @@ pub use dynamodb::{CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE, index
 pub use endpoint::{Services, serve};
 pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;
-pub use sqs::Queue;
+pub use sqs::{MAX_RECEIVES, Queue};
 pub use wire::{Call, Fault, Reply, Service, Wire};

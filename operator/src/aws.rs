@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -12,6 +14,8 @@ use crate::commands::Commands;
 
 /// How long one call may take with all its retries, in seconds.
 const CALL_TIMEOUT_SECS: u64 = 20;
+/// How long a function may take to answer, in seconds: longer than the sweep lives (240).
+const INVOKE_TIMEOUT_SECS: u64 = 300;
 
 /// AWS, as one deployer sees it.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Aws {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Keys.
     pub kms: aws_sdk_kms::Client,
+    /// The functions.
+    pub lambda: aws_sdk_lambda::Client,
     /// Secrets.
     pub secrets_manager: aws_sdk_secretsmanager::Client,
     /// Who hears of alarms.
@@ -83,6 +89,7 @@ impl Aws {
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
+            lambda: lambda(&config),
             secrets_manager: aws_sdk_secretsmanager::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
@@ -90,6 +97,18 @@ impl Aws {
             commands: Commands { stack: stack.to_owned(), region, profile: profile.map(str::to_owned) },
         })
     }
+}
+
+/// An invocation takes as long as the function does, and is sent once: a second one is the caller's to decide.
+fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
+    let timeouts =
+        TimeoutConfig::builder().operation_timeout(Duration::from_secs(INVOKE_TIMEOUT_SECS)).build();
+    let config = aws_sdk_lambda::config::Builder::from(config)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    aws_sdk_lambda::Client::from_conf(config)
 }
 
 /// What a failed call comes to, in a line: the service's code and words, else the kind of failure with its cause.

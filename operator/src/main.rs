@@ -2,63 +2,23 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to the terminal")]
 
+mod cli;
+
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
+use cli::{Cli, Command, KeysCommand, SecretCommand};
 use operator::aws::{Aws, ConnectError};
 use operator::client_secret::{self, Proof};
-use operator::doctor;
+use operator::functions::{self, Revocation};
+use operator::installations::{self, Which};
+use operator::outcome::{Failure, Outcome};
 use operator::report::Report;
+use operator::rows::Source;
 use operator::stack::{Stack, StackError};
+use operator::{doctor, export, import, keys, rescue};
 use serde_json::json;
 use shared::config::environment;
-
-/// Looks after a deployed stack. Reads only, but for the two `secret` commands.
-///
-/// Ends with 0 if all is well, 1 if something has to be done, 2 if it was called wrongly, 3 if it could not look.
-#[derive(Debug, Parser)]
-#[command(name = "operator", version, disable_help_subcommand = true)]
-struct Cli {
-    /// The stack's name
-    #[arg(long, global = true, value_name = "NAME", default_value = "notion-install-dev")]
-    stack: String,
-    /// Its Region; else the one of the environment or of the profile
-    #[arg(long, global = true, value_name = "REGION")]
-    region: Option<String>,
-    /// The profile to take credentials from; else the usual chain
-    #[arg(long, global = true, value_name = "NAME")]
-    profile: Option<String>,
-    /// Answer in JSON
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Say, step by step, what is right and what to do next; changes nothing
-    Doctor,
-    /// The client secret in Secrets Manager; read from a prompt, or from standard input, never from an argument
-    #[command(subcommand)]
-    Secret(SecretCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum SecretCommand {
-    /// Store the first one
-    Set {
-        /// Store it even if Notion cannot be asked whether it is right
-        #[arg(long)]
-        without_proof: bool,
-    },
-    /// Store the one that comes after it; installs in flight go on with the one before
-    Rotate {
-        /// Store it even if Notion cannot be asked whether it is right
-        #[arg(long)]
-        without_proof: bool,
-    },
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -75,10 +35,28 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let connected = Aws::connect(&cli.stack, cli.region.clone(), cli.profile.as_deref(), &environment).await;
-    match (&cli.command, connected) {
-        (Command::Doctor, connected) => Box::pin(doctor(&cli, connected)).await,
-        (Command::Secret(_), Err(error)) => failed(&cli, &error.to_string(), 3),
-        (Command::Secret(command), Ok(aws)) => Box::pin(secret(&cli, command, &aws)).await,
+    if let Command::Doctor = cli.command {
+        return Box::pin(doctor(&cli, connected)).await;
+    }
+    let aws = match connected {
+        Ok(aws) => aws,
+        Err(error) => return failed(&cli, &error.to_string(), 3),
+    };
+    let stack = match Stack::read(&aws, &cli.stack).await {
+        Ok(stack) => stack,
+        Err(error @ StackError::Missing { .. }) => return failed(&cli, &error.to_string(), 1),
+        Err(error) => return failed(&cli, &error.to_string(), 3),
+    };
+    match Box::pin(carry_out(&cli.command, &aws, &stack)).await {
+        Ok(outcome) => {
+            if cli.json {
+                println!("{:#}", outcome.to_json());
+            } else {
+                println!("{}", outcome.said);
+            }
+            ExitCode::from(outcome.exit_code())
+        }
+        Err(failure) => failed(&cli, &failure.to_string(), failure.exit_code()),
     }
 }
 
@@ -97,31 +75,62 @@ async fn doctor(cli: &Cli, connected: Result<Aws, ConnectError>) -> ExitCode {
     ExitCode::from(report.exit_code())
 }
 
-async fn secret(cli: &Cli, command: &SecretCommand, aws: &Aws) -> ExitCode {
-    let stack = match Stack::read(aws, &cli.stack).await {
-        Ok(stack) => stack,
-        Err(error @ StackError::Missing { .. }) => return failed(cli, &error.to_string(), 1),
-        Err(error) => return failed(cli, &error.to_string(), 3),
-    };
+/// Every command but `doctor`.
+async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
+    match command {
+        // It looks without a stack too.
+        Command::Doctor => Err(Failure::Misused("doctor goes its own way".to_owned())),
+        Command::Secret(command) => Box::pin(secret(command, aws, stack)).await,
+        Command::List { workspace } => Box::pin(installations::list(aws, stack, workspace.as_deref())).await,
+        Command::Show { workspace_id, user_id, bot } => {
+            let which = match (workspace_id, user_id, bot) {
+                (Some(workspace_id), Some(user_id), _) => {
+                    Which::Of(installations::named(workspace_id, user_id)?)
+                }
+                (.., bot) => Which::OfBot(bot.clone().unwrap_or_default()),
+            };
+            Box::pin(installations::show(aws, stack, &which)).await
+        }
+        Command::Refresh(person) => {
+            Box::pin(functions::refresh(aws, stack, &person.workspace_id, &person.user_id)).await
+        }
+        Command::Revoke { person, forget, generation, yes } => {
+            let wanted = Revocation {
+                workspace_id: person.workspace_id.clone(),
+                user_id: person.user_id.clone(),
+                forget: *forget,
+                generation: *generation,
+                yes: *yes,
+            };
+            Box::pin(functions::revoke(aws, stack, &wanted)).await
+        }
+        Command::Sweep => Box::pin(functions::sweep(aws, stack)).await,
+        Command::Rescue => Box::pin(rescue::rescue(aws, stack)).await,
+        Command::Export { file, table } => Box::pin(export::export(aws, stack, file, table.as_deref())).await,
+        Command::Import { backup, overwrite } => {
+            let source = match (&backup.file, &backup.table) {
+                (Some(file), _) => Source::File(file.clone()),
+                (None, table) => Source::Table(table.clone().unwrap_or_default()),
+            };
+            Box::pin(import::import(aws, stack, &source, *overwrite)).await
+        }
+        Command::Keys(KeysCommand::Rotate) => Box::pin(keys::rotate(aws, stack)).await,
+        Command::Keys(KeysCommand::Progress) => Box::pin(keys::progress(aws, stack)).await,
+    }
+}
+
+async fn secret(command: &SecretCommand, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     let proof = |without: bool| if without { Proof::IfPossible } else { Proof::Required };
     let done = match command {
-        SecretCommand::Set { without_proof } => {
-            Box::pin(client_secret::set(aws, &stack, proof(*without_proof))).await
-        }
+        SecretCommand::Set { without_proof } => client_secret::set(aws, stack, proof(*without_proof)).await,
         SecretCommand::Rotate { without_proof } => {
-            Box::pin(client_secret::rotate(aws, &stack, proof(*without_proof))).await
+            client_secret::rotate(aws, stack, proof(*without_proof)).await
         }
     };
     match done {
-        Ok(said) => {
-            if cli.json {
-                println!("{:#}", json!({"done": true, "said": said}));
-            } else {
-                println!("{said}");
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => failed(cli, &error.to_string(), if error.is_refusal() { 1 } else { 3 }),
+        Ok(said) => Ok(Outcome::well(said.clone(), json!({"said": said}))),
+        Err(error) if error.is_refusal() => Err(Failure::Refused(error.to_string())),
+        Err(error) => Err(Failure::Unknown(error.to_string())),
     }
 }
 

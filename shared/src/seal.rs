@@ -5,6 +5,8 @@
 //! table, the row, the kind of token and the key version, so that a ciphertext copied to another row does not
 //! open. A fingerprint is a keyed hash that does not change when a token is sealed anew.
 
+mod ring_file;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
@@ -19,6 +21,7 @@ use sha2::Sha256;
 use crate::installation::SealedPair;
 use crate::random::{self, Random};
 use crate::secret::{AccessToken, KeyMaterial, RefreshToken};
+pub use ring_file::with_next_key;
 
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 1 + 4;
@@ -139,6 +142,12 @@ impl KeyRing {
     #[must_use]
     pub fn newest(&self) -> KeyVersion {
         self.keys.last().map_or(KeyVersion(1), |(version, _)| *version)
+    }
+
+    /// Every version, the oldest first.
+    #[must_use]
+    pub fn versions(&self) -> Vec<KeyVersion> {
+        self.keys.iter().map(|(version, _)| *version).collect()
     }
 
     /// The versions that have been replaced, the oldest first.

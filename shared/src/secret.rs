@@ -76,6 +76,10 @@ secret! {
     /// Key material as the ring holds it; keys are derived from it, it is never a key itself.
     KeyMaterial
 }
+secret! {
+    /// The token key ring as Secrets Manager holds it.
+    KeyRingText
+}
 
 #[cfg(test)]
 mod tests {
@@ -106,6 +110,7 @@ mod tests {
         RefreshToken,
         State,
         FlowCookie,
-        KeyMaterial
+        KeyMaterial,
+        KeyRingText
     );
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod due;
+mod import;
 mod installations;
 mod item;
 mod refresh;
@@ -19,6 +20,7 @@ use crate::budget::OutOfTime;
 use crate::config::{ConfigError, Lookup, required};
 pub use claims::{Claim, Claimed, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
+pub use import::{Imported, says_forgotten};
 pub use installations::MAX_SUPERSEDED;
 pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh};
 pub use removal::Entombed;

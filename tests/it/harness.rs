@@ -223,7 +223,9 @@ impl Drop for World {
         }
         let mut secrets = self.notion().secrets_issued();
         let ring: Value = serde_json::from_str(&self.stack.key_ring()).unwrap();
-        secrets.push(ring["seed"].as_str().unwrap().to_owned());
+        let keys = ring["keys"].as_object().into_iter().flat_map(|keys| keys.values());
+        let materials = [&ring["seed"]].into_iter().chain(keys);
+        secrets.extend(materials.map(|material| material.as_str().unwrap().to_owned()));
         // What was written to the table and to the queue is output too.
         let stored = self.stack.dynamodb().calls().into_iter().chain(self.stack.rescue_queue().calls());
         let stored: Vec<String> = stored.map(|call| call.body).collect();

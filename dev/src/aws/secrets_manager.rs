@@ -25,6 +25,12 @@ struct Versions {
     previous: Option<String>,
     #[serde(default)]
     stored_at_secs: u64,
+    /// The id of the current version, where the caller has chosen it.
+    #[serde(default)]
+    current_id: Option<String>,
+    /// A version that is not current yet: its id and its value.
+    #[serde(default)]
+    pending: Option<(String, String)>,
 }
 
 impl SecretsManager {
@@ -47,14 +53,20 @@ impl SecretsManager {
     ///
     /// If the file cannot be written.
     pub fn put(&self, id: &str, value: &Value) -> std::io::Result<()> {
-        let mut secrets = lock(&self.secrets);
-        let before = secrets.get(id);
+        let before = lock(&self.secrets).get(id).cloned();
         let versions = Versions {
-            count: before.map_or(1, |before| before.count + 1),
+            count: before.as_ref().map_or(1, |before| before.count + 1),
             current: value.to_string(),
-            previous: before.map(|before| before.current.clone()),
+            previous: before.map(|before| before.current),
             stored_at_secs: self.clock.now().0,
+            current_id: None,
+            pending: None,
         };
+        self.store(id, versions)
+    }
+
+    fn store(&self, id: &str, versions: Versions) -> std::io::Result<()> {
+        let mut secrets = lock(&self.secrets);
         secrets.insert(id.to_owned(), versions);
         match &self.file {
             Some(file) => write_private(file, &serde_json::to_vec(&*secrets)?),
@@ -107,6 +119,24 @@ impl Service for SecretsManager {
                 "Name": id,
                 "VersionIdsToStages": {version_id(versions.count): ["AWSCURRENT"]},
             })),
+            // With a stage of its own it is not current yet.
+            "PutSecretValue" if request["VersionStages"].is_array() => {
+                let token = text("ClientRequestToken");
+                let pending = Some((token.to_owned(), text("SecretString").to_owned()));
+                match self.store(id, Versions { pending, ..versions }) {
+                    Ok(()) => Reply::ok(json!({"ARN": id, "Name": id, "VersionId": token})),
+                    Err(_) => Reply::error(500, "InternalServiceError"),
+                }
+            }
+            "UpdateSecretVersionStage" => {
+                let (from, to) = (text("RemoveFromVersionId"), text("MoveToVersionId"));
+                match versions.promoted(from, to, self.clock.now().0).map(|versions| self.store(id, versions))
+                {
+                    Some(Ok(())) => Reply::ok(json!({"ARN": id, "Name": id})),
+                    Some(Err(_)) => Reply::error(500, "InternalServiceError"),
+                    None => Reply::error(400, "InvalidParameterException"),
+                }
+            }
             "PutSecretValue" => match serde_json::from_str(text("SecretString")) {
                 Ok(value) => match self.put(id, &value) {
                     Ok(()) => {
@@ -123,18 +153,36 @@ impl Service for SecretsManager {
 }
 
 impl Versions {
+    /// The version `to`, which is pending, becomes the current one, if `from` is.
+    fn promoted(self, from: &str, to: &str, now_secs: u64) -> Option<Self> {
+        let is_current = self.current_id() == from;
+        let (id, value) = self.pending.filter(|(id, _)| is_current && id == to)?;
+        Some(Self {
+            count: self.count + 1,
+            current: value,
+            previous: Some(self.current),
+            stored_at_secs: now_secs,
+            current_id: Some(id),
+            pending: None,
+        })
+    }
+
+    fn current_id(&self) -> String {
+        self.current_id.clone().unwrap_or_else(|| version_id(self.count))
+    }
+
     fn answer(&self, id: &str, stage: &str) -> Reply {
-        let (number, value, stage) = match (stage, &self.previous) {
+        let (version_id, value, stage) = match (stage, &self.previous) {
             ("AWSPREVIOUS", None) => return Reply::error(400, "ResourceNotFoundException"),
-            ("AWSPREVIOUS", Some(previous)) => (self.count - 1, previous, "AWSPREVIOUS"),
-            _ => (self.count, &self.current, "AWSCURRENT"),
+            ("AWSPREVIOUS", Some(previous)) => (version_id(self.count - 1), previous, "AWSPREVIOUS"),
+            _ => (self.current_id(), &self.current, "AWSCURRENT"),
         };
         Reply::ok(json!({
             "ARN": id,
             "CreatedDate": self.stored_at_secs,
             "Name": id,
             "SecretString": value,
-            "VersionId": version_id(number),
+            "VersionId": version_id,
             "VersionStages": [stage],
         }))
     }

@@ -66,8 +66,7 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
                     .as_service_error()
                     .is_some_and(DescribeTableError::is_resource_not_found_exception) =>
             {
-                let cure = "docs/deploy.md: restore it to a point in time, under its name";
-                return report.problem(STEP, format!("{name} does not exist any more"), cure);
+                return report.problem(STEP, format!("{name} does not exist any more"), gone(aws, table));
             }
             Err(error) => return unanswered(report, STEP, format!("{name}: {}", in_words(&error))),
         };
@@ -96,6 +95,19 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
         }
     }
     report.ok(STEP, "both active, protected from deletion");
+}
+
+/// What to do about a table that is gone. A restored one is never used as it is: its refresh tokens may be used up.
+fn gone(aws: &Aws, table: &str) -> String {
+    if table == "InstallationsTable" {
+        let import = aws.commands.operator("import --table RESTORED_TABLE");
+        format!(
+            "docs/runbook.md, \"Restoring the table\": restore it under another name, make an empty one, then {import}"
+        )
+    } else {
+        "docs/runbook.md, \"Changed by hand\", step 3: make an empty one; what it held is worth an hour"
+            .to_owned()
+    }
 }
 
 /// Claims are forgotten.

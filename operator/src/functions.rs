@@ -1,0 +1,200 @@
+//! What the functions do at the deployer's word: refresh, revoke, sweep.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use aws_sdk_lambda::primitives::Blob;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::aws::{Aws, in_words};
+use crate::installations::{input, named};
+use crate::outcome::{Failure, Outcome, plain};
+use crate::stack::Stack;
+
+/// What a function says of itself to whom it asks.
+const CALLER: &str = "operator";
+
+/// What the token and the uninstall function answer. The access token is not read out of it.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    fingerprint: Option<String>,
+    version: Option<u64>,
+    generation: Option<u64>,
+    health: Option<String>,
+    revoked: Option<bool>,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
+/// Why a function did not do it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    error: Option<String>,
+    message: String,
+    reason: Option<String>,
+    retry_after_secs: Option<u64>,
+    install_url: Option<String>,
+}
+
+/// Which installation is removed, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Notion's id of the workspace.
+    pub workspace_id: String,
+    /// Notion's id of the person; `-` if the workspace owns it.
+    pub user_id: String,
+    /// Whether nothing of the person is to stay.
+    pub forget: bool,
+    /// Only this generation.
+    pub generation: Option<u64>,
+    /// Whether nobody is asked first.
+    pub yes: bool,
+}
+
+/// Has the pair of an installation refreshed. The new access token stays in the table.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn refresh(
+    aws: &Aws,
+    stack: &Stack,
+    workspace_id: &str,
+    user_id: &str,
+) -> Result<Outcome, Failure> {
+    named(workspace_id, user_id)?;
+    let mut asked = input(workspace_id, user_id);
+    asked["refresh"] = true.into();
+    let answer: Answer = invoke(aws, stack, "TokenFunction", asked).await?;
+    answer.problem.check()?;
+    let health = answer.health.unwrap_or_default();
+    let (version, fingerprint) = (answer.version.unwrap_or(0), answer.fingerprint.unwrap_or_default());
+    let said = format!("Refreshed: {health}, version {version}, fingerprint {fingerprint}");
+    let json = json!({
+        "health": health,
+        "version": version,
+        "generation": answer.generation,
+        "fingerprint": fingerprint,
+    });
+    Ok(Outcome::well(said, json))
+}
+
+/// Gives a person's grant back to Notion and forgets its tokens, once somebody has said yes.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Outcome, Failure> {
+    let id = named(&wanted.workspace_id, &wanted.user_id)?;
+    if !wanted.yes {
+        confirm(id.as_str(), wanted.forget)?;
+    }
+    let mut asked = input(&wanted.workspace_id, &wanted.user_id);
+    asked["forget"] = wanted.forget.into();
+    asked["generation"] = wanted.generation.into();
+    let answer: Answer = invoke(aws, stack, "UninstallFunction", asked).await?;
+    if answer.problem.error.as_deref() == Some("other_generation") {
+        let standing = answer.generation.unwrap_or(0);
+        return Err(Failure::Refused(format!("nothing was removed: it is of generation {standing} by now")));
+    }
+    answer.problem.check()?;
+    let revoked = answer.revoked.unwrap_or(false);
+    let said = if revoked {
+        "Removed; its tokens are back at Notion"
+    } else {
+        "Removed, and nothing of it is vended; Notion has not taken its tokens back yet, the sweep goes on"
+    };
+    let json = json!({"removed": true, "revoked": revoked, "generation": answer.generation});
+    Ok(Outcome::well(said, json))
+}
+
+fn confirm(id: &str, forget: bool) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Misused("nobody is there to be asked: add --yes".to_owned()));
+    }
+    let unread = |error: std::io::Error| Failure::Unknown(format!("your answer could not be read: {error}"));
+    let wish = if forget { "remove and forget" } else { "remove" };
+    let mut terminal = std::io::stderr();
+    write!(terminal, "This cannot be taken back. Type yes to {wish} {}: ", plain(id)).map_err(unread)?;
+    terminal.flush().map_err(unread)?;
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed).map_err(unread)?;
+    if typed.trim() == "yes" { Ok(()) } else { Err(Failure::Refused("nothing was removed".to_owned())) }
+}
+
+/// Runs the sweep once, and says what it did.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn sweep(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
+    let mut summary: Map<String, Value> = invoke(aws, stack, "SweepFunction", json!({})).await?;
+    let problem: Problem = serde_json::from_value(summary.clone().into()).unwrap_or_default();
+    problem.check()?;
+    let complete = summary.remove("complete").unwrap_or(Value::Bool(false));
+    let counted: Vec<String> = summary.iter().map(|(what, times)| format!("{what} {times}")).collect();
+    let left = summary.contains_key("SweepFailed");
+    let mut said = format!(
+        "Swept: {}",
+        if counted.is_empty() { "nothing was to be done".to_owned() } else { counted.join(", ") }
+    );
+    if complete != true {
+        said.push_str(". It did not come to its end: the next run, in five minutes, goes on");
+    }
+    if left {
+        said = format!(
+            "{said}. Something is left undone: docs/runbook.md, \"SweepFailed\"; {}",
+            aws.commands.log("SweepFunction")
+        );
+    }
+    Ok(Outcome::unless(left, said, json!({"counted": summary, "complete": complete})))
+}
+
+impl Problem {
+    fn check(self) -> Result<(), Failure> {
+        let Some(error) = self.error else { return Ok(()) };
+        let mut said = format!("{error}: {}", self.message);
+        if let Some(reason) = self.reason {
+            said = format!("{said} ({reason})");
+        }
+        if let Some(secs) = self.retry_after_secs {
+            said = format!("{said}; try again in {secs} seconds");
+        }
+        if let Some(install_url) = self.install_url {
+            said = format!("{said}: {install_url}");
+        }
+        Err(match error.as_str() {
+            "try_later" | "internal" => Failure::Unknown(said),
+            "malformed" => Failure::Misused(said),
+            _ => Failure::Refused(said),
+        })
+    }
+}
+
+/// Invokes a function, once.
+async fn invoke<T: DeserializeOwned>(
+    aws: &Aws,
+    stack: &Stack,
+    function: &'static str,
+    mut asked: Value,
+) -> Result<T, Failure> {
+    asked["caller"] = CALLER.into();
+    let name = stack.resource(function)?;
+    let answer = aws.lambda.invoke().function_name(name).payload(Blob::new(asked.to_string())).send().await;
+    let answer = answer.map_err(|error| {
+        let words = in_words(&error);
+        let unknown =
+            if error.as_service_error().is_some() { "" } else { "; it may have been done all the same" };
+        Failure::Unknown(format!("{function} was not invoked, or did not answer: {words}{unknown}"))
+    })?;
+    let log = aws.commands.log(function);
+    if let Some(kind) = answer.function_error() {
+        return Err(Failure::Unknown(format!("{function} was cut off ({kind}): {log}")));
+    }
+    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    // What stands in an answer that cannot be read is not repeated: it may be a token.
+    serde_json::from_slice(payload)
+        .map_err(|_| Failure::Unknown(format!("{function} answered with something else: {log}")))
+}

@@ -1,0 +1,119 @@
+//! The token key ring: a new key for it, and how far the rows have come.
+
+use serde_json::{Value, json};
+use shared::random::OsRandom;
+use shared::seal::{BadKeyRing, KeyRing, with_next_key};
+use shared::secret::KeyRingText;
+
+use crate::aws::{Aws, in_words};
+use crate::installations::{sealed_with, store};
+use crate::outcome::{Failure, Outcome};
+use crate::stack::Stack;
+
+/// The ring as Secrets Manager holds it.
+pub(crate) struct Stored {
+    text: KeyRingText,
+    /// The ring.
+    pub(crate) ring: KeyRing,
+    version_id: String,
+}
+
+/// Reads the ring.
+pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Stored, Failure> {
+    let get = aws.secrets_manager.get_secret_value().secret_id(stack.resource("TokenKeyRing")?);
+    let answer = get.version_stage("AWSCURRENT").send().await.map_err(failed)?;
+    let text = KeyRingText::parse(answer.secret_string().unwrap_or_default());
+    let text = text.map_err(|_| no_ring(BadKeyRing))?;
+    let ring = KeyRing::parse(text.expose()).map_err(no_ring)?;
+    Ok(Stored { text, ring, version_id: answer.version_id().unwrap_or_default().to_owned() })
+}
+
+/// Adds a key, which seals from then on; the ones before go on opening.
+///
+/// Two keys of one version would each open what the other does not. So the new ring is put beside the current one, and
+/// becomes current only if that is still the one that it was made from.
+///
+/// # Errors
+///
+/// [`Failure`]; the ring is as it was then, unless it says that this is not known.
+pub async fn rotate(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
+    let id = stack.resource("TokenKeyRing")?;
+    let before = read(aws, stack).await?;
+    let (text, version) = with_next_key(&before.text, &OsRandom).map_err(no_ring)?;
+    let put = aws.secrets_manager.put_secret_value().secret_id(id).secret_string(text.expose());
+    let put = put.version_stages("AWSPENDING").send().await.map_err(failed)?;
+    let ours = put.version_id().unwrap_or_default();
+    let promote = aws
+        .secrets_manager
+        .update_secret_version_stage()
+        .secret_id(id)
+        .version_stage("AWSCURRENT")
+        .remove_from_version_id(&before.version_id)
+        .move_to_version_id(ours);
+    if let Err(error) = promote.send().await {
+        // Ours may be current all the same: the first answer was lost, and the second try found it done.
+        let standing = read(aws, stack).await.map_err(|_| {
+            Failure::Unknown(format!(
+                "whether key {} is in the ring is not known ({}): see `keys progress`",
+                version.0,
+                in_words(&error)
+            ))
+        })?;
+        if standing.version_id != ours && standing.version_id != before.version_id {
+            let told = "somebody else rotated the ring at the same time; yours was left out, theirs stands";
+            return Err(Failure::Refused(told.to_owned()));
+        }
+        if standing.version_id != ours {
+            return Err(failed(error));
+        }
+    }
+    let said = format!(
+        "Key {} is in the ring; functions seal with it within five minutes, and the sweep seals the older rows anew. \
+         Next: {}",
+        version.0,
+        aws.commands.operator("keys progress")
+    );
+    Ok(Outcome::well(said, json!({"version": version.0})))
+}
+
+/// How many rows are sealed with which key.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn progress(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
+    let (ring, store) = (read(aws, stack).await?.ring, store(aws, stack)?);
+    let (mut lines, mut keys, mut older) = (Vec::new(), Vec::new(), 0);
+    for version in ring.versions() {
+        let rows = sealed_with(&store, version).await?.len();
+        let is_newest = version == ring.newest();
+        if !is_newest {
+            older += rows;
+        }
+        lines.push(format!("key {}{}: {rows} rows", version.0, if is_newest { ", the newest" } else { "" }));
+        keys.push(json!({"version": version.0, "rows": rows}));
+    }
+    lines.push(if older == 0 {
+        "No row is sealed with an older key. Leave the older keys in the ring: backups and the rescue queue may hold \
+         rows sealed with them"
+            .to_owned()
+    } else {
+        let sweep = aws.commands.operator("sweep");
+        format!("{older} rows are sealed with an older key. The sweep seals a thousand a run anew: wait, or {sweep}")
+    });
+    let json = json!({"keys": Value::from(keys), "older_rows": older});
+    Ok(Outcome::unless(older > 0, lines.join("\n"), json))
+}
+
+fn no_ring(error: BadKeyRing) -> Failure {
+    Failure::Refused(format!("{error}; docs/runbook.md, \"A secret is gone\""))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
+fn failed<E, R>(error: aws_sdk_sts::error::SdkError<E, R>) -> Failure
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    Failure::Unknown(format!("Secrets Manager: {}", in_words(&error)))
+}

@@ -1,0 +1,128 @@
+//! Dead letters back into the rescue queue, and a sweep that saves them.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::aws::{Aws, in_words};
+use crate::functions;
+use crate::outcome::{Failure, Outcome};
+use crate::stack::Stack;
+
+/// How long SQS may take to move the messages, in seconds.
+const MOVE_LIMIT_SECS: u64 = 600;
+/// How often it is asked whether it is done, in milliseconds.
+const ASK_EVERY_MS: u64 = 1000;
+
+/// A queue.
+struct Queue<'a> {
+    aws: &'a Aws,
+    url: &'a str,
+}
+
+/// How many messages wait, those that somebody has received included. SQS counts about.
+#[derive(Clone, Copy)]
+struct Waiting {
+    rescue: u64,
+    dead: u64,
+}
+
+/// Moves the dead letters back and sweeps.
+///
+/// # Errors
+///
+/// [`Failure`]; nothing is lost then, and to repeat it is safe.
+pub async fn rescue(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
+    let queue = Queue { aws, url: stack.resource("RescueQueue")? };
+    let dead = Queue { aws, url: stack.resource("RescueDeadLetters")? };
+    let before = waiting(&queue, &dead).await?;
+    if before.dead > 0 {
+        move_back(aws, &dead.arn().await?, &queue.arn().await?).await?;
+    }
+    let swept = functions::sweep(aws, stack).await?;
+    let after = waiting(&queue, &dead).await?;
+    let left = after.rescue + after.dead > 0;
+    let said = format!(
+        "Before: {}. {}. Now: {}{}",
+        before.in_words(),
+        swept.said,
+        after.in_words(),
+        if left {
+            ". What a sweep did not save it tries again: docs/runbook.md, \"RescueDeadLetters\""
+        } else {
+            ""
+        }
+    );
+    let json = json!({"before": before.json(), "swept": swept.json, "after": after.json()});
+    Ok(Outcome::unless(left || swept.needs_you, said, json))
+}
+
+async fn waiting(queue: &Queue<'_>, dead: &Queue<'_>) -> Result<Waiting, Failure> {
+    Ok(Waiting { rescue: queue.waiting().await?, dead: dead.waiting().await? })
+}
+
+impl Waiting {
+    fn in_words(self) -> String {
+        format!("{} wait for rescue, {} are dead letters", self.rescue, self.dead)
+    }
+
+    fn json(self) -> Value {
+        json!({"rescue": self.rescue, "dead_letters": self.dead})
+    }
+}
+
+impl Queue<'_> {
+    async fn attributes(&self, names: &[QueueAttributeName]) -> Result<Vec<String>, Failure> {
+        let asked = self.aws.sqs.get_queue_attributes().queue_url(self.url);
+        let answer = asked.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer = answer.map_err(|error| Failure::Unknown(format!("SQS: {}", in_words(&error))))?;
+        let found = |name| answer.attributes().and_then(|all| all.get(name)).cloned();
+        names
+            .iter()
+            .map(|name| {
+                found(name).ok_or_else(|| Failure::Unknown(format!("SQS: no {name} of {}", self.url)))
+            })
+            .collect()
+    }
+
+    async fn waiting(&self) -> Result<u64, Failure> {
+        let counts = self
+            .attributes(&[
+                QueueAttributeName::ApproximateNumberOfMessages,
+                QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            ])
+            .await?;
+        Ok(counts.iter().filter_map(|count| count.parse::<u64>().ok()).sum())
+    }
+
+    async fn arn(&self) -> Result<String, Failure> {
+        Ok(self.attributes(&[QueueAttributeName::QueueArn]).await?.remove(0))
+    }
+}
+
+/// Has SQS move the messages, and waits until it has.
+async fn move_back(aws: &Aws, from: &str, to: &str) -> Result<(), Failure> {
+    let start = aws.sqs.start_message_move_task().source_arn(from).destination_arn(to).send();
+    start.await.map_err(|error| Failure::Unknown(format!("SQS: {}", in_words(&error))))?;
+    let until = Instant::now() + Duration::from_secs(MOVE_LIMIT_SECS);
+    loop {
+        let tasks = aws.sqs.list_message_move_tasks().source_arn(from).send().await;
+        let tasks = tasks.map_err(|error| Failure::Unknown(format!("SQS: {}", in_words(&error))))?;
+        // The newest first.
+        let task = tasks.results().first();
+        match task.and_then(|task| task.status()) {
+            Some("COMPLETED") => return Ok(()),
+            Some("FAILED" | "CANCELLED" | "CANCELLING") => {
+                let why = task.and_then(|task| task.failure_reason()).unwrap_or("somebody stopped it");
+                return Err(Failure::Unknown(format!("SQS did not move all dead letters back: {why}")));
+            }
+            _ if Instant::now() >= until => {
+                let told = "SQS still moves dead letters back: run `rescue` again in some minutes";
+                return Err(Failure::Unknown(told.to_owned()));
+            }
+            _ => sleep(Duration::from_millis(ASK_EVERY_MS)).await,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Exporting the table and taking rows back: nothing of a backup is vended before Notion has confirmed it, and nothing
+//! that happened since is undone.
+
+use std::path::{Path, PathBuf};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use dev::aws::INSTALLATIONS_TABLE;
+use serde_json::{Value, json};
+use simulated_notion::{ACME, ADA, Endpoint, GRACE};
+
+use super::process::{in_json, operator, said};
+use crate::harness::{Row, World, number, person, string};
+use crate::leaks::Leaks;
+
+/// A file of its own for a test, gone when it ends.
+struct Backup(PathBuf);
+
+impl Backup {
+    fn named(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("operator-{}-{name}.jsonl", std::process::id()));
+        // Of an earlier run that was cut off.
+        let _none = std::fs::remove_file(&path);
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        let _none = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn install(world: &World, whom: &'static str) {
+    let whom = |approval: &mut simulated_notion::Approval| whom.clone_into(&mut approval.person);
+    assert!(world.browser().install_as(whom).await.is_connected());
+}
+
+fn id_of(user: &str) -> String {
+    format!("{ACME}/user/{user}")
+}
+
+async fn row_of(world: &World, user: &str) -> Option<Row> {
+    let id = id_of(user);
+    world.installations().await.into_iter().find(|row| string(row, "installation_id") == Some(&id))
+}
+
+async fn health_of(world: &World, user: &str) -> String {
+    string(&row_of(world, user).await.unwrap(), "health").unwrap().to_owned()
+}
+
+/// As if somebody had deleted the row past us.
+async fn lose(world: &World, user: &str) {
+    let client = world.stack.dynamodb().service().client();
+    let delete = client.delete_item().table_name(INSTALLATIONS_TABLE.0);
+    delete.key("installation_id", AttributeValue::S(id_of(user))).send().await.unwrap();
+}
+
+async fn vend(world: &World, user: &str) -> Value {
+    world.ask("token", person(user, ACME, json!({}))).await
+}
+
+/// Imports; what became of the rows: written, kept, forgotten, unreadable.
+async fn import(world: &World, arguments: &[&str]) -> (i32, [u64; 4]) {
+    let arguments: Vec<&str> = ["import"].into_iter().chain(arguments.iter().copied()).collect();
+    let (code, json) = in_json(world, &arguments).await;
+    let count = |name: &str| json[name].as_u64().unwrap_or_else(|| panic!("{json}"));
+    let unreadable = json["unreadable"].as_array().unwrap().len() as u64;
+    (code, [count("written"), count("kept_newer"), count("forgotten"), unreadable])
+}
+
+fn is_private(path: &Path) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777 == 0o600;
+    #[cfg(not(unix))]
+    true
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_lost_comes_back_unverified_and_notion_says_what_is_alive() {
+    let world = World::start().await;
+    install(&world, ADA).await;
+    install(&world, GRACE).await;
+    let backup = Backup::named("lost");
+    let (code, exported) = in_json(&world, &["export", backup.path()]).await;
+    assert_eq!((code, &exported["rows"]), (0, &json!(2)), "{exported}");
+    assert!(is_private(&backup.0));
+    Leaks::saw_output(&std::fs::read_to_string(&backup.0).unwrap());
+    let again = operator(&world, &["export", backup.path()], "").await;
+    assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+
+    assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 2, 0, 0]), "nothing has changed");
+    // The refresh token of the backup is used up.
+    let refreshed = world.ask("token", person(ADA, ACME, json!({"refresh": true}))).await;
+    assert_eq!(refreshed["health"], "active");
+    lose(&world, ADA).await;
+    lose(&world, GRACE).await;
+    assert_eq!(import(&world, &[backup.path()]).await, (0, [2, 0, 0, 0]));
+    for user in [ADA, GRACE] {
+        assert_eq!(health_of(&world, user).await, "unverified");
+    }
+    let asked = world.notion().count(Endpoint::Introspect);
+    let live = vend(&world, GRACE).await;
+    assert!(world.works(live["access_token"].as_str().unwrap()).await);
+    assert_eq!(world.notion().count(Endpoint::Introspect), asked + 1);
+    assert_eq!(health_of(&world, GRACE).await, "active");
+    assert_eq!(vend(&world, ADA).await["error"], "needs_reinstall");
+    assert_eq!(health_of(&world, ADA).await, "needs_reinstall");
+
+    // The standing rows are newer now; unless somebody wants the backup all the same.
+    assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 2, 0, 0]));
+    let before = number(&row_of(&world, GRACE).await.unwrap(), "version");
+    assert_eq!(import(&world, &[backup.path(), "--overwrite"]).await, (0, [2, 0, 0, 0]));
+    let grace = row_of(&world, GRACE).await.unwrap();
+    assert_eq!(string(&grace, "health"), Some("unverified"));
+    assert!(number(&grace, "version") > before, "versions only grow");
+    // The sweep asks too, by its own list.
+    world.clock.advance_secs(10 * 86_400);
+    let (_, swept) = in_json(&world, &["sweep"]).await;
+    assert_eq!(
+        (&swept["counted"]["Verified"], &swept["counted"]["NeedsReinstall"]),
+        (&json!(1), &json!(1)),
+        "{swept}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_happened_since_is_undone() {
+    let world = World::start().await;
+    install(&world, ADA).await;
+    install(&world, GRACE).await;
+    // So that the rows of the backup have been written more often than those that follow.
+    for user in [ADA, GRACE] {
+        world.ask("token", person(user, ACME, json!({"refresh": true}))).await;
+    }
+    let backup = Backup::named("since");
+    assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
+
+    // The table was lost, and Ada has installed again since: a row with a lower version, but a newer one.
+    lose(&world, ADA).await;
+    install(&world, ADA).await;
+    let live = vend(&world, ADA).await;
+    assert_eq!(in_json(&world, &["revoke", ACME, GRACE, "--forget", "--yes"]).await.0, 0);
+    for arguments in [&[backup.path()][..], &[backup.path(), "--overwrite"]] {
+        let written = u64::from(arguments.len() == 2);
+        let counts = [written, 1 - written, 1, 0];
+        assert_eq!(import(&world, arguments).await, (0, counts), "{arguments:?}");
+        assert!(row_of(&world, GRACE).await.is_none(), "who was forgotten is brought back by nothing");
+        if written == 0 {
+            assert_eq!(vend(&world, ADA).await["fingerprint"], live["fingerprint"]);
+        }
+    }
+
+    // A removal stays a removal, also where the table was lost before it.
+    lose(&world, ADA).await;
+    assert_eq!(in_json(&world, &["revoke", ACME, ADA, "--yes"]).await.0, 0);
+    assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 1, 1, 0]));
+    assert_eq!(vend(&world, ADA).await["error"], "removed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_table_is_imported_with_who_was_forgotten() {
+    let world = World::start().await;
+    install(&world, ADA).await;
+    install(&world, GRACE).await;
+    let before = world.installations().await;
+    assert_eq!(in_json(&world, &["revoke", ACME, GRACE, "--forget", "--yes"]).await.0, 0);
+    // A backup that was not made in one moment: Grace, and that she was forgotten.
+    restored_table(&world, before.into_iter().chain(world.installations().await).collect()).await;
+    for row in world.installations().await {
+        let client = world.stack.dynamodb().service().client();
+        let delete = client.delete_item().table_name(INSTALLATIONS_TABLE.0);
+        delete.key("installation_id", row["installation_id"].clone()).send().await.unwrap();
+    }
+    assert_eq!(import(&world, &["--table", "restored"]).await, (0, [2, 0, 1, 0]));
+    assert!(row_of(&world, GRACE).await.is_none());
+    assert_eq!(health_of(&world, ADA).await, "unverified");
+    let backup = Backup::named("restored");
+    let (_, exported) = in_json(&world, &["export", backup.path(), "--table", "restored"]).await;
+    assert_eq!(exported["rows"], 3, "{exported}");
+
+    // What is no row is counted, and keeps nothing else out.
+    let text = std::fs::read_to_string(&backup.0).unwrap();
+    let moved = text.replace(&id_of(ADA), &id_of("somebody-else"));
+    std::fs::write(&backup.0, format!("no row\n{moved}")).unwrap();
+    assert_eq!(import(&world, &[backup.path()]).await, (1, [0, 1, 1, 2]), "a line, and moved tokens");
+    let missing = operator(&world, &["import", "/nonexistent/backup"], "").await;
+    assert_eq!(missing.status.code(), Some(1), "{}", said(&missing));
+    let missing = operator(&world, &["import", "--table", "no-such-table"], "").await;
+    assert_eq!(missing.status.code(), Some(3), "{}", said(&missing));
+}
+
+/// A table of its own with `rows`, as a restore makes it; the later of two rows of one key counts.
+async fn restored_table(world: &World, rows: Vec<Row>) {
+    let client = world.stack.dynamodb().service().client();
+    let (key, name) = (INSTALLATIONS_TABLE.1, "restored");
+    let attribute = AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S);
+    let schema = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash);
+    let create = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let create = create.attribute_definitions(attribute.build().unwrap()).key_schema(schema.build().unwrap());
+    create.send().await.unwrap();
+    for row in rows {
+        client.put_item().table_name(name).set_item(Some(row)).send().await.unwrap();
+    }
+}

@@ -1,0 +1,140 @@
+//! The operator as a process, and the stack as it finds it: STS and CloudFormation answered here, the rest by the dev stack.
+
+use std::collections::HashMap;
+use std::process::{Output, Stdio};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::harness::World;
+use crate::leaks::Leaks;
+use crate::runtime_api::binary;
+
+/// STS and CloudFormation, as far as they are asked: one stack, whose secret is the dev stack's, and stacks that are
+/// named by their status.
+async fn cloudformation(world: &World) -> String {
+    let variables = world.stack.variables().clone();
+    let router = Router::new().fallback(describe).with_state(variables);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// What the dev stack has of the template's resources.
+fn resources(variables: &HashMap<String, String>) -> String {
+    let dead_letters = format!("{}-dead-letters", variables["RESCUE_QUEUE_URL"]);
+    let all = [
+        ("ClaimsTable", variables["CLAIMS_TABLE"].as_str()),
+        ("ClientSecret", &variables["CLIENT_SECRET_ARN"]),
+        ("InstallationsTable", &variables["INSTALLATIONS_TABLE"]),
+        ("RescueDeadLetters", &dead_letters),
+        ("RescueQueue", &variables["RESCUE_QUEUE_URL"]),
+        ("SweepFunction", "sweep"),
+        ("TokenFunction", "token"),
+        ("TokenKeyRing", &variables["TOKEN_KEY_RING_ARN"]),
+        ("UninstallFunction", "uninstall"),
+    ];
+    let member = |(logical, physical): (&str, &str)| {
+        format!(
+            "<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}\
+             </PhysicalResourceId><ResourceType>AWS::Any::Thing</ResourceType><LastUpdatedTimestamp>\
+             2026-11-22T00:00:00Z</LastUpdatedTimestamp><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>"
+        )
+    };
+    all.into_iter().map(member).collect()
+}
+
+async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes) -> Response {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
+    let member = |name: &str, key: &str, value: &str| {
+        format!("<member><{name}Key>{key}</{name}Key><{name}Value>{value}</{name}Value></member>")
+    };
+    let stack = form.get("StackName").map(String::as_str).unwrap_or_default();
+    let status = if stack == "a-stack" { "CREATE_COMPLETE" } else { stack };
+    let is_status = status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let result = match (form["Action"].as_str(), stack) {
+        ("GetCallerIdentity", _) => {
+            "<Arn>arn:aws:iam::123456789012:user/deployer</Arn><Account>123456789012</Account>".to_owned()
+        }
+        ("DescribeStacks", _) if is_status => format!(
+            "<Stacks><member><StackName>{stack}</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
+             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}</Parameters></member></Stacks>",
+            member("Output", "InstallUrl", "http://localhost:1/install"),
+            member("Output", "RedirectUri", &variables["NOTION_REDIRECT_URI"]),
+            member("Parameter", "NotionClientId", &variables["NOTION_CLIENT_ID"]),
+            member("Parameter", "NotionBaseUrl", &variables["NOTION_BASE_URL"]),
+        ),
+        ("ListStackResources", _) if is_status => {
+            format!("<StackResourceSummaries>{}</StackResourceSummaries>", resources(&variables))
+        }
+        (_, name) => {
+            let error = format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id {name} \
+                 does not exist</Message></Error></ErrorResponse>"
+            );
+            return (axum::http::StatusCode::BAD_REQUEST, error).into_response();
+        }
+    };
+    let action = &form["Action"];
+    let answer = format!(
+        "<{action}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><{action}Result>{result}\
+         </{action}Result></{action}Response>"
+    );
+    ([("content-type", "text/xml")], answer).into_response()
+}
+
+/// Runs the operator on the stack of `world`, with `input` on standard input.
+pub(crate) async fn operator(world: &World, arguments: &[&str], input: &str) -> Output {
+    operator_on(world, "a-stack", arguments, input).await
+}
+
+pub(crate) async fn operator_on(world: &World, stack: &str, arguments: &[&str], input: &str) -> Output {
+    let stand_in = cloudformation(world).await;
+    let mut child = Command::new(binary("operator"))
+        .env_clear()
+        .env("AWS_ACCESS_KEY_ID", "operator")
+        .env("AWS_SECRET_ACCESS_KEY", "operator")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL", world.stack.aws_url().unwrap())
+        .env("AWS_ENDPOINT_URL_CLOUDFORMATION", &stand_in)
+        .env("AWS_ENDPOINT_URL_STS", &stand_in)
+        .args(["--stack", stack])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may end before it has read anything.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    Leaks::saw_output(&said(&output));
+    if !input.trim().is_empty() {
+        let said = said(&output);
+        assert!(!said.contains(input.trim()), "the secret was printed: {said}");
+    }
+    output
+}
+
+pub(crate) fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream).into_owned()).join("")
+}
+
+/// Runs the operator on the stack of `world`, for a program: its exit code and its answer.
+pub(crate) async fn in_json(world: &World, arguments: &[&str]) -> (i32, Value) {
+    let arguments: Vec<&str> = ["--json"].into_iter().chain(arguments.iter().copied()).collect();
+    let output = operator(world, &arguments, "").await;
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    (output.status.code().unwrap(), json)
+}

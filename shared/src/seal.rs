@@ -33,7 +33,7 @@ const TABLE: &[u8] = b"installations";
 const MIN_MATERIAL_CHARS: usize = 32;
 
 /// Names a version of the sealing key; the newest seals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyVersion(pub u32);
 
 /// What kind of token a seal holds. Current and previous tokens share it: moving one aside does not reseal it.
@@ -78,6 +78,9 @@ pub enum OpenError {
     /// Changed, copied from elsewhere, or cut.
     #[error("the seal is broken")]
     Broken,
+    /// Sealed by a version that may be in the newest ring, which cannot be read just now.
+    #[error("the newest key ring cannot be read")]
+    RingNotRead,
 }
 
 impl std::fmt::Debug for KeyRing {

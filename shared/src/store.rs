@@ -25,6 +25,7 @@ pub use installations::MAX_SUPERSEDED;
 pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh};
 pub use removal::Entombed;
 pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued};
+pub(crate) use row::oldest_key;
 pub use row::{Health, Installation};
 pub use save::Saved;
 

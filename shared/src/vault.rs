@@ -204,8 +204,8 @@ impl Vault {
         ring: &KeyRing,
     ) -> Result<AccessToken, OpenError> {
         match ring.open_access(id.as_str(), sealed) {
-            Err(error @ OpenError::UnknownVersion(_)) => {
-                self.newest_ring(error).await?.value.open_access(id.as_str(), sealed)
+            Err(OpenError::UnknownVersion(_)) => {
+                self.newest_ring().await?.value.open_access(id.as_str(), sealed)
             }
             opened => opened,
         }
@@ -223,15 +223,18 @@ impl Vault {
         ring: &KeyRing,
     ) -> Result<RefreshToken, OpenError> {
         match ring.open_refresh(id.as_str(), sealed) {
-            Err(error @ OpenError::UnknownVersion(_)) => {
-                self.newest_ring(error).await?.value.open_refresh(id.as_str(), sealed)
+            Err(OpenError::UnknownVersion(_)) => {
+                self.newest_ring().await?.value.open_refresh(id.as_str(), sealed)
             }
             opened => opened,
         }
     }
 
-    async fn newest_ring(&self, error: OpenError) -> Result<Arc<Versioned<KeyRing>>, OpenError> {
-        self.secrets.key_ring(Freshness::Now, &*self.clock).await.map_err(|_| error)
+    async fn newest_ring(&self) -> Result<Arc<Versioned<KeyRing>>, OpenError> {
+        self.secrets.key_ring(Freshness::Now, &*self.clock).await.map_err(|error| {
+            not_to_be_had(&error);
+            OpenError::RingNotRead
+        })
     }
 }
 

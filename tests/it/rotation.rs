@@ -1,9 +1,11 @@
 //! A hundred rotations of the client secret and a hundred of the key ring while everything goes on.
 
+use dev::aws::{Fault, Reply};
 use dev::stack::SIMULATED_CLIENT_ID;
 use serde_json::{Value, json};
+use simulated_notion::{ACME, ADA, GRACE};
 
-use crate::harness::World;
+use crate::harness::{World, ada, string};
 
 const ROTATIONS: usize = 100;
 
@@ -71,4 +73,42 @@ async fn a_hundred_keys_fail_no_vend_and_the_sweep_seals_everything_anew() {
     let vended = world.vend(json!({})).await;
     assert!(world.works(vended["access_token"].as_str().unwrap()).await);
     assert!(!world.leaks.log().contains("broken_seal"));
+}
+
+#[tokio::test]
+async fn what_does_not_open_does_not_hold_up_the_others_for_ever() {
+    let world = World::start().await;
+    install(&world).await;
+    world.browser().install_as(|approval| GRACE.clone_into(&mut approval.person)).await;
+    let rows = world.installations().await;
+    let pair_of = |user: &str| {
+        let row = rows.iter().find(|row| string(row, "owner_user_id") == Some(user)).unwrap();
+        row["pair"].clone()
+    };
+    world.tamper(&format!("{ACME}/user/{ADA}"), "SET pair = :pair", &[(":pair", pair_of(GRACE))]).await;
+    world.stack.rotate_key_ring("a-new-key-0123456789abcdefghijklmnopqrstuvwxyz");
+    world.clock.advance_secs(301);
+    assert_eq!(world.ask("sweep", json!({})).await["Rewrapped"], 1, "the one that opens");
+    assert_eq!(world.leaks.log().matches("\"alarm\":\"broken_seal\"").count(), 1);
+    assert_eq!(world.ask("sweep", json!({})).await, json!({"complete": true}), "it was told of once");
+}
+
+#[tokio::test]
+async fn a_ring_that_cannot_be_read_leaves_nothing_unrevoked() {
+    let world = World::start().await;
+    install(&world).await;
+    // The uninstall function still has the ring as it was.
+    world.stack.rotate_key_ring("a-new-key-0123456789abcdefghijklmnopqrstuvwxyz");
+    world.clock.advance_secs(301);
+    refresh(&world).await;
+    let live = world.vend(json!({})).await;
+    let gone = || Fault::Answer(Reply::error(500, "InternalServiceError"));
+    world.stack.secrets_manager().inject("*", gone(), u32::MAX);
+    let answer = world.ask("uninstall", ada(json!({}))).await;
+    assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(false)));
+    assert!(world.works(live["access_token"].as_str().unwrap()).await);
+    world.stack.secrets_manager().clear_faults();
+    world.clock.advance_secs(1);
+    assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
+    assert!(!world.works(live["access_token"].as_str().unwrap()).await);
 }

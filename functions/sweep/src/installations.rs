@@ -159,7 +159,10 @@ impl Sweep {
     ) {
         let token = match self.vault.open_access(id, &pair.access, &run.in_hand.key_ring.value).await {
             Ok(token) => token,
-            Err(error) => return report_broken_seal(id, error),
+            Err(error) => {
+                kept.push(pair.clone());
+                return report_broken_seal(id, error);
+            }
         };
         match self.vault.revoke(&token, &run.in_hand.client_secret, budget(run).exchange_by).await {
             Ok(()) => run.line.count(Metric::Revoked),

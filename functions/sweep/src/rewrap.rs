@@ -1,7 +1,7 @@
 //! After a key rotation: what older keys sealed is sealed anew, so that they can be retired.
 
-use shared::clock::UnixMillis;
 use shared::installation::InstallationId;
+use shared::seal::OpenError;
 use shared::store::StoreError;
 use shared::telemetry::Metric;
 use shared::vault::report_broken_seal;
@@ -10,8 +10,6 @@ use crate::{Run, Sweep};
 
 /// How many installations one run seals anew: each is a read and a write of the table, none is a question to Notion.
 const MAX_REWRAPS: u32 = 1000;
-/// When a row that does not open is tried again, in milliseconds.
-const POISON_MS: u64 = 86_400_000;
 
 impl Sweep {
     pub(crate) async fn rewrap_seals(&self, run: &mut Run<'_>) {
@@ -51,12 +49,12 @@ impl Sweep {
         let superseded = row.superseded.iter().map(anew).collect::<Result<Vec<_>, _>>();
         let (pair, superseded) = match (pair, superseded) {
             (Ok(pair), Ok(superseded)) => (pair, superseded),
-            (Err(error), _) | (_, Err(error)) => {
-                report_broken_seal(id, error);
-                run.line.count(Metric::SweepFailed);
-                let tomorrow = UnixMillis(vault.clock.now_millis().0.saturating_add(POISON_MS));
-                return vault.store.look_again(id, tomorrow, run.ends_at).await;
+            (Err(OpenError::Broken), _) | (_, Err(OpenError::Broken)) => {
+                report_broken_seal(id, OpenError::Broken);
+                return vault.store.set_aside_broken(&row, run.ends_at).await;
             }
+            // Sealed with a key that is newer than this run's ring.
+            _ => return Ok(()),
         };
         let key = ring.newest();
         if vault.store.rewrap(&row, pair.as_ref(), &superseded, key, run.ends_at).await? {

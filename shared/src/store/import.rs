@@ -75,8 +75,16 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
         return Ok(Prepared::Forgotten { row, removed_at_ms });
     }
     opens(&read, ring).map_err(|error| error.to_string())?;
-    for name in ["due_at_ms", "due_shard", "lease", "refresh_after_ms", "seal_shard"] {
+    for name in ["due_at_ms", "due_shard", "refresh_after_ms", "seal_shard"] {
         row.remove(name);
+    }
+    // Whoever refreshed it when the backup was made has gone long since.
+    if let Some(AttributeValue::L(pairs)) = row.get_mut("pair") {
+        for pair in pairs {
+            if let AttributeValue::M(pair) = pair {
+                pair.remove("lease");
+            }
+        }
     }
     if read.health == Health::Active {
         row.insert("health".to_owned(), string(Health::Unverified.key()));
@@ -211,7 +219,7 @@ fn not_built(_: aws_smithy_types::error::operation::BuildError) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::installation::{Grant, Owner};
+    use crate::installation::{Grant, Lease, Owner};
     use crate::random::OsRandom;
     use crate::seal::with_next_key;
     use crate::secret::KeyRingText;
@@ -237,12 +245,12 @@ mod tests {
             duplicated_template_id: None,
             request_id: None,
         };
-        pair_attribute(&grant.seal("client", "attempt", UnixMillis(1000), ring, &OsRandom).pair)
+        let mut pair = grant.seal("client", "attempt", UnixMillis(1000), ring, &OsRandom).pair;
+        pair.lease = Some(Lease { holder: "somebody".to_owned(), until_ms: 2000 });
+        pair_attribute(&pair)
     }
 
     fn row(health: &str, pairs: Vec<AttributeValue>) -> Row {
-        let lease =
-            HashMap::from([("holder".to_owned(), string("somebody")), ("until_ms".to_owned(), number(2000))]);
         HashMap::from([
             ("installation_id".to_owned(), string("w/workspace")),
             ("health".to_owned(), string(health)),
@@ -254,7 +262,6 @@ mod tests {
             ("due_at_ms".to_owned(), number(1)),
             ("seal_shard".to_owned(), string("1/z")),
             ("refresh_after_ms".to_owned(), number(3000)),
-            ("lease".to_owned(), AttributeValue::M(lease)),
             ("pair".to_owned(), AttributeValue::L(pairs)),
             ("of_another_release".to_owned(), string("stays")),
         ])
@@ -280,7 +287,8 @@ mod tests {
         ] {
             let (row, since_ms) = prepared(row(health, vec![pair(&ring())]), &ring());
             assert_eq!((text(&row, "health"), since_ms), (Some(then), 1000));
-            assert!(!row.contains_key("lease") && !row.contains_key("refresh_after_ms"), "{row:?}");
+            let kept = row["pair"].as_l().unwrap()[0].as_m().unwrap();
+            assert!(!kept.contains_key("lease") && !row.contains_key("refresh_after_ms"), "{row:?}");
             assert_eq!((integer(&row, "due_at_ms"), integer(&row, "version")), (Some(NOW.0), Some(8)));
             let shard = due::shard_of("w/workspace");
             assert_eq!(text(&row, "due_shard"), Some(shard.as_str()));

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Row, insert_text, integer, list, number, string, text};
-use super::row::{oldest_key, pair_attribute};
+use super::row::{oldest_key, oldest_key_in, pair_attribute};
 use super::{StoreError, due};
 use crate::installation::{NewInstallation, Owner};
 use crate::seal::Fingerprint;
@@ -49,7 +49,7 @@ const OPTIONAL: [&str; 8] = [
 /// When the fast path may write without having seen the row: there is none, or it is plainly older.
 pub(super) const PLAINLY_OLDER: &str = "attribute_not_exists(installation_id) OR (\
     health <> :removed AND exchanged_at_ms < :exchanged_at_ms AND size(superseded) < :max_superseded \
-    AND pair[0].access_fingerprint <> :access_fingerprint)";
+    AND seal_shard = :seal_shard AND pair[0].access_fingerprint <> :access_fingerprint)";
 /// And, for a pair with a refresh token: the row neither holds nor has used up that one.
 pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation_id) OR (\
     NOT contains(used_up, :refresh_fingerprint) AND (attribute_not_exists(pair[0].refresh_fingerprint) \
@@ -183,7 +183,9 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     let dropped_bots = superseded.drain(..surplus).filter_map(bot_of).collect();
     row.insert("pair".to_owned(), AttributeValue::L(vec![pair]));
     row.insert("superseded".to_owned(), AttributeValue::L(superseded));
-    row.entry("seal_shard".to_owned()).or_insert_with(|| seal_shard(install));
+    if let Some(oldest) = oldest_key_in(&row)? {
+        row.insert("seal_shard".to_owned(), string(&due::seal_shard(&install.id, oldest)));
+    }
     row.insert("version".to_owned(), number(if_version + 1));
     Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
 }

@@ -8,12 +8,12 @@ use super::installations::MAX_SUPERSEDED;
 use super::item::{number, string};
 use super::row::{self, Health, Installation, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
-use super::{Store, StoreError, save};
+use super::{Store, StoreError, due, save};
 use crate::budget::until;
 use crate::clock::UnixMillis;
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::random::Random;
-use crate::seal::Fingerprint;
+use crate::seal::{Fingerprint, KeyVersion};
 
 /// How many used-up refresh tokens a row remembers.
 pub const MAX_USED_UP: usize = 20;
@@ -33,6 +33,8 @@ pub struct Refreshed {
     pub used_up: Vec<Fingerprint>,
     /// The new tokens.
     pub pair: SealedPair,
+    /// The oldest key that something in the row is sealed with then.
+    pub oldest_key: KeyVersion,
 }
 
 /// What came of taking the lease.
@@ -205,6 +207,7 @@ impl Store {
                 .text("removed", "removed")
                 .set("pair", AttributeValue::L(vec![pair_attribute(&refreshed.pair)]))
                 .set("used_up", AttributeValue::L(used_up))
+                .set("seal_shard", string(&due::seal_shard(&refreshed.id, refreshed.oldest_key)))
                 .set("health", string(health.key()))
                 .set("bot_id", string(&refreshed.pair.bot_id))
                 .set("refreshed_at_ms", at_ms.clone())
@@ -268,12 +271,16 @@ impl Store {
         due_at: Option<UnixMillis>,
         deadline: Instant,
     ) -> Result<Option<Box<Installation>>, StoreError> {
+        let sealed = standing.pair.iter().chain(superseded).filter_map(row::oldest_key).min();
         let superseded = superseded.iter().map(pair_attribute).collect();
         let mut update = RowUpdate::of(&standing.id, "version = :if_version")
             .value("if_version", number(standing.version))
             .set("superseded", AttributeValue::L(superseded));
         if let Some(due_at) = due_at {
             update = update.due_at(due_at.0);
+        }
+        if let Some(oldest) = sealed {
+            update = update.set("seal_shard", string(&due::seal_shard(&standing.id, oldest)));
         }
         Ok(match update.send(self, deadline).await? {
             Written::Done(row) => Some(row),

@@ -11,6 +11,23 @@ use crate::installation::SealedPair;
 use crate::seal::KeyVersion;
 
 impl Store {
+    /// Takes a row off the list of what is to be sealed anew: it does not open, with whatever key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn set_aside_broken(
+        &self,
+        standing: &Installation,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let shard = format!("broken/{}", due::shard_of(standing.id.as_str()));
+        let update = RowUpdate::of(&standing.id, "version = :if_version")
+            .value("if_version", number(standing.version))
+            .set("seal_shard", string(&shard));
+        update.send(self, deadline).await.map(|_| ())
+    }
+
     /// Writes the pairs of `standing` as sealed anew, all under `key`, if the row has not changed since it was read.
     /// Gives back whether it was written.
     ///

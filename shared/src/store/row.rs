@@ -118,9 +118,16 @@ impl Installation {
 }
 
 /// The oldest key that something of a pair is sealed with.
-pub(super) fn oldest_key(pair: &SealedPair) -> Option<KeyVersion> {
+pub(crate) fn oldest_key(pair: &SealedPair) -> Option<KeyVersion> {
     let sealed = [Some(&pair.access), pair.refresh.as_ref(), pair.previous_refresh.as_ref()];
     sealed.into_iter().flatten().filter_map(Sealed::key_version).min()
+}
+
+/// The oldest key that something of a row's pairs is sealed with.
+pub(super) fn oldest_key_in(row: &Row) -> Result<Option<KeyVersion>, StoreError> {
+    let pairs = list(row, "pair").iter().chain(list(row, "superseded"));
+    let oldest = pairs.map(|pair| read_pair(pair).map(|pair| oldest_key(&pair)));
+    Ok(oldest.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min())
 }
 
 /// Reads a row.

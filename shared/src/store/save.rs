@@ -173,8 +173,8 @@ impl Store {
             "version = if_not_exists(version, :zero) + :one".to_owned(),
             "first_installed_at_ms = if_not_exists(first_installed_at_ms, :exchanged_at_ms)".to_owned(),
             "installed_at_ms = :exchanged_at_ms".to_owned(),
-            // What was sealed with an older key stays to be rewrapped.
-            "seal_shard = if_not_exists(seal_shard, :seal_shard)".to_owned(),
+            // The row had the same, or none.
+            "seal_shard = :seal_shard".to_owned(),
         ];
         let mut update = Update::builder()
             .table_name(&self.installations_table)

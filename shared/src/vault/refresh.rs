@@ -20,6 +20,7 @@ use crate::random;
 use crate::seal::Fingerprint;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::secrets::Versioned;
+use crate::store::oldest_key;
 use crate::store::{Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh};
 use crate::telemetry::{Metric, RequestLine};
 
@@ -221,7 +222,9 @@ impl Vault {
             }
         };
         used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
-        Refreshed { id: row.id.clone(), used: attempt.used.clone(), used_up, pair }
+        let sealed = std::iter::once(&pair).chain(&row.superseded);
+        let oldest_key = sealed.filter_map(oldest_key).min().unwrap_or_else(|| ring.newest());
+        Refreshed { id: row.id.clone(), used: attempt.used.clone(), used_up, pair, oldest_key }
     }
 
     async fn put_into_rescue(

@@ -2,6 +2,7 @@
 
 use super::{InHand, Vault, lapsed_before, report_broken_seal};
 use crate::budget::Budget;
+use crate::seal::OpenError;
 use crate::store::{Installation, StoreError};
 use crate::telemetry::{Metric, RequestLine};
 
@@ -31,6 +32,7 @@ impl Vault {
         for pair in tombstone.pairs() {
             let token = match self.open_access(&tombstone.id, &pair.access, &in_hand.key_ring.value).await {
                 Ok(token) => token,
+                Err(OpenError::RingNotRead) => return Ok(Removal::ToBeRevoked),
                 Err(error) => {
                     // Nobody can give it back any more.
                     report_broken_seal(&tombstone.id, error);

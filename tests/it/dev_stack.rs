@@ -171,3 +171,36 @@ async fn with_a_notion_of_its_own_it_asks_that_one_and_starts_no_simulator() {
     let start = client.get(stack.url()).send().await.unwrap().text().await.unwrap();
     assert!(start.contains("Acme") && start.contains("https://api.notion.com"), "{start}");
 }
+
+/// What the buttons of the start page do, as a form would, and what the page says then.
+#[tokio::test]
+async fn the_start_page_shows_health_and_can_refresh_uninstall_and_sweep() {
+    let world = World::start().await;
+    let browser = world.browser();
+    assert!(browser.install_as(|_| {}).await.is_connected());
+    let http = shared::http_client::build().unwrap();
+    let press = async |path: &str, more: &str, origin: &str| {
+        let form = format!("workspace_id={}&user_id={}{more}", simulated_notion::ACME, simulated_notion::ADA);
+        let post = http.post(world.url(path)).header("content-type", "application/x-www-form-urlencoded");
+        post.header("origin", origin).body(form).send().await.unwrap().status().as_u16()
+    };
+    let page = async || browser.get(&world.url("/")).await.body;
+    assert!(page().await.contains("<td>active</td>"));
+
+    assert_eq!(press("/installations/refresh", "", "https://elsewhere.example").await, 403);
+    assert_eq!(press("/installations/refresh", "", world.stack.url()).await, 303);
+    let shown = page().await;
+    assert!(shown.contains("just now") && shown.contains("token: {&#34;fingerprint&#34;"), "{shown}");
+    assert!(!shown.contains("ntn_") && !shown.contains("access_token"));
+    assert_eq!(press("/sweep", "", world.stack.url()).await, 303);
+    assert!(page().await.contains("sweep: {&#34;complete&#34;:true}"));
+    assert_eq!(press("/installations/uninstall", "", "https://elsewhere.example").await, 403);
+    assert_eq!(press("/installations/uninstall", "", world.stack.url()).await, 303);
+    let shown = page().await;
+    assert!(shown.contains("<td>removed</td>") && shown.contains("&#34;revoked&#34;:true"), "{shown}");
+    assert_eq!(press("/installations/uninstall", "&forget=true", world.stack.url()).await, 303);
+    assert!(!page().await.contains(simulated_notion::ADA), "forgotten");
+    // An IAM-authorised route asks for a signature.
+    let unsigned = http.post(world.url("/token")).body("{}").send().await.unwrap();
+    assert_eq!(unsigned.status().as_u16(), 403);
+}

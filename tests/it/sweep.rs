@@ -313,3 +313,24 @@ async fn a_table_that_fails_is_left_alone_and_nothing_is_lost() {
     assert_eq!(sweep(&world).await["Verified"], 1);
     assert_eq!(number(&world.row().await, "generation"), 1);
 }
+
+#[tokio::test]
+async fn a_pair_that_the_sweep_cannot_save_is_rescued_by_the_next_one() {
+    let world = World::start_with(|options| options.function_timeout_ms = 16_000).await;
+    world.browser().install_as(|_| {}).await;
+    world.expire_access_tokens();
+    world.clock.advance_secs(DAY_SECS);
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let outage = async {
+        world.notion().wait_for(Endpoint::Token, 2).await;
+        world.stack.dynamodb().inject("UpdateItem", Fault::Down, u32::MAX);
+        world.notion().release();
+    };
+    let (swept, ()) = tokio::join!(sweep(&world), outage);
+    assert_eq!((&swept["Refreshed"], &swept["Rescued"]), (&json!(1), &json!(1)), "{swept}");
+    world.stack.dynamodb().clear_faults();
+    let swept = sweep(&world).await;
+    assert_eq!((&swept["Recovered"], &swept["Verified"]), (&json!(1), &json!(1)), "{swept}");
+    let vended = world.vend(json!({})).await;
+    assert!(world.works(vended["access_token"].as_str().unwrap()).await);
+}

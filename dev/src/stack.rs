@@ -1,5 +1,7 @@
 //! Starting, driving and watching the whole system from a program.
 
+mod error;
+
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
@@ -14,18 +16,19 @@ use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::config::environment;
 use shared::random::{OsRandom, Random, attempt};
-use shared::vault::SetUpError;
 use simulated_notion::{Connection, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::aws::{
-    self, CLAIMS_TABLE, Call, Dynamo, DynamoError, Grant, INSTALLATIONS_TABLE, Queue, SecretsManager,
-    Services, Wire, grants_of,
+    self, CLAIMS_TABLE, Call, Dynamo, Grant, INSTALLATIONS_TABLE, Queue, SecretsManager, Services, Wire,
+    grants_of,
 };
 use crate::front;
 use crate::functions::{Functions, NAMES};
 use crate::lambda_api;
+
+pub use error::StartError;
 
 /// The secrets' names in the stand-in.
 const CLIENT_SECRET: &str = "notion-install/client-secret";
@@ -94,56 +97,6 @@ impl Default for Options {
             grants_file: environment("GRANTS_FILE").map(PathBuf::from),
         }
     }
-}
-
-/// Why the stack did not start: one line that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The app's port.
-    #[error("port {port} cannot be had on localhost ({cause}): choose another with --port N")]
-    Port {
-        /// The port.
-        port: u16,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The simulated Notion's port.
-    #[error(
-        "port {port} for the simulated Notion cannot be had ({cause}): choose another with --port N (Notion takes N+1)"
-    )]
-    NotionPort {
-        /// The port.
-        port: u16,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The AWS stand-ins' port.
-    #[error(
-        "port {port} for the AWS stand-ins cannot be had ({cause}): choose another with --port N (AWS takes N+2)"
-    )]
-    AwsPort {
-        /// The port.
-        port: u16,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The data folder.
-    #[error("the data folder {} cannot be used ({cause}): choose another with --data DIR", dir.display())]
-    Data {
-        /// The folder.
-        dir: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The embedded database.
-    #[error(transparent)]
-    Dynamo(#[from] DynamoError),
-    /// A function's settings.
-    #[error(transparent)]
-    SetUp(#[from] SetUpError),
-    /// Anything else of the system's.
-    #[error("the stack cannot start: {0}")]
-    Io(#[from] io::Error),
 }
 
 /// The running system. Stops when dropped.

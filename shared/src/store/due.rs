@@ -58,6 +58,16 @@ struct Index {
     key: &'static str,
 }
 
+impl Index {
+    fn of_installations(
+        name: &'static str,
+        partition: (&'static str, String),
+        up_to: Option<(&'static str, u64)>,
+    ) -> Self {
+        Self { table: Table::Installations, name, partition, up_to, key: "installation_id" }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Table {
     Installations,
@@ -77,13 +87,8 @@ impl Store {
         after: Option<Next>,
         deadline: Instant,
     ) -> Result<Page<InstallationId>, StoreError> {
-        let index = Index {
-            table: Table::Installations,
-            name: "due",
-            partition: ("due_shard", format!("{shard:x}")),
-            up_to: Some(("due_at_ms", now.0)),
-            key: "installation_id",
-        };
+        let index =
+            Index::of_installations("due", ("due_shard", format!("{shard:x}")), Some(("due_at_ms", now.0)));
         self.installation_keys(index, after, deadline).await
     }
 
@@ -99,13 +104,8 @@ impl Store {
         after: Option<Next>,
         deadline: Instant,
     ) -> Result<Page<InstallationId>, StoreError> {
-        let index = Index {
-            table: Table::Installations,
-            name: "sealed",
-            partition: ("seal_shard", format!("{}/{shard:x}", version.0)),
-            up_to: None,
-            key: "installation_id",
-        };
+        let index =
+            Index::of_installations("sealed", ("seal_shard", format!("{}/{shard:x}", version.0)), None);
         self.installation_keys(index, after, deadline).await
     }
 
@@ -120,13 +120,7 @@ impl Store {
         after: Option<Next>,
         deadline: Instant,
     ) -> Result<Page<InstallationId>, StoreError> {
-        let index = Index {
-            table: Table::Installations,
-            name: "workspace",
-            partition: ("workspace_id", workspace_id.to_owned()),
-            up_to: None,
-            key: "installation_id",
-        };
+        let index = Index::of_installations("workspace", ("workspace_id", workspace_id.to_owned()), None);
         self.installation_keys(index, after, deadline).await
     }
 
@@ -136,13 +130,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn of_bot(&self, bot_id: &str, deadline: Instant) -> Result<Page<InstallationId>, StoreError> {
-        let index = Index {
-            table: Table::Installations,
-            name: "bot",
-            partition: ("bot_id", bot_id.to_owned()),
-            up_to: None,
-            key: "installation_id",
-        };
+        let index = Index::of_installations("bot", ("bot_id", bot_id.to_owned()), None);
         self.installation_keys(index, None, deadline).await
     }
 

@@ -1,0 +1,58 @@
+//! Why the stack did not start.
+
+use std::io;
+use std::path::PathBuf;
+
+use shared::vault::SetUpError;
+
+use crate::aws::DynamoError;
+
+/// Why the stack did not start: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The app's port.
+    #[error("port {port} cannot be had on localhost ({cause}): choose another with --port N")]
+    Port {
+        /// The port.
+        port: u16,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The simulated Notion's port.
+    #[error(
+        "port {port} for the simulated Notion cannot be had ({cause}): choose another with --port N (Notion takes N+1)"
+    )]
+    NotionPort {
+        /// The port.
+        port: u16,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The AWS stand-ins' port.
+    #[error(
+        "port {port} for the AWS stand-ins cannot be had ({cause}): choose another with --port N (AWS takes N+2)"
+    )]
+    AwsPort {
+        /// The port.
+        port: u16,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The data folder.
+    #[error("the data folder {} cannot be used ({cause}): choose another with --data DIR", dir.display())]
+    Data {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The embedded database.
+    #[error(transparent)]
+    Dynamo(#[from] DynamoError),
+    /// A function's settings.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// Anything else of the system's.
+    #[error("the stack cannot start: {0}")]
+    Io(#[from] io::Error),
+}

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use dev::events::{checked_in, default_connection, samples};
@@ -106,10 +107,21 @@ async fn run(cli: Cli) -> Result<(), String> {
         None => println!("Notion is real; its connection needs the redirect URI {}/callback", stack.url()),
     }
     if let Some(aws_url) = stack.aws_url() {
-        println!("AWS is simulated: {aws_url} (DynamoDB, Secrets Manager, SQS)");
+        println!("AWS is simulated: {aws_url} (DynamoDB, Secrets Manager, SQS, Lambda's Invoke)");
     }
     println!("End with Ctrl-C.");
-    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended.map_err(|error| error.to_string()),
+        () = sweep_by_schedule(&stack) => Ok(()),
+    }
+}
+
+/// The schedule's part.
+async fn sweep_by_schedule(stack: &Stack) {
+    loop {
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        stack.ask("sweep", &serde_json::json!({})).await;
+    }
 }
 
 fn event(port: u16, case: Option<&str>, code: &str, write: Option<&PathBuf>) -> Result<(), String> {

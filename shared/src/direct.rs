@@ -32,14 +32,15 @@ const MAX_CALLER_CHARS: usize = 256;
 pub struct Invocation {
     /// The input.
     pub input: Value,
-    /// Who asks, as IAM proved it; only a route says so. Who invokes directly, `CloudTrail` knows by the request's id.
+    /// Who asks, as IAM proved it to the route. Whoever may invoke the function directly could send an event that looks like
+    /// the route's: of them `CloudTrail` knows, by the request's id.
     pub caller_arn: Option<String>,
     /// When the function has to be done; 0 if Lambda did not say.
     pub deadline_ms: u64,
 }
 
-/// What is answered.
-#[derive(Debug, Clone, PartialEq)]
+/// What is answered. May hold an access token, so it cannot be printed.
+#[derive(Clone, PartialEq)]
 pub struct Answer {
     /// The status on a route.
     pub status: StatusCode,
@@ -47,6 +48,15 @@ pub struct Answer {
     pub body: Value,
     /// When to come again.
     pub retry_after: Option<Duration>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("key", &self.key())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answer {

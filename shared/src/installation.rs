@@ -139,6 +139,7 @@ pub struct NewInstallation {
     /// Its row.
     pub id: InstallationId,
     /// The row that would say that the person is forgotten.
+    #[serde(default)]
     pub forgotten_id: String,
     /// The attempt that made it: a write recognises itself by it.
     pub attempt: String,

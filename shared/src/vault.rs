@@ -28,7 +28,7 @@ pub use call::Retries;
 pub use give_back::GiveBack;
 pub use look::Look;
 pub use refresh::{LEASE_MS, NotNow, Refreshing, lapsed_before};
-pub use removal::Removal;
+pub use removal::{Removal, report_orphaned};
 
 /// How long INIT may wait for the warm-up, in milliseconds.
 const WARM_UP_MS: u64 = 1500;

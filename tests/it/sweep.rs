@@ -103,8 +103,9 @@ async fn when_notion_does_not_answer_nothing_is_marked_and_the_questions_stop() 
             world.installations().await.iter().all(|row| string(row, "health") == Some("active")),
             "{case}"
         );
-        // Nobody lost their turn.
+        // Whoever was asked about comes again in an hour, the others at once.
         world.notion().clear_faults();
+        world.clock.advance_secs(3601);
         assert_eq!(sweep(&world).await["Verified"], 8, "{case}");
     }
 }
@@ -333,4 +334,50 @@ async fn a_pair_that_the_sweep_cannot_save_is_rescued_by_the_next_one() {
     assert_eq!((&swept["Recovered"], &swept["Verified"]), (&json!(1), &json!(1)), "{swept}");
     let vended = world.vend(json!({})).await;
     assert!(world.works(vended["access_token"].as_str().unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_lost_answer_stays_in_doubt_whatever_stops_the_second_try() {
+    for second in [
+        NotionFault::Status { status: 429, retry_after: Some("3000".to_owned()) },
+        NotionFault::Html(403),
+        NotionFault::Status { status: 404, retry_after: None },
+    ] {
+        let case = format!("{second:?}");
+        let world = installed().await;
+        world.notion().change_settings(|settings| settings.access_token_survives_refresh = true);
+        let before = world.vend(json!({})).await;
+        world.notion().inject(Endpoint::Token, NotionFault::LostReply, 1);
+        world.notion().inject(Endpoint::Token, second, 1);
+        let vended = world.vend(json!({"refused_fingerprint": before["fingerprint"]})).await;
+        assert_eq!(vended["reason"], "outcome_unknown", "{case}: {vended}");
+        world.clock.advance_secs(vended["retry_after_secs"].as_u64().unwrap() + 1);
+        assert_eq!(sweep(&world).await["NeedsReinstall"], 1, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_is_not_taken_over_while_somebody_else_holds_what_was_rescued() {
+    let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
+    world.notion().change_settings(|settings| settings.rotation = Rotation::FamilyRevocation);
+    world.browser().install_as(|_| {}).await;
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let outage = async {
+        world.notion().wait_for(Endpoint::Token, 2).await;
+        world.stack.dynamodb().inject("UpdateItem", Fault::Down, u32::MAX);
+        world.notion().release();
+    };
+    let (vended, ()) = tokio::join!(world.vend(json!({"refresh": true})), outage);
+    assert_eq!(vended["reason"], "rescued");
+    world.stack.dynamodb().clear_faults();
+    world.clock.advance_secs(200);
+    // A run whose table fails once it has received: the record is hidden from the next one.
+    world.stack.dynamodb().inject("UpdateItem", Fault::Answer(Reply::error(400, "AccessDeniedException")), 1);
+    assert_eq!(sweep(&world).await["Recovered"], Value::Null);
+    let swept = sweep(&world).await;
+    assert!(swept["Refreshed"].is_null() && swept["NeedsReinstall"].is_null(), "{swept}");
+    world.clock.advance_secs(300);
+    assert_eq!(sweep(&world).await["Recovered"], 1);
+    let vended = world.vend(json!({})).await;
+    assert!(world.works(vended["access_token"].as_str().unwrap()).await, "nobody used the old one again");
 }

@@ -143,7 +143,7 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
         .map(|alarm| {
             assert!(
                 alarm.contains(namespace)
-                    && ["callback", "token", "sweep"]
+                    && ["callback", "token", "uninstall", "sweep"]
                         .iter()
                         .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}"))),
                 "{alarm}"

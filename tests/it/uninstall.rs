@@ -1,5 +1,6 @@
 //! Uninstalling: nothing is vended any more, the grant goes back, nothing of the tokens stays; whatever is in its way.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use dev::aws::{Fault, Reply};
 use serde_json::{Value, json};
 use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, UnknownRevocation};
@@ -237,4 +238,26 @@ async fn a_table_that_does_not_answer_is_said_so_and_the_sweep_ends_what_was_beg
     world.clock.advance_secs(1);
     assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
     assert!(string(&world.row().await, "installation_id").unwrap().starts_with("forgotten/"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_given_back_is_told_of_before_it_is_forgotten() {
+    let id = format!("{ACME}/user/{ADA}");
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let broken = AttributeValue::B(vec![1, 0, 0, 0, 1].into());
+    for (expression, value) in
+        [("SET pair[0].client_id = :v", text("another-client")), ("SET pair[0].access = :v", broken)]
+    {
+        let world = installed().await;
+        world.tamper(&id, expression, &[(":v", value)]).await;
+        assert_eq!(uninstall(&world, json!({})).await["revoked"], true, "{expression}");
+        assert_eq!(world.last_line_with("OrphanedGrant")["OrphanedGrant"], 1, "{expression}");
+        assert!(world.leaks.log().contains("\"alarm\":\"orphaned_grant\""), "{expression}");
+    }
+    // A key may come back; what is purged does not.
+    let world = installed().await;
+    let sealed_by_a_key_to_come = AttributeValue::B([vec![1, 0, 0, 0, 9], vec![0; 60]].concat().into());
+    world.tamper(&id, "SET pair[0].access = :v", &[(":v", sealed_by_a_key_to_come)]).await;
+    assert_eq!(uninstall(&world, json!({})).await["revoked"], false);
+    assert!(world.row().await.contains_key("pair"));
 }

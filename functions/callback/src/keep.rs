@@ -133,7 +133,7 @@ impl Callback {
                     self.vault.give_back(give_back, budget.revoke_by, line).await;
                 }
                 Kept::Done(match settled {
-                    Ok(()) => Answer::Flow(flow.id()),
+                    Ok(_) => Answer::Flow(flow.id()),
                     Err(_) => Answer::Reason(Notice::NotSaved),
                 })
             }

@@ -189,7 +189,7 @@ impl Callback {
                 let settle = self.vault.store.settle(&flow.claim_key, &attempt, notice, deadline);
                 let (settled, ()) = tokio::join!(settle, give_back);
                 match settled {
-                    Ok(()) => Answer::Flow(flow.id()),
+                    Ok(_) => Answer::Flow(flow.id()),
                     // The claim cannot say it, so the URL does.
                     Err(error) => {
                         let error = &error as &dyn std::error::Error;

@@ -14,6 +14,10 @@ const CUT_OFF_AFTER_SECS: u64 = 60;
 
 impl Sweep {
     pub(crate) async fn settle_claims(&self, run: &mut Run<'_>) {
+        if run.in_rescue.is_none() {
+            // What a claim waits for may be in the rescue queue.
+            return;
+        }
         let now = self.vault.clock.now();
         let claimed_before = UnixSeconds(now.0.saturating_sub(CUT_OFF_AFTER_SECS));
         for shard in self.shards() {
@@ -47,7 +51,10 @@ impl Sweep {
         let Some(claim) = standing.filter(|claim| claim.outcome == Outcome::Exchanging) else {
             return Ok(());
         };
-        store.settle(&key, &claim.attempt, Notice::OutcomeUnknown, run.ends_at).await?;
+        if !store.settle(&key, &claim.attempt, Notice::OutcomeUnknown, run.ends_at).await? {
+            // It has an outcome after all.
+            return Ok(());
+        }
         run.line.count(Metric::StuckClaim);
         tracing::error!(
             alarm = "stuck_claim",

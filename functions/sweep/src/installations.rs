@@ -1,14 +1,11 @@
 //! Installations that are due: cut off, to be revoked, unproven, or idle.
 
-use shared::budget::{Budget, Limits};
 use shared::clock::UnixMillis;
 use shared::installation::{InstallationId, SealedPair};
 use shared::random;
 use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Look, Refreshing, Removal, lapsed_before, report_broken_seal};
-
-use tokio::time::Instant;
+use shared::vault::{Look, Refreshing, Removal, lapsed_before, report_broken_seal, report_orphaned};
 
 use crate::{Run, Sweep};
 
@@ -76,7 +73,7 @@ impl Sweep {
         }
         if let Some(lease) = row.lease() {
             let lapsed = lease.until_ms < lapsed_before(now).0;
-            if lapsed && run.rescue_is_empty && row.health != Health::NeedsReinstall {
+            if lapsed && run.may_take_over(&row.id) && row.health != Health::NeedsReinstall {
                 return self.refresh(&row, run).await;
             }
             // Somebody is at it; or their new pair may still wait in the rescue queue.
@@ -95,7 +92,7 @@ impl Sweep {
         if row.pairs().next().is_some() {
             self.keep_pace(run).await;
         }
-        let (in_hand, budget) = (run.in_hand.clone(), budget(run));
+        let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         match self.vault.finish_removal(row, &in_hand, &budget, run.line).await? {
             Removal::Complete => Ok(()),
             Removal::ToBeRevoked if row.lease().is_some() => {
@@ -118,27 +115,25 @@ impl Sweep {
     ) -> Result<Option<Installation>, StoreError> {
         let mut kept = Vec::new();
         for pair in &row.superseded {
+            if pair.client_id != self.vault.connection.client_id {
+                // Another connection's: Notion would tell us nothing of it.
+                kept.push(pair.clone());
+                continue;
+            }
             if !run.may_ask() {
                 return Ok(None);
             }
             self.keep_pace(run).await;
-            let (in_hand, deadline) = (run.in_hand.clone(), budget(run).exchange_by);
+            let (in_hand, deadline) = (run.in_hand.clone(), run.budget().exchange_by);
             match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
                 Look::Dead if pair.is_unsettled() => {
-                    // An install has moved it aside while somebody refreshed it, and nobody has the answer.
-                    run.line.count(Metric::OrphanedGrant);
-                    let bot_id = pair.bot_id.as_str();
-                    tracing::error!(
-                        alarm = "orphaned_grant",
-                        bot_id,
-                        "a refresh of a superseded pair was cut off"
-                    );
+                    report_orphaned(pair, "a refresh of a superseded pair was cut off", run.line);
                 }
                 Look::Alive if self.revoke_superseded => self.revoke(&row.id, pair, &mut kept, run).await,
                 Look::Alive | Look::Sealed => kept.push(pair.clone()),
                 Look::Dead => tracing::info!(bot_id = pair.bot_id, "a superseded pair has ended"),
                 Look::Unknown(error) => {
-                    run.unanswered(&error);
+                    run.undecided(&error);
                     kept.push(pair.clone());
                 }
             }
@@ -164,10 +159,10 @@ impl Sweep {
                 return report_broken_seal(id, error);
             }
         };
-        match self.vault.revoke(&token, &run.in_hand.client_secret, budget(run).exchange_by).await {
+        match self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().exchange_by).await {
             Ok(()) => run.line.count(Metric::Revoked),
             Err(error) => {
-                run.unanswered(&error.0);
+                run.undecided(&error.0);
                 kept.push(pair.clone());
             }
         }
@@ -192,10 +187,10 @@ impl Sweep {
             return self.refresh(row, run).await;
         }
         self.keep_pace(run).await;
-        let (in_hand, deadline) = (run.in_hand.clone(), budget(run).exchange_by);
+        let (in_hand, deadline) = (run.in_hand.clone(), run.budget().exchange_by);
         match vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
             Look::Alive => {
-                run.unanswered = 0;
+                run.answered();
                 let (fingerprint, due_at) = (&pair.access_fingerprint, vault.next_look(now));
                 vault.store.mark_verified(&row.id, fingerprint, now, due_at, run.ends_at).await?;
                 run.line.count(Metric::Verified);
@@ -210,32 +205,42 @@ impl Sweep {
                 Ok(())
             }
             Look::Unknown(error) => {
-                run.unanswered(&error);
-                Ok(())
+                run.undecided(&error);
+                self.put_off(&row.id, run).await
             }
             Look::Sealed => {
                 run.line.count(Metric::SweepFailed);
-                vault.store.look_again(&row.id, self.later(POISON_MS), run.ends_at).await
+                self.put_off(&row.id, run).await
             }
         }
+    }
+
+    /// Behind all that wait now: a row of which nothing can be learned must not stand before the others.
+    async fn put_off(&self, id: &InstallationId, run: &Run<'_>) -> Result<(), StoreError> {
+        // Where Notion does not answer at all, nobody loses their turn.
+        if run.looks_left == 0 {
+            return Ok(());
+        }
+        self.vault.store.look_again(id, self.later(POISON_MS), run.ends_at).await
     }
 
     /// Its access token has ended, or its last refresh was cut off: the refresh tells which.
     async fn refresh(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         self.keep_pace(run).await;
-        let (in_hand, budget) = (run.in_hand.clone(), budget(run));
+        let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         let lapsed = lapsed_before(self.vault.clock.now_millis());
         let refreshing = self.vault.refresh(row, Some(lapsed), &in_hand, &budget, run.line);
         match Box::pin(refreshing).await {
-            Refreshing::Renewed(..) => run.unanswered = 0,
-            Refreshing::LookAgain(_) | Refreshing::NeedsReinstall | Refreshing::Removed => {}
+            Refreshing::Renewed(..) | Refreshing::NeedsReinstall | Refreshing::Removed => run.answered(),
+            Refreshing::LookAgain(_) => {}
             Refreshing::NotNow(not_now) => match not_now.reason {
                 "come_back_later" | "blocked" => run.stop_asking(not_now.reason),
+                "not_sent" | "outcome_unknown" => run.unanswered(not_now.reason),
+                "rescued" | "store" => {}
+                // The lease was not even taken, or the answer was of no use.
                 _ => {
-                    run.unanswered += 1;
-                    if run.unanswered >= crate::NOTION_IS_DOWN_AFTER {
-                        run.stop_asking(not_now.reason);
-                    }
+                    run.line.count(Metric::SweepFailed);
+                    return self.put_off(&row.id, run).await;
                 }
             },
         }
@@ -245,10 +250,4 @@ impl Sweep {
     fn later(&self, ms: u64) -> UnixMillis {
         UnixMillis(self.vault.clock.now_millis().0.saturating_add(ms))
     }
-}
-
-/// One row's time: that of a function, as long as the run has it.
-fn budget(run: &Run<'_>) -> Budget {
-    let left = run.ends_at.saturating_duration_since(Instant::now());
-    Budget::begin(Limits::default(), Some(left))
 }

@@ -14,9 +14,11 @@ mod rewrap;
 use std::time::Duration;
 
 use serde_json::Value;
+use shared::budget::{Budget, Limits};
 use shared::clock::Clock;
 use shared::config::{ConfigError, Lookup};
 use shared::direct::{Answer, AnswersInJson, Invocation};
+use shared::installation::InstallationId;
 use shared::notion::TokenError;
 use shared::random::Random;
 use shared::store::{SHARDS, StoreError};
@@ -50,8 +52,8 @@ struct Run<'a> {
     looks_left: u32,
     /// How many in a row it did not answer.
     unanswered: u32,
-    /// Whether nothing waits in the rescue queue any more.
-    rescue_is_empty: bool,
+    /// Whose pairs still wait in the rescue queue; `None` if that is not known.
+    in_rescue: Option<Vec<InstallationId>>,
     line: &'a mut RequestLine,
 }
 
@@ -60,17 +62,44 @@ impl Run<'_> {
         Instant::now() >= self.begins_until
     }
 
+    /// One row's time, or one record's: that of a function, as long as the run has it.
+    fn budget(&self) -> Budget {
+        Budget::begin(Limits::default(), Some(self.ends_at.saturating_duration_since(Instant::now())))
+    }
+
     fn may_ask(&self) -> bool {
         self.looks_left > 0 && !self.is_over()
     }
 
-    /// Notion did not say anything that decides.
-    fn unanswered(&mut self, error: &TokenError) {
-        self.unanswered += 1;
-        let asks_to_wait = matches!(error, TokenError::ComeBackLater(_) | TokenError::Blocked(_));
-        if asks_to_wait || self.unanswered >= NOTION_IS_DOWN_AFTER {
-            self.stop_asking(error.key());
+    /// Notion did not say anything that decides. Silence is about all rows; a refusal may be about this one.
+    fn undecided(&mut self, error: &TokenError) {
+        match error {
+            TokenError::ComeBackLater(_) | TokenError::Blocked(_) => self.stop_asking(error.key()),
+            TokenError::NotSent | TokenError::OutcomeUnknown(_) | TokenError::InvalidClient(_) => {
+                self.unanswered(error.key());
+            }
+            _ => {
+                self.line.count(Metric::SweepFailed);
+                self.unanswered(error.key());
+            }
         }
+    }
+
+    fn unanswered(&mut self, reason: &'static str) {
+        self.unanswered += 1;
+        if self.unanswered >= NOTION_IS_DOWN_AFTER {
+            self.stop_asking(reason);
+        }
+    }
+
+    fn answered(&mut self) {
+        self.unanswered = 0;
+    }
+
+    /// Whether a lease that was never given back may be taken over: the new pair of its holder does not wait in the
+    /// rescue queue.
+    fn may_take_over(&self, id: &InstallationId) -> bool {
+        self.in_rescue.as_ref().is_some_and(|waiting| !waiting.contains(id))
     }
 
     fn stop_asking(&mut self, reason: &'static str) {
@@ -145,6 +174,7 @@ impl AnswersInJson for Sweep {
 
     /// The answer is the run's summary: how often each metric was counted.
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
+        let began = Instant::now();
         let time_left = self.vault.time_left(asked.deadline_ms).unwrap_or(Duration::from_secs(RUN_SECS));
         let budget = self.vault.budget(asked.deadline_ms);
         let in_hand = match self.vault.secrets_in_hand(&budget, line).await {
@@ -159,14 +189,14 @@ impl AnswersInJson for Sweep {
         };
         // At least half of the time for a run that has little.
         let last_row = Duration::from_secs(LAST_ROW_SECS).min(time_left / 2);
-        let ends_at = Instant::now() + time_left.saturating_sub(Duration::from_secs(1));
+        let ends_at = began + time_left.saturating_sub(Duration::from_secs(1));
         let mut run = Run {
             in_hand,
-            begins_until: Instant::now() + time_left.saturating_sub(last_row),
+            begins_until: began + time_left.saturating_sub(last_row),
             ends_at,
             looks_left: self.max_looks,
             unanswered: 0,
-            rescue_is_empty: false,
+            in_rescue: None,
             line,
         };
         Box::pin(self.empty_rescue_queue(&mut run)).await;

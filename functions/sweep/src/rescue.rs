@@ -33,7 +33,7 @@ impl Sweep {
         if let Err(error) = self.vault.store.answers(run.ends_at).await {
             return run.failed(&error);
         }
-        let mut stayed = 0;
+        let mut stayed = Vec::new();
         while !run.is_over() {
             let received = match self.vault.rescue.receive(run.ends_at).await {
                 Ok(received) => received,
@@ -44,7 +44,7 @@ impl Sweep {
                 }
             };
             if received.is_empty() {
-                run.rescue_is_empty = stayed == 0;
+                run.in_rescue = self.all_that_waits(stayed, run).await;
                 return;
             }
             for record in &received {
@@ -58,12 +58,24 @@ impl Sweep {
                     Err(Stays::Itself) => {
                         run.line.count(Metric::SweepFailed);
                         tracing::error!(alarm = "rescue_record", "a record cannot be saved, and stays");
-                        stayed += 1;
+                        stayed.push(record.record.as_ref().map(|record| record.rescued.id().clone()));
                     }
                     Err(Stays::Table(error)) => return run.failed(&error),
                 }
             }
         }
+    }
+
+    /// Whose records wait, if those that stayed are all there are: another receiver may hide some, and a reply with some may
+    /// have been lost.
+    async fn all_that_waits(
+        &self,
+        stayed: Vec<Option<InstallationId>>,
+        run: &Run<'_>,
+    ) -> Option<Vec<InstallationId>> {
+        let waiting = self.vault.rescue.waiting(run.ends_at).await.ok()?;
+        let all = u64::try_from(stayed.len()).is_ok_and(|stayed| stayed == waiting);
+        all.then(|| stayed.into_iter().collect::<Option<Vec<_>>>()).flatten()
     }
 
     /// `replay_rescued`.
@@ -81,14 +93,19 @@ impl Sweep {
         installation: &NewInstallation,
         run: &mut Run<'_>,
     ) -> Result<(), Stays> {
-        let (store, key) = (&self.vault.store, ClaimKey::of_row(claim));
-        let standing = store.read_claim(&key, UnixSeconds(0), run.ends_at).await?;
+        let (store, key, budget) = (&self.vault.store, ClaimKey::of_row(claim), run.budget());
+        let standing = store.read_claim(&key, UnixSeconds(0), budget.claim_by).await?;
         if standing.is_some_and(|claim| claim.outcome == Outcome::Ended(Notice::NotSaved)) {
             // The queue's reply was lost, so the callback gave the grant back and told the person.
             return Ok(());
         }
         let connected = installation.connected();
-        match store.save(installation, &key, &connected, run.ends_at, &*self.vault.random).await? {
+        let installation = &NewInstallation {
+            // What an earlier version of ours put into the queue does not have it.
+            forgotten_id: run.in_hand.key_ring.value.forgotten_id(installation.id.as_str()),
+            ..installation.clone()
+        };
+        match store.save(installation, &key, &connected, budget.save_by, &*self.vault.random).await? {
             Saved::Current | Saved::Beside => run.line.count(Metric::Recovered),
             Saved::TombstoneWins => self.give_back(&installation.id, &installation.pair, run).await?,
         }
@@ -99,7 +116,8 @@ impl Sweep {
         // Looked at in this very run: it may have been given back when the queue's reply was lost.
         let due_at = UnixMillis(0);
         let store = &self.vault.store;
-        let saving = store.save_refreshed(refreshed, false, due_at, run.ends_at, &*self.vault.random);
+        let saving =
+            store.save_refreshed(refreshed, false, due_at, run.budget().save_by, &*self.vault.random);
         match saving.await? {
             SavedRefresh::Current(_) | SavedRefresh::KeptAside => run.line.count(Metric::Recovered),
             SavedRefresh::TombstoneWins => self.give_back(&refreshed.id, &refreshed.pair, run).await?,
@@ -119,9 +137,9 @@ impl Sweep {
             report_broken_seal(id, error);
             Stays::Itself
         })?;
-        self.vault.revoke(&token, &run.in_hand.client_secret, run.ends_at).await.map_err(
+        self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().revoke_by).await.map_err(
             |RevokeError(error)| {
-                run.unanswered(&error);
+                run.undecided(&error);
                 Stays::Itself
             },
         )?;

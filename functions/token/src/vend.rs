@@ -160,6 +160,10 @@ impl Token {
             }
             return Ok(Step::Wait);
         }
+        if Instant::now() >= budget.claim_by {
+            // Waited too long to begin anything: what is begun must have its time.
+            return Err(still_refreshing(OutOfTime));
+        }
         if (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none() {
             match self.vault.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
                 Look::Alive => return self.verified(row, pair, want, in_hand, budget).await,

@@ -101,7 +101,9 @@ impl AnswersInJson for Uninstall {
             vault.clock.now_millis(),
             budget.claim_by,
         );
-        let tombstone = match entombed.await {
+        // Both at once: neither may use up the other's time.
+        let (entombed, in_hand) = tokio::join!(entombed, vault.secrets_in_hand(&budget, line));
+        let tombstone = match entombed {
             Ok(Entombed::Removed(tombstone)) => tombstone,
             Ok(Entombed::OtherGeneration(standing)) => {
                 let message = "the installation is of another generation, which stays";
@@ -116,7 +118,7 @@ impl AnswersInJson for Uninstall {
         };
         line.note("generation", tombstone.generation);
         // From here on it is removed; what is left, the sweep can do too.
-        let removal = match vault.secrets_in_hand(&budget, line).await {
+        let removal = match in_hand {
             Ok(in_hand) => match vault.finish_removal(&tombstone, &in_hand, &budget, line).await {
                 Ok(removal) => removal,
                 Err(error) => return store_failed(&error),

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use tokio::time::Instant;
 
 use super::item::{self, number, string};
+use super::update::CONFLICT_WAIT_MS;
 use super::{Store, StoreError, due, failed};
 use crate::budget::until;
 use crate::clock::UnixSeconds;
@@ -20,8 +21,6 @@ const EXCHANGING: &str = "exchanging";
 const CONNECTED: &str = "connected";
 /// Present while a claim has no outcome: see `due`.
 const EXCHANGING_SHARD: &str = "exchanging_shard";
-/// How long to wait for another write of the same row, in milliseconds.
-const CONFLICT_WAIT_MS: u64 = 50;
 
 /// A claim as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +132,7 @@ impl Store {
         Ok(claim.filter(|claim| now < claim.expires_at))
     }
 
-    /// Records how a flow ended, if `attempt` still holds its claim.
+    /// Records how a flow ended, if `attempt` still holds its claim; gives back whether it did.
     ///
     /// # Errors
     ///
@@ -144,7 +143,7 @@ impl Store {
         attempt: &str,
         notice: Notice,
         deadline: Instant,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let update = || {
             self.client
                 .update_item()
@@ -159,11 +158,11 @@ impl Store {
         };
         let settled = async {
             loop {
-                let Err(error) = update().await else { return Ok(()) };
+                let Err(error) = update().await else { return Ok(true) };
                 match error.as_service_error() {
                     // It has an outcome, by a first try whose reply was lost or by a save that came through after
                     // all; or it is gone. Whoever looks sees how it stands.
-                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(false),
                     // A save that we gave up is still under way.
                     Some(UpdateItemError::TransactionConflictException(_)) => {
                         tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;

@@ -12,13 +12,12 @@ use tokio::time::Instant;
 
 use super::item::{Row, integer, number, string, text};
 use super::row::{self, Health, Installation};
+use super::update::CONFLICT_WAIT_MS;
 use super::{Store, StoreError, due, failed};
 use crate::budget::until;
 use crate::clock::UnixMillis;
 use crate::seal::{KeyRing, OpenError};
 
-/// How long to wait for another write of the same row, in milliseconds.
-const CONFLICT_WAIT_MS: u64 = 50;
 /// Why a transaction is cancelled that may be sent again.
 const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 /// What stands in the place of a person who was forgotten begins so: see [`KeyRing::forgotten_id`].

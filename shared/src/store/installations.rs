@@ -186,6 +186,11 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     if let Some(oldest) = oldest_key_in(&row)? {
         row.insert("seal_shard".to_owned(), string(&due::seal_shard(&install.id, oldest)));
     }
+    if !row.contains_key("due_at_ms") {
+        let first_look_ms = ours.exchanged_at_ms.saturating_add(due::FIRST_LOOK_MS);
+        let due = due::due_attributes(&install.id, first_look_ms);
+        row.extend(due.map(|(name, value)| (name.to_owned(), value)));
+    }
     row.insert("version".to_owned(), number(if_version + 1));
     Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
 }

@@ -252,7 +252,9 @@ impl Store {
         for dropped in superseded.drain(..superseded.len().saturating_sub(MAX_SUPERSEDED)) {
             save::report_dropped(&dropped.bot_id);
         }
-        match self.replace_superseded(standing, &superseded, None, deadline).await? {
+        // Also of a row that had left the sweep's list.
+        let due_at = standing.due_at_ms.unwrap_or(refreshed.pair.exchanged_at_ms + SOON_MS);
+        match self.replace_superseded(standing, &superseded, Some(UnixMillis(due_at)), deadline).await? {
             Some(_) => Ok(SavedRefresh::KeptAside),
             // Somebody wrote in between: look again.
             None => Err(StoreError::Failed("the row changed meanwhile".to_owned())),

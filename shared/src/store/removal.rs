@@ -4,14 +4,15 @@
 //! it until Notion has taken them back, so that an uninstall that was cut off can be finished.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem};
 use tokio::time::Instant;
 
 use super::item::{Row, number, string};
 use super::row::Installation;
-use super::update::{RowUpdate, Written};
+use super::update::{CONFLICT_WAIT_MS, RowUpdate, Written};
 use super::{Store, StoreError, failed};
 use crate::budget::until;
 use crate::clock::UnixMillis;
@@ -140,18 +141,26 @@ impl Store {
             TransactWriteItem::builder().delete(delete.map_err(not_built)?).build(),
             TransactWriteItem::builder().put(put.map_err(not_built)?).build(),
         ];
-        let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send();
-        let Err(error) = until(deadline, sent).await? else { return Ok(()) };
-        match error.as_service_error() {
-            // Installed in between, or gone already.
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
-                if cancelled.cancellation_reasons().first().and_then(|reason| reason.code())
-                    == Some("ConditionalCheckFailed") =>
-            {
-                Ok(())
+        let forgotten = async {
+            loop {
+                let sent = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
+                let Err(error) = sent.send().await else { return Ok(()) };
+                let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                    error.as_service_error()
+                else {
+                    return Err(failed(&error));
+                };
+                match cancelled.cancellation_reasons().first().and_then(CancellationReason::code) {
+                    // Installed in between, or gone already.
+                    Some("ConditionalCheckFailed") => return Ok(()),
+                    Some("TransactionConflict") => {
+                        tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
+                    }
+                    _ => return Err(failed(&error)),
+                }
             }
-            _ => Err(failed(&error)),
-        }
+        };
+        until(deadline, Box::pin(forgotten)).await?
     }
 }
 

@@ -6,12 +6,13 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::budget::{OutOfTime, until};
 use crate::config::{ConfigError, Lookup, required};
-use crate::installation::NewInstallation;
+use crate::installation::{InstallationId, NewInstallation};
 use crate::store::Refreshed;
 
 /// What waits in the queue. Holds no plain token.
@@ -43,6 +44,15 @@ pub enum Rescued {
 }
 
 impl Rescued {
+    /// Whose it is.
+    #[must_use]
+    pub fn id(&self) -> &InstallationId {
+        match self {
+            Self::Install { installation, .. } => &installation.id,
+            Self::Refresh { refreshed } => &refreshed.id,
+        }
+    }
+
     /// Ready for the queue.
     #[must_use]
     pub fn record(self) -> RescueRecord {
@@ -58,8 +68,7 @@ pub struct Received {
     receipt: String,
 }
 
-/// For how long nobody else gets a record that was received, in seconds: longer than a sweep runs (240), and over when the
-/// next one begins (300), which must not take the queue for empty.
+/// For how long nobody else gets a record that was received, in seconds: longer than a sweep runs (240).
 const VISIBILITY_SECS: i32 = 270;
 
 /// The queue.
@@ -123,6 +132,35 @@ impl RescueQueue {
             Some(Received { record, receipt: message.receipt_handle()?.to_owned() })
         });
         Ok(received.collect())
+    }
+
+    /// How many records there are, hidden from us by another receiver or not.
+    ///
+    /// # Errors
+    ///
+    /// [`RescueError`].
+    pub async fn waiting(&self, deadline: Instant) -> Result<u64, RescueError> {
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed,
+            ApproximateNumberOfMessagesNotVisible,
+        };
+        let counts = [
+            ApproximateNumberOfMessages,
+            ApproximateNumberOfMessagesDelayed,
+            ApproximateNumberOfMessagesNotVisible,
+        ];
+        let ask = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.queue_url)
+            .set_attribute_names(Some(counts.to_vec()))
+            .send();
+        let answer = until(deadline, ask).await?.map_err(|error| failed(&error))?;
+        let unreadable = || RescueError::Failed("no counts".to_owned());
+        let found = answer.attributes().ok_or_else(unreadable)?;
+        let count = |name: &QueueAttributeName| found.get(name)?.parse::<u64>().ok();
+        count(&counts[0]).ok_or_else(unreadable)?;
+        Ok(counts.iter().filter_map(count).sum())
     }
 
     /// Takes a record off the queue: it is safe elsewhere.

@@ -14,7 +14,7 @@ use crate::budget::until;
 use crate::installation::InstallationId;
 
 /// How long to wait for another write of the same row, in milliseconds.
-const CONFLICT_WAIT_MS: u64 = 50;
+pub(super) const CONFLICT_WAIT_MS: u64 = 50;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]

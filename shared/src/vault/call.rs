@@ -64,11 +64,11 @@ impl Vault {
          ),
     ) -> (Result<T, TokenError>, Arc<Versioned<ClientSecret>>) {
         let mut credential = Credential::Cached(secret);
-        let (mut tries, mut unknown) = (1, 0);
+        let (mut tries, mut lost) = (1, None);
         loop {
             let secret = Arc::clone(credential.secret());
             if !may_send() {
-                return (Err(TokenError::NotSent), secret);
+                return (Err(lost.unwrap_or(TokenError::NotSent)), secret);
             }
             let error = match request(Arc::clone(&secret)).await {
                 Ok(answer) => {
@@ -87,18 +87,24 @@ impl Vault {
                     let deadline = deadline - Duration::from_millis(MIN_TRY_MS);
                     match until(deadline, Box::pin(self.other_credential(&credential))).await {
                         Ok(Some(other)) => credential = other,
-                        _ => return (Err(error), secret),
+                        _ => return (Err(lost.unwrap_or(error)), secret),
                     }
                     continue;
                 }
                 TokenError::NotSent | TokenError::ComeBackLater(_) if tries < MAX_TRIES => tries += 1,
-                TokenError::OutcomeUnknown(_) if retries == Retries::Once && unknown == 0 => unknown += 1,
-                _ => return (Err(error), secret),
+                TokenError::OutcomeUnknown(_) if retries == Retries::Once && lost.is_none() => {}
+                // It was looked at, which settles what became of the one before.
+                TokenError::InvalidGrant(_) => return (Err(error), secret),
+                // Whatever stops the second try, what became of the first is not known.
+                _ => return (Err(lost.unwrap_or(error)), secret),
             }
             let wait = self.wait_before_retry(&error);
             // Nothing must leave with no time for the answer.
             if Instant::now() + wait + Duration::from_millis(MIN_TRY_MS) > deadline {
-                return (Err(error), secret);
+                return (Err(lost.unwrap_or(error)), secret);
+            }
+            if matches!(error, TokenError::OutcomeUnknown(_)) {
+                lost = Some(error);
             }
             tokio::time::sleep(wait).await;
         }

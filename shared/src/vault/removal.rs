@@ -2,6 +2,7 @@
 
 use super::{InHand, Vault, lapsed_before, report_broken_seal};
 use crate::budget::Budget;
+use crate::installation::SealedPair;
 use crate::seal::OpenError;
 use crate::store::{Installation, StoreError};
 use crate::telemetry::{Metric, RequestLine};
@@ -32,13 +33,22 @@ impl Vault {
         for pair in tombstone.pairs() {
             let token = match self.open_access(&tombstone.id, &pair.access, &in_hand.key_ring.value).await {
                 Ok(token) => token,
-                Err(OpenError::RingNotRead) => return Ok(Removal::ToBeRevoked),
-                Err(error) => {
-                    // Nobody can give it back any more.
+                // The key may come back; what is purged does not.
+                Err(error @ (OpenError::RingNotRead | OpenError::UnknownVersion(_))) => {
                     report_broken_seal(&tombstone.id, error);
+                    return Ok(Removal::ToBeRevoked);
+                }
+                Err(error @ OpenError::Broken) => {
+                    report_broken_seal(&tombstone.id, error);
+                    report_orphaned(pair, "a token of a removed installation does not open", line);
                     continue;
                 }
             };
+            if pair.client_id != self.connection.client_id {
+                // Notion would say of it, as of any unknown token, that it is revoked.
+                report_orphaned(pair, "a token of a removed installation is another connection's", line);
+                continue;
+            }
             if let Err(error) = self.revoke(&token, &in_hand.client_secret, budget.save_by).await {
                 line.note("revocation", error.0.key());
                 tracing::warn!(
@@ -57,12 +67,7 @@ impl Vault {
                 return Ok(Removal::ToBeRevoked);
             }
             // Notion may have given a new pair to somebody who was cut off; revoking this one may not have reached it.
-            line.count(Metric::OrphanedGrant);
-            tracing::error!(
-                alarm = "orphaned_grant",
-                bot_id = pair.bot_id,
-                "a refresh of a removed installation was cut off"
-            );
+            report_orphaned(pair, "a refresh of a removed installation was cut off", line);
         }
         if tombstone.forget {
             let forgotten_id = in_hand.key_ring.value.forgotten_id(tombstone.id.as_str());
@@ -73,4 +78,10 @@ impl Vault {
         line.count(Metric::Removed);
         Ok(Removal::Complete)
     }
+}
+
+/// Something may live on at Notion that nobody can give back.
+pub fn report_orphaned(pair: &SealedPair, what: &str, line: &mut RequestLine) {
+    line.count(Metric::OrphanedGrant);
+    tracing::error!(alarm = "orphaned_grant", bot_id = pair.bot_id, what, "a grant may live on");
 }

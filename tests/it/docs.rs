@@ -108,3 +108,28 @@ fn the_costs_add_up() {
     }
     assert_eq!(tables, 3);
 }
+
+/// The model is worth something only as long as it speaks of what the code does.
+#[test]
+fn the_code_names_the_steps_of_the_refresh_protocol_as_the_model_does() {
+    let model = include_str!("model/mod.rs");
+    let steps = model.split("enum Action").nth(1).unwrap().split("    NotionAnswers").next().unwrap();
+    let steps: Vec<String> = steps
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))
+        .map(|line| line.chars().take_while(char::is_ascii_alphabetic).collect::<String>())
+        .map(|name| {
+            let snake = name.chars().fold(String::new(), |snake, c| match c {
+                'A'..='Z' if !snake.is_empty() => snake + "_" + &c.to_lowercase().to_string(),
+                c => snake + &c.to_lowercase().to_string(),
+            });
+            format!("`{snake}`")
+        })
+        .collect();
+    assert!(steps.len() > 12 && steps.contains(&"`save_refreshed`".to_owned()), "{steps:?}");
+    let source = shipped_source();
+    for step in steps {
+        assert!(source.contains(&step), "no step of the code is called {step}");
+    }
+}

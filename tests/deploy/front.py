@@ -12,6 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 
 
+def with_numbers(answer):
+    """Indexes' limits as numbers: the emulator keeps them as CloudFormation's parameters are, in text."""
+    described = json.loads(answer)
+    for index in described.get("Table", {}).get("GlobalSecondaryIndexes") or []:
+        limits = index.get("OnDemandThroughput")
+        if limits:
+            index["OnDemandThroughput"] = {name: int(limit) for name, limit in limits.items()}
+    return json.dumps(described).encode()
+
+
 class Front:
     """Listens on `port` and passes on to `behind`; both on 127.0.0.1."""
 
@@ -56,6 +66,9 @@ class Front:
         response = behind.getresponse()
         content = response.read()
         headers = [(name, value) for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP]
+        if operation == "DescribeTable":
+            content = with_numbers(content)
+            headers = [(name, value) for name, value in headers if name.lower() != "x-amz-crc32"]
         self.answer(request, response.status, headers, content)
         behind.close()
 

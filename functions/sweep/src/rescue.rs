@@ -50,7 +50,7 @@ impl Sweep {
             for record in &received {
                 match Box::pin(self.replay_rescued(record, run)).await {
                     Ok(()) => {
-                        if let Err(error) = self.vault.rescue.take_off(record, run.ends_at).await {
+                        if let Err(error) = self.vault.rescue.delete_rescued(record, run.ends_at).await {
                             // It comes again, and nothing will be left to do.
                             tracing::warn!(error = &error as &dyn std::error::Error, "a record stays");
                         }

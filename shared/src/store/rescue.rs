@@ -163,12 +163,12 @@ impl RescueQueue {
         Ok(counts.iter().filter_map(count).sum())
     }
 
-    /// Takes a record off the queue: it is safe elsewhere.
+    /// `delete_rescued`: takes a record off the queue, once it is safe elsewhere.
     ///
     /// # Errors
     ///
     /// [`RescueError`]; it comes again then.
-    pub async fn take_off(&self, received: &Received, deadline: Instant) -> Result<(), RescueError> {
+    pub async fn delete_rescued(&self, received: &Received, deadline: Instant) -> Result<(), RescueError> {
         let delete =
             self.client.delete_message().queue_url(&self.queue_url).receipt_handle(&received.receipt).send();
         until(deadline, delete).await?.map(|_| ()).map_err(|error| failed(&error))

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Form, Request, State};
+use axum::extract::{Form, FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
@@ -51,25 +52,26 @@ struct NewClientSecret {
 
 async fn store_client_secret(
     State(inside): State<Arc<Inside>>,
-    headers: HeaderMap,
+    _: OwnForm,
     Form(form): Form<NewClientSecret>,
 ) -> Response {
-    if !is_own_form(&inside, &headers) {
-        return foreign_form();
-    }
     match inside.store_client_secret(form.client_secret.trim()) {
         Ok(()) => Redirect::to("/").into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-/// Another site's page can post a form to localhost too.
-fn is_own_form(inside: &Inside, headers: &HeaderMap) -> bool {
-    headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes() == inside.url.as_bytes())
-}
+/// A form that the start page has sent: another site's page can post to localhost too.
+struct OwnForm;
 
-fn foreign_form() -> Response {
-    (StatusCode::FORBIDDEN, "This form belongs to the start page.").into_response()
+impl FromRequestParts<Arc<Inside>> for OwnForm {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(head: &mut Parts, inside: &Arc<Inside>) -> Result<Self, Self::Rejection> {
+        let origin = head.headers.get(header::ORIGIN);
+        let is_own = origin.is_none_or(|origin| origin.as_bytes() == inside.url.as_bytes());
+        is_own.then_some(Self).ok_or((StatusCode::FORBIDDEN, "This form belongs to the start page."))
+    }
 }
 
 /// Which installation a button of the start page is for; no user: the workspace's own.
@@ -82,32 +84,15 @@ struct Chosen {
     forget: bool,
 }
 
-async fn refresh(
-    State(inside): State<Arc<Inside>>,
-    headers: HeaderMap,
-    Form(chosen): Form<Chosen>,
-) -> Response {
-    if !is_own_form(&inside, &headers) {
-        return foreign_form();
-    }
+async fn refresh(State(inside): State<Arc<Inside>>, _: OwnForm, Form(chosen): Form<Chosen>) -> Response {
     press(&inside, "token", &chosen.input("refresh", true)).await
 }
 
-async fn uninstall(
-    State(inside): State<Arc<Inside>>,
-    headers: HeaderMap,
-    Form(chosen): Form<Chosen>,
-) -> Response {
-    if !is_own_form(&inside, &headers) {
-        return foreign_form();
-    }
+async fn uninstall(State(inside): State<Arc<Inside>>, _: OwnForm, Form(chosen): Form<Chosen>) -> Response {
     press(&inside, "uninstall", &chosen.input("forget", chosen.forget)).await
 }
 
-async fn sweep(State(inside): State<Arc<Inside>>, headers: HeaderMap) -> Response {
-    if !is_own_form(&inside, &headers) {
-        return foreign_form();
-    }
+async fn sweep(State(inside): State<Arc<Inside>>, _: OwnForm) -> Response {
     press(&inside, "sweep", &json!({})).await
 }
 

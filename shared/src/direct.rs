@@ -13,16 +13,16 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
+use lambda_http::Context;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
-use lambda_http::{Body, Context};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use tracing::Instrument as _;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::environment;
+use crate::entry;
 use crate::pages::Pages;
-use crate::telemetry::{self, Metric, RequestLine};
+use crate::telemetry::{Metric, RequestLine};
 
 /// Longest name that a caller may give itself, in characters.
 const MAX_CALLER_CHARS: usize = 256;
@@ -185,30 +185,15 @@ fn invocation(event: &Value, deadline_ms: u64) -> Option<Invocation> {
 }
 
 fn as_the_event_wants_it(event: &Value, answer: &Answer) -> Box<RawValue> {
-    let value = if is_http(event) { over_http(answer) } else { answer.body.clone() };
-    #[expect(clippy::expect_used, reason = "a JSON value is JSON")]
-    to_raw_value(&value).expect("JSON")
-}
-
-/// As API Gateway takes it (payload format 2.0).
-fn over_http(answer: &Answer) -> Value {
-    let mut response = Pages::json(answer.status, &answer.body);
-    if let Some(wait) = answer.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    if is_http(event) {
+        let mut response = Pages::json(answer.status, &answer.body);
+        if let Some(wait) = answer.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        return entry::payload(&response);
     }
-    let headers = response.headers().iter();
-    let headers: Map<String, Value> =
-        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().into())).collect();
-    let body = match response.body() {
-        Body::Text(text) => text.as_str(),
-        _ => "",
-    };
-    json!({
-        "statusCode": answer.status.as_u16(),
-        "headers": headers,
-        "body": body,
-        "isBase64Encoded": false,
-    })
+    #[expect(clippy::expect_used, reason = "a JSON value is JSON")]
+    to_raw_value(&answer.body).expect("JSON")
 }
 
 /// Runs a function: starts the log, warms it up during INIT, and serves events until Lambda ends the process. If it could
@@ -221,20 +206,12 @@ pub async fn run<F: AnswersInJson, E: std::error::Error + 'static>(
     name: &'static str,
     set_up: impl FnOnce() -> Result<F, E>,
 ) -> Result<(), lambda_http::Error> {
-    telemetry::init(&environment);
-    match set_up() {
-        Ok(function) => {
+    match entry::start(set_up) {
+        Some(function) => {
             function.warm_up().await;
             serve(&function).await
         }
-        Err(error) => {
-            tracing::error!(
-                alarm = "misconfigured",
-                error = &error as &dyn std::error::Error,
-                "cannot start"
-            );
-            serve(&Misconfigured { function: name }).await
-        }
+        None => serve(&Misconfigured { function: name }).await,
     }
 }
 

@@ -103,22 +103,24 @@ pub async fn run<F: AlwaysAnswers, E: std::error::Error + 'static>(
     name: &'static str,
     set_up: impl FnOnce() -> Result<F, E>,
 ) -> Result<(), lambda_http::Error> {
-    telemetry::init(&environment);
-    match set_up() {
-        Ok(function) => {
-            function.warm_up().await;
-            serve(&function).await
-        }
-        Err(error) => {
-            tracing::error!(
-                alarm = "misconfigured",
-                error = &error as &dyn std::error::Error,
-                "cannot start"
-            );
-            let pages = Pages::new(Branding::default());
-            serve(&Misconfigured { function: name, pages, clock: SystemClock }).await
-        }
+    if let Some(function) = start(set_up) {
+        function.warm_up().await;
+        serve(&function).await
+    } else {
+        let pages = Pages::new(Branding::default());
+        serve(&Misconfigured { function: name, pages, clock: SystemClock }).await
     }
+}
+
+/// Starts the log and sets a function up; if that fails, the log says why.
+pub(crate) fn start<F, E: std::error::Error + 'static>(set_up: impl FnOnce() -> Result<F, E>) -> Option<F> {
+    telemetry::init(&environment);
+    set_up()
+        .inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(alarm = "misconfigured", error, "cannot start");
+        })
+        .ok()
 }
 
 async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> {
@@ -144,6 +146,11 @@ fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) 
         _ => line.reject("unreadable_event"),
     }
     line.end(function.clock(), notice.key(), response.status());
+    payload(&response)
+}
+
+/// A response as API Gateway takes it (payload format 2.0).
+pub(crate) fn payload(response: &Response<Body>) -> Box<RawValue> {
     let headers: serde_json::Map<String, Value> = response
         .headers()
         .iter()

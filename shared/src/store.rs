@@ -14,7 +14,7 @@ mod save;
 mod update;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use crate::budget::OutOfTime;
 use crate::config::{ConfigError, Lookup, required};
@@ -83,6 +83,13 @@ impl Store {
             claims_table: required(lookup, "CLAIMS_TABLE")?,
         })
     }
+}
+
+/// Why a transaction is cancelled that may be sent again.
+const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+fn not_built(_: BuildError) -> StoreError {
+    StoreError::Failed("a write could not be built".to_owned())
 }
 
 /// The service's error code where there is one, else the kind of failure; nothing of the request.

@@ -27,7 +27,7 @@ use crate::telemetry::RequestLine;
 pub use call::Retries;
 pub use give_back::GiveBack;
 pub use look::Look;
-pub use refresh::{LEASE_MS, NotNow, Refreshing, lapsed_before};
+pub use refresh::{LEASE_MS, Refreshing, WhyNot, lapsed_before};
 pub use removal::{Removal, report_orphaned};
 
 /// How long INIT may wait for the warm-up, in milliseconds.

@@ -2,10 +2,10 @@
 
 use shared::clock::UnixMillis;
 use shared::installation::{InstallationId, SealedPair};
-use shared::random;
+use shared::notion::TokenError;
 use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Look, Refreshing, Removal, lapsed_before, report_broken_seal, report_orphaned};
+use shared::vault::{Look, Refreshing, Removal, WhyNot, lapsed_before, report_broken_seal, report_orphaned};
 
 use crate::{Run, Sweep};
 
@@ -198,11 +198,7 @@ impl Sweep {
             }
             Look::Dead if pair.refresh.is_some() => self.refresh(row, run).await,
             Look::Dead => {
-                let nobody = random::attempt(&*vault.random);
-                if vault.store.mark_needs_reinstall(pair, &row.id, &nobody, now, run.ends_at).await? {
-                    run.line.count(Metric::NeedsReinstall);
-                }
-                Ok(())
+                vault.mark_dead(&row.id, pair, run.ends_at, run.line).await.map(|_marked_or_changed| ())
             }
             Look::Unknown(error) => {
                 run.undecided(&error);
@@ -232,17 +228,13 @@ impl Sweep {
         let refreshing = self.vault.refresh(row, Some(lapsed), &in_hand, &budget, run.line);
         match Box::pin(refreshing).await {
             Refreshing::Renewed(..) | Refreshing::NeedsReinstall | Refreshing::Removed => run.answered(),
-            Refreshing::LookAgain(_) => {}
-            Refreshing::NotNow(not_now) => match not_now.reason {
-                "come_back_later" | "blocked" => run.stop_asking(not_now.reason),
-                "not_sent" | "outcome_unknown" => run.unanswered(not_now.reason),
-                "rescued" | "store" => {}
-                // The lease was not even taken, or the answer was of no use.
-                _ => {
-                    run.line.count(Metric::SweepFailed);
-                    return self.put_off(&row.id, run).await;
-                }
-            },
+            Refreshing::LookAgain(_) | Refreshing::NotNow(WhyNot::Rescued | WhyNot::Store, _) => {}
+            Refreshing::NotNow(WhyNot::Undecided(error), _) if is_about_all(&error) => run.undecided(&error),
+            // The lease was not even taken, or the answer was of no use.
+            Refreshing::NotNow(..) => {
+                run.line.count(Metric::SweepFailed);
+                return self.put_off(&row.id, run).await;
+            }
         }
         Ok(())
     }
@@ -250,4 +242,10 @@ impl Sweep {
     fn later(&self, ms: u64) -> UnixMillis {
         UnixMillis(self.vault.clock.now_millis().0.saturating_add(ms))
     }
+}
+
+/// Whether Notion would answer for the next row as it did for this one.
+fn is_about_all(error: &TokenError) -> bool {
+    use TokenError::{Blocked, ComeBackLater, NotSent, OutcomeUnknown};
+    matches!(error, ComeBackLater(_) | Blocked(_) | NotSent | OutcomeUnknown(_))
 }

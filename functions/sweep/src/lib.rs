@@ -118,9 +118,9 @@ impl Run<'_> {
 }
 
 impl Sweep {
-    /// Reads the settings of the vault, `IDLE_CHECK_DAYS`, and `SWEEP_PACE_MS` (default 1000: the time between two questions to Notion),
-    /// `SWEEP_MAX_LOOKS` (default 150: the questions of one run), `REVOKE_SUPERSEDED` (default false: whether a pair that
-    /// a later install replaced is revoked; whether that spares the later one is not known of Notion).
+    /// Reads the settings of the vault, `IDLE_CHECK_DAYS`, `SWEEP_PACE_MS` (default 1000: the time between two questions
+    /// to Notion), `SWEEP_MAX_LOOKS` (default 150: the questions of one run), and `REVOKE_SUPERSEDED` (default false:
+    /// whether a pair that a later install replaced is revoked; whether that spares the later one is not known of Notion).
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use shared::random;
 use shared::seal::Fingerprint;
 use shared::secret::AccessToken;
 use shared::store::{Health, Installation, StoreError};
-use shared::telemetry::{Metric, RequestLine};
-use shared::vault::{InHand, Look, NotNow, Refreshing, report_broken_seal, report_store};
+use shared::telemetry::RequestLine;
+use shared::vault::{InHand, Look, Refreshing, report_broken_seal, report_store};
 use tokio::time::Instant;
 
 use crate::Token;
@@ -52,12 +52,6 @@ pub(crate) enum NoToken {
     Removed,
     /// It is not known yet.
     NotNow { reason: &'static str, retry_after: Duration },
-}
-
-impl From<NotNow> for NoToken {
-    fn from(not_now: NotNow) -> Self {
-        Self::NotNow { reason: not_now.reason, retry_after: not_now.retry_after }
-    }
 }
 
 impl Want {
@@ -172,7 +166,9 @@ impl Token {
                 Look::Sealed => return Err(broken_seal()),
             }
             if pair.refresh.is_none() {
-                return self.mark(row, pair, now, budget, line).await;
+                let marked = self.vault.mark_dead(&row.id, pair, budget.save_by, line).await;
+                let marked = marked.map_err(|error| store_failed(&error))?;
+                return if marked { Err(NoToken::NeedsReinstall) } else { Ok(Step::Again(None)) };
             }
         }
         match Box::pin(self.vault.refresh(row, None, in_hand, budget, line)).await {
@@ -189,7 +185,7 @@ impl Token {
             Refreshing::LookAgain(seen) => Ok(Step::Again(seen)),
             Refreshing::NeedsReinstall => Err(NoToken::NeedsReinstall),
             Refreshing::Removed => Err(NoToken::Removed),
-            Refreshing::NotNow(not_now) => Err(not_now.into()),
+            Refreshing::NotNow(why, retry_after) => Err(NoToken::NotNow { reason: why.key(), retry_after }),
         }
     }
 
@@ -214,24 +210,6 @@ impl Token {
             return self.open(&row, pair, in_hand).await.map(Step::Done);
         }
         Ok(Step::Again(Some(row)))
-    }
-
-    /// Notion says that the token is dead, and there is no refresh token.
-    async fn mark(
-        &self,
-        row: &Installation,
-        pair: &SealedPair,
-        now: UnixMillis,
-        budget: &Budget,
-        line: &mut RequestLine,
-    ) -> Result<Step, NoToken> {
-        let nobody = random::attempt(&*self.vault.random);
-        let marked = self.vault.store.mark_needs_reinstall(pair, &row.id, &nobody, now, budget.save_by).await;
-        if marked.map_err(|error| store_failed(&error))? {
-            line.count(Metric::NeedsReinstall);
-            return Err(NoToken::NeedsReinstall);
-        }
-        Ok(Step::Again(None))
     }
 
     async fn open(&self, row: &Installation, pair: &SealedPair, in_hand: &InHand) -> Result<Live, NoToken> {

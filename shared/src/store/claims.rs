@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::item::{self, number, string};
 use super::update::CONFLICT_WAIT_MS;
-use super::{Store, StoreError, due, failed};
+use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::clock::UnixSeconds;
 use crate::flow::ClaimKey;
@@ -208,7 +208,7 @@ impl Store {
             .condition_expression(HOLDS_OR_RESCUED)
             .set_expression_attribute_values(Some(values))
             .build()
-            .map_err(|_| StoreError::Failed("an update could not be built".to_owned()))
+            .map_err(not_built)
     }
 }
 

@@ -13,13 +13,11 @@ use tokio::time::Instant;
 use super::item::{Row, integer, number, string, text};
 use super::row::{self, Health, Installation};
 use super::update::CONFLICT_WAIT_MS;
-use super::{Store, StoreError, due, failed};
+use super::{IN_PASSING, Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::clock::UnixMillis;
 use crate::seal::{KeyRing, OpenError};
 
-/// Why a transaction is cancelled that may be sent again.
-const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 /// What stands in the place of a person who was forgotten begins so: see [`KeyRing::forgotten_id`].
 const FORGOTTEN: &str = "forgotten/";
 
@@ -209,10 +207,6 @@ impl Store {
         let answer = until(deadline, get).await?.map_err(|error| failed(&error))?;
         Ok(answer.item().and_then(|row| integer(row, "version")))
     }
-}
-
-fn not_built(_: aws_smithy_types::error::operation::BuildError) -> StoreError {
-    StoreError::Failed("a write could not be built".to_owned())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::item::{Row, number, string};
 use super::row::Installation;
 use super::update::{CONFLICT_WAIT_MS, RowUpdate, Written};
-use super::{Store, StoreError, failed};
+use super::{Store, StoreError, failed, not_built};
 use crate::budget::until;
 use crate::clock::UnixMillis;
 use crate::installation::InstallationId;
@@ -136,7 +136,6 @@ impl Store {
             .expression_attribute_values(":removed_at_ms", removed_at_ms)
             .build();
         let put = Put::builder().table_name(&self.installations_table).set_item(Some(row)).build();
-        let not_built = |_| StoreError::Failed("a write could not be built".to_owned());
         let writes = vec![
             TransactWriteItem::builder().delete(delete.map_err(not_built)?).build(),
             TransactWriteItem::builder().put(put.map_err(not_built)?).build(),

@@ -14,7 +14,7 @@ use super::installations::{
 };
 use super::item::{Row, number, string};
 use super::row::pair_attribute;
-use super::{Store, StoreError, failed};
+use super::{IN_PASSING, Store, StoreError, failed, not_built};
 use crate::budget::until;
 use crate::flow::ClaimKey;
 use crate::installation::NewInstallation;
@@ -201,7 +201,7 @@ impl Store {
         }
         let expression = format!("SET {} REMOVE {}", sets.join(", "), remove.join(", "));
         let update = update.update_expression(expression).build();
-        Ok(TransactWriteItem::builder().update(update.map_err(|_| not_built())?).build())
+        Ok(TransactWriteItem::builder().update(update.map_err(not_built)?).build())
     }
 
     /// A person who was forgotten after the exchange stays forgotten, although no row says so.
@@ -212,7 +212,7 @@ impl Store {
             .condition_expression("attribute_not_exists(installation_id) OR removed_at_ms < :exchanged_at_ms")
             .expression_attribute_values(":exchanged_at_ms", number(install.pair.exchanged_at_ms))
             .build();
-        Ok(TransactWriteItem::builder().condition_check(check.map_err(|_| not_built())?).build())
+        Ok(TransactWriteItem::builder().condition_check(check.map_err(not_built)?).build())
     }
 
     fn decided_write(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
@@ -223,7 +223,7 @@ impl Store {
             .expression_attribute_values(":if_version", number(if_version))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        Ok(TransactWriteItem::builder().put(put.map_err(|_| not_built())?).build())
+        Ok(TransactWriteItem::builder().put(put.map_err(not_built)?).build())
     }
 }
 
@@ -236,9 +236,6 @@ pub(super) fn report_dropped(bot_id: &str) {
 fn refused(reasons: &[CancellationReason]) -> Refused {
     const CONDITION: Option<&str> = Some("ConditionalCheckFailed");
     let code = |index: usize| reasons.get(index).and_then(CancellationReason::code);
-    let in_passing = |code: &str| {
-        matches!(code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" | "None")
-    };
     if code(0) == CONDITION {
         return match reasons[0].item() {
             Some(row) if !row.is_empty() => Refused::ByRow(row.clone()),
@@ -253,11 +250,8 @@ fn refused(reasons: &[CancellationReason]) -> Refused {
     }
     let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
     let error = StoreError::Failed(format!("cancelled: {}", codes.join(", ")));
-    if codes.iter().all(|code| in_passing(code)) { Refused::TryAgain(error) } else { Refused::Failed(error) }
-}
-
-fn not_built() -> StoreError {
-    StoreError::Failed("a write could not be built".to_owned())
+    let in_passing = |code: &&str| *code == "None" || IN_PASSING.contains(code);
+    if codes.iter().all(in_passing) { Refused::TryAgain(error) } else { Refused::Failed(error) }
 }
 
 /// Between half of `backoff_ms` and all of it.

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use super::{InHand, Retries, Vault, report_broken_seal};
 use crate::installation::{InstallationId, SealedPair};
 use crate::notion::TokenError;
-use crate::telemetry::RequestLine;
+use crate::random;
+use crate::store::StoreError;
+use crate::telemetry::{Metric, RequestLine};
 
 /// What Notion says of an access token.
 #[derive(Debug)]
@@ -59,6 +61,27 @@ impl Vault {
                 Look::Unknown(error)
             }
         }
+    }
+
+    /// Marks an installation whose access token is dead, and that has no refresh token. Gives back whether it was marked:
+    /// not if it has changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it is not known then.
+    pub async fn mark_dead(
+        &self,
+        id: &InstallationId,
+        pair: &SealedPair,
+        deadline: Instant,
+        line: &mut RequestLine,
+    ) -> Result<bool, StoreError> {
+        let (nobody, now) = (random::attempt(&*self.random), self.clock.now_millis());
+        let marked = self.store.mark_needs_reinstall(pair, id, &nobody, now, deadline).await?;
+        if marked {
+            line.count(Metric::NeedsReinstall);
+        }
+        Ok(marked)
     }
 }
 

@@ -49,17 +49,37 @@ pub enum Refreshing {
     NeedsReinstall,
     /// The installation was removed meanwhile.
     Removed,
-    /// Not now.
-    NotNow(NotNow),
+    /// Not now; to be tried again after this time.
+    NotNow(WhyNot, Duration),
 }
 
-/// Why not now, and when to come again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotNow {
+/// Why there is no new pair, though the grant may be alive.
+#[derive(Debug)]
+pub enum WhyNot {
+    /// The refresh token does not open.
+    BrokenSeal,
+    /// The table did not answer, and there is no new pair.
+    Store,
+    /// The new pair waits in the rescue queue.
+    Rescued,
+    /// Notion answered with somebody else's grant.
+    Unusable,
+    /// Notion gave no answer that decides.
+    Undecided(TokenError),
+}
+
+impl WhyNot {
     /// A fixed key.
-    pub reason: &'static str,
-    /// When to come again.
-    pub retry_after: Duration,
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::BrokenSeal => "broken_seal",
+            Self::Store => "store",
+            Self::Rescued => "rescued",
+            Self::Unusable => "unusable",
+            Self::Undecided(error) => error.key(),
+        }
+    }
 }
 
 /// One refresh.
@@ -93,25 +113,27 @@ impl Vault {
             Ok(token) => token,
             Err(error) => {
                 report_broken_seal(&row.id, error);
-                return not_now("broken_seal", 60);
+                return not_now(WhyNot::BrokenSeal, 60);
             }
         };
         let now = self.clock.now_millis();
         let holder = random::attempt(&*self.random);
         let lease = Lease { holder, until_ms: now.0.saturating_add(LEASE_MS) };
         let takeover = takeover.filter(|_| row.lease().is_some());
-        match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
-            Ok(Leased::Taken(_)) => {}
+        let taken = match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
+            Ok(Leased::Taken(taken)) => taken,
             Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
             Err(error) => {
                 report_store(&error);
                 // It may be ours all the same.
                 let soon = Instant::now() + Duration::from_millis(LOOK_LIMIT_MS);
                 let _lapses = self.store.release_lease(&row.id, &lease.holder, false, now, soon).await;
-                return not_now("store", 5);
+                return not_now(WhyNot::Store, 5);
             }
-        }
-        let attempt = Attempt { row, pair, used, lease, budget, in_hand };
+        };
+        // The row as it is now: what was kept aside since it was read is in it.
+        let pair = taken.pair.as_ref().unwrap_or(pair);
+        let attempt = Attempt { row: &taken, pair, used, lease, budget, in_hand };
         // The answer has to come while the lease lasts, by the clock too: a frozen process thaws much later.
         let may_send = || {
             let needed = budget.exchange_by.saturating_duration_since(Instant::now());
@@ -155,7 +177,7 @@ impl Vault {
         if !row.id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) {
             tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
             self.give_back(give_back, budget.revoke_by, line).await;
-            return not_now("unusable", 60);
+            return not_now(WhyNot::Unusable, 60);
         }
         let refreshed = self.sealed(&attempt, &renewed, now);
         // A process that was frozen past its lease: others may have sent the same refresh token since.
@@ -238,7 +260,7 @@ impl Vault {
         let record = Rescued::Refresh { refreshed: Box::new(refreshed) }.record();
         let Err(error) = self.rescue.send(&record, budget.rescue_by).await else {
             line.count(Metric::Rescued);
-            return not_now("rescued", 60);
+            return not_now(WhyNot::Rescued, 60);
         };
         tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not take it");
         // A save whose reply was lost may have come through.
@@ -247,7 +269,7 @@ impl Vault {
         if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&access_fingerprint))) {
             self.give_back(give_back, budget.revoke_by, line).await;
         }
-        not_now("store", 60)
+        not_now(WhyNot::Store, 60)
     }
 
     /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another holds one, and only
@@ -259,7 +281,7 @@ impl Vault {
                 Ok(standing) => standing,
                 Err(error) => {
                     report_store(&error);
-                    return not_now("store", 5);
+                    return not_now(WhyNot::Store, 5);
                 }
             };
             let Some(standing) = standing.filter(|row| row.health != Health::Removed) else {
@@ -288,7 +310,7 @@ impl Vault {
                 Ok(false) => {}
                 Err(error) => {
                     report_store(&error);
-                    return not_now("store", 5);
+                    return not_now(WhyNot::Store, 5);
                 }
             }
         }
@@ -302,8 +324,8 @@ impl Vault {
         line.note("refresh", error.key());
         line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
         line.note("notion_request_id", answer.and_then(|answer| answer.request_id.as_deref()));
-        let (reason, in_doubt) = (error.key(), matches!(error, TokenError::OutcomeUnknown(_)));
-        tracing::warn!(alarm = reason, error = &error as &dyn std::error::Error, "a refresh failed");
+        let in_doubt = matches!(error, TokenError::OutcomeUnknown(_));
+        tracing::warn!(alarm = error.key(), error = &error as &dyn std::error::Error, "a refresh failed");
         let wait_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
         let refresh_after = UnixMillis(self.clock.now_millis().0.saturating_add(wait_ms));
         let (id, holder) = (&attempt.row.id, &attempt.lease.holder);
@@ -312,10 +334,10 @@ impl Vault {
         {
             report_store(&error);
         }
-        Refreshing::NotNow(NotNow { reason, retry_after })
+        Refreshing::NotNow(WhyNot::Undecided(error), retry_after)
     }
 }
 
-fn not_now(reason: &'static str, retry_after_secs: u64) -> Refreshing {
-    Refreshing::NotNow(NotNow { reason, retry_after: Duration::from_secs(retry_after_secs) })
+fn not_now(why: WhyNot, retry_after_secs: u64) -> Refreshing {
+    Refreshing::NotNow(why, Duration::from_secs(retry_after_secs))
 }

@@ -16,12 +16,14 @@ pub(crate) fn read(payload: &[u8], request_id: Option<&str>) -> Result<Token, To
     let Some(error) = answer.get("error") else {
         let access_token: SecretString = text("access_token")?.into();
         let version = answer["version"].as_u64().ok_or(TokenError::Unreadable)?;
-        return Ok(Token(Arc::new(Answered { access_token, fingerprint: text("fingerprint")?, version })));
+        let (fingerprint, expires_at) = (text("fingerprint")?, answer["expires_at"].as_u64());
+        return Ok(Token(Arc::new(Answered { access_token, fingerprint, version, expires_at })));
     };
     Err(match error.as_str().unwrap_or_default() {
         "not_installed" => TokenError::NotInstalled { install_url: text("install_url")? },
         "needs_reinstall" => TokenError::NeedsReinstall { install_url: text("install_url")? },
         "removed" => TokenError::Removed { install_url: text("install_url")? },
+        "refused_but_alive" => TokenError::RefusedButAlive { message: text("message")? },
         "try_later" => {
             let secs = answer["retry_after_secs"].as_u64().ok_or(TokenError::Unreadable)?;
             TokenError::TryLater { retry_after: Duration::from_secs(secs), reason: text("reason")? }
@@ -65,6 +67,7 @@ pub(crate) mod tests {
                 "TryLater { retry_after: 5s, reason: \"store\" }",
             ),
             (json!({"error": "malformed", "message": "m"}), "Malformed(\"m\")"),
+            (json!({"error": "refused_but_alive", "message": "m"}), "RefusedButAlive { message: \"m\" }"),
             (json!({"error": "misconfigured", "message": "m"}), "Misconfigured"),
             (json!({"error": "internal", "message": "m"}), "FunctionError { request_id: Some(\"r\") }"),
             (json!({"error": "unheard_of"}), "Unreadable"),

@@ -7,44 +7,72 @@ use crate::{Person, Token};
 
 #[derive(Debug)]
 pub(crate) struct Cache {
-    tokens: HashMap<Person, Kept>,
+    entries: HashMap<Person, Entry>,
     max_persons: usize,
 }
 
 #[derive(Debug)]
-struct Kept {
-    token: Token,
+struct Entry {
+    what: What,
     until: Instant,
+}
+
+#[derive(Debug)]
+enum What {
+    Token(Token),
+    /// The fingerprint of a token that Notion refused, while there is no other.
+    Refused(String),
+}
+
+/// What is known of a person.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Token(Token),
+    Refused(String),
+    Nothing,
 }
 
 impl Cache {
     pub(crate) fn of(max_persons: usize) -> Self {
-        Self { tokens: HashMap::new(), max_persons }
+        Self { entries: HashMap::new(), max_persons }
     }
 
-    pub(crate) fn get(&self, person: &Person, now: Instant) -> Option<Token> {
-        self.tokens.get(person).filter(|kept| now < kept.until).map(|kept| kept.token.clone())
+    pub(crate) fn get(&self, person: &Person, now: Instant) -> Kept {
+        match self.entries.get(person).filter(|entry| now < entry.until).map(|entry| &entry.what) {
+            Some(What::Token(token)) => Kept::Token(token.clone()),
+            Some(What::Refused(fingerprint)) => Kept::Refused(fingerprint.clone()),
+            None => Kept::Nothing,
+        }
+    }
+
+    pub(crate) fn put(&mut self, person: &Person, token: &Token, now: Instant, until: Instant) {
+        self.insert(person, What::Token(token.clone()), now, until);
+    }
+
+    /// Remembers which token was refused, so that it is not kept again.
+    pub(crate) fn refuse(&mut self, person: &Person, fingerprint: &str, now: Instant, until: Instant) {
+        self.insert(person, What::Refused(fingerprint.to_owned()), now, until);
     }
 
     /// Drops what has outlived its time, and if that is not enough the oldest.
-    pub(crate) fn put(&mut self, person: &Person, token: &Token, now: Instant, until: Instant) {
-        self.tokens.remove(person);
+    fn insert(&mut self, person: &Person, what: What, now: Instant, until: Instant) {
+        self.entries.remove(person);
         // A token that nobody asks for again does not lie around. Looking at all of them is nothing beside the
         // invocation that brought this one.
-        self.tokens.retain(|_, kept| now < kept.until);
-        if self.tokens.len() >= self.max_persons {
-            let oldest = self.tokens.iter().min_by_key(|(_, kept)| kept.until);
+        self.entries.retain(|_, entry| now < entry.until);
+        if self.entries.len() >= self.max_persons {
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.until);
             if let Some(oldest) = oldest.map(|(person, _)| person.clone()) {
-                self.tokens.remove(&oldest);
+                self.entries.remove(&oldest);
             }
         }
         if now < until {
-            self.tokens.insert(person.clone(), Kept { token: token.clone(), until });
+            self.entries.insert(person.clone(), Entry { what, until });
         }
     }
 
     pub(crate) fn remove(&mut self, person: &Person) {
-        self.tokens.remove(person);
+        self.entries.remove(person);
     }
 }
 
@@ -55,6 +83,16 @@ mod tests {
     use super::*;
     use crate::answer::tests::token;
 
+    impl Kept {
+        fn is_token(&self) -> bool {
+            matches!(self, Self::Token(_))
+        }
+
+        fn is_nothing(&self) -> bool {
+            matches!(self, Self::Nothing)
+        }
+    }
+
     fn person(n: usize) -> Person {
         Person::user("w", n.to_string())
     }
@@ -64,15 +102,15 @@ mod tests {
         let (mut cache, now) = (Cache::of(10), Instant::now());
         let until = now + Duration::from_mins(5);
         cache.put(&person(1), &token("one"), now, until);
-        assert!(cache.get(&person(1), until.checked_sub(Duration::from_millis(1)).unwrap()).is_some());
-        assert!(cache.get(&person(1), until).is_none());
-        assert!(cache.get(&person(2), now).is_none());
+        assert!(cache.get(&person(1), until.checked_sub(Duration::from_millis(1)).unwrap()).is_token());
+        assert!(cache.get(&person(1), until).is_nothing());
+        assert!(cache.get(&person(2), now).is_nothing());
         cache.put(&person(2), &token("two"), until, until + Duration::from_secs(1));
-        assert_eq!(cache.tokens.len(), 1, "what has outlived its time is gone");
+        assert_eq!(cache.entries.len(), 1, "what has outlived its time is gone");
         cache.put(&person(3), &token("three"), now, now);
-        assert!(cache.get(&person(3), now).is_none(), "kept for no time");
+        assert!(cache.get(&person(3), now).is_nothing(), "kept for no time");
         cache.remove(&person(2));
-        assert!(cache.tokens.is_empty());
+        assert!(cache.entries.is_empty());
     }
 
     #[test]
@@ -82,7 +120,7 @@ mod tests {
             let until = now + Duration::from_secs(100 + u64::try_from(n).unwrap());
             cache.put(&person(n), &token("a"), now, until);
         }
-        assert!(cache.get(&person(1), now).is_none());
-        assert_eq!((2..=4).filter(|n| cache.get(&person(*n), now).is_some()).count(), 3);
+        assert!(cache.get(&person(1), now).is_nothing());
+        assert_eq!((2..=4).filter(|n| cache.get(&person(*n), now).is_token()).count(), 3);
     }
 }

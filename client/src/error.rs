@@ -25,6 +25,12 @@ pub enum TokenError {
         /// Where they may install again.
         install_url: String,
     },
+    /// The token that was reported as refused is alive, Notion says: another one would be refused as well.
+    #[error("refused, but alive: {message}")]
+    RefusedButAlive {
+        /// What to look at.
+        message: String,
+    },
     /// It is not known yet.
     #[error("not now ({reason}): ask again in {} s", retry_after.as_secs())]
     TryLater {

@@ -1,84 +1,187 @@
-//! One question about a person at a time; who has the same one shares the answer.
+//! One question at a time: whoever has the same one shares the answer.
+//!
+//! Whichever of them is polled drives the question, and when all have given up it goes with them: nobody waits for a task
+//! that has been left lying, and no half-asked question is taken up again later.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use crate::{Person, Token, TokenError, Wish};
 
-/// Whoever asks or waits, by person. Empty when nobody does.
-#[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<Person, Arc<Flight>>>);
+pub(crate) type Outcome = Result<Token, TokenError>;
 
-#[derive(Debug, Default)]
+type Asking = BoxFuture<'static, Outcome>;
+
+/// The questions under way.
+#[derive(Default)]
+pub(crate) struct Flights(Mutex<HashMap<(Person, Wish), Flight>>);
+
 struct Flight {
-    landed: AtomicU64,
-    last: tokio::sync::Mutex<Option<Landed>>,
+    asking: WeakShared<Asking>,
+    ticket: Ticket,
 }
 
-#[derive(Debug)]
-struct Landed {
-    wish: Wish,
-    outcome: Result<Token, TokenError>,
+/// Of one question: whether its answer still counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ticket(Arc<AtomicBool>);
+
+impl Ticket {
+    /// Whether the person was forgotten after the question was asked: then the answer is not to be kept.
+    pub(crate) fn is_void(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 impl Flights {
-    pub(crate) fn board(&self, person: &Person) -> Seat<'_> {
-        let flight = Arc::clone(self.lock().entry(person.clone()).or_default());
-        let landed_before = flight.landed.load(Ordering::SeqCst);
-        Seat { flights: self, person: person.clone(), flight, landed_before }
+    /// The question that is under way, or else the one that `ask` begins.
+    pub(crate) fn board(
+        &self,
+        person: &Person,
+        wish: &Wish,
+        ask: impl FnOnce(Ticket) -> Asking,
+    ) -> Shared<Asking> {
+        let mut flights = self.lock();
+        let key = (person.clone(), wish.clone());
+        if let Some(asking) = flights.get(&key).and_then(|flight| flight.asking.upgrade()) {
+            return asking;
+        }
+        flights.retain(|_, flight| flight.asking.upgrade().is_some());
+        let ticket = Ticket::default();
+        let asking = ask(ticket.clone()).shared();
+        if let Some(weak) = asking.downgrade() {
+            flights.insert(key, Flight { asking: weak, ticket });
+        }
+        asking
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Person, Arc<Flight>>> {
+    /// Whoever asks from now on asks anew.
+    pub(crate) fn land(&self, person: &Person, wish: &Wish, ticket: &Ticket) {
+        let mut flights = self.lock();
+        let key = (person.clone(), wish.clone());
+        if flights.get(&key).is_some_and(|flight| Arc::ptr_eq(&flight.ticket.0, &ticket.0)) {
+            flights.remove(&key);
+        }
+    }
+
+    /// What is under way about a person is neither kept nor shared with whoever asks from now on.
+    pub(crate) fn forget(&self, person: &Person) {
+        self.lock().retain(|(of, _), flight| {
+            let stays = of != person;
+            if !stays {
+                flight.ticket.0.store(true, Ordering::SeqCst);
+            }
+            stays
+        });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Person, Wish), Flight>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the line. Who gives up leaves it to the next.
-pub(crate) struct Seat<'a> {
-    flights: &'a Flights,
-    person: Person,
-    flight: Arc<Flight>,
-    landed_before: u64,
-}
-
-impl Seat<'_> {
-    pub(crate) async fn turn(&self) -> Turn<'_> {
-        let last = self.flight.last.lock().await;
-        Turn { flight: &self.flight, last, landed_before: self.landed_before }
+impl std::fmt::Debug for Flights {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Flights").field("under_way", &self.lock().len()).finish()
     }
 }
 
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        let mut flights = self.flights.lock();
-        // The map's and this one: nobody else is in, and nobody boards without the lock.
-        if Arc::strong_count(&self.flight) == 2 {
-            flights.remove(&self.person);
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use futures_util::future::{join_all, poll_immediate, ready};
+
+    use super::*;
+    use crate::answer::tests::token;
+
+    fn person() -> Person {
+        Person::user("w", "u")
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_question_however_its_askers_go() {
+        let (flights, asked) = (Arc::new(Flights::default()), Arc::new(AtomicUsize::new(0)));
+        // All give up, at once or one after the other, from several threads.
+        for _ in 0..200 {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    let (flights, asked) = (Arc::clone(&flights), Arc::clone(&asked));
+                    std::thread::spawn(move || {
+                        let seat = flights.board(&person(), &Wish::Live, |_| {
+                            asked.fetch_add(1, Ordering::SeqCst);
+                            Box::pin(std::future::pending())
+                        });
+                        assert!(futures_block(poll_immediate(seat)).is_none());
+                    })
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         }
+        // The next one finds nobody's, and clears up.
+        let ticket = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&ticket);
+        let asking = flights.board(&person(), &Wish::Live, move |ticket| {
+            *kept.lock().unwrap() = Some(ticket);
+            Box::pin(ready(Ok(token("f"))))
+        });
+        assert!(futures_block(asking).is_ok());
+        let ticket = ticket.lock().unwrap().take().unwrap();
+        flights.land(&person(), &Wish::Live, &ticket);
+        assert!(flights.is_empty());
     }
-}
 
-/// To ask now, alone.
-pub(crate) struct Turn<'a> {
-    flight: &'a Flight,
-    last: tokio::sync::MutexGuard<'a, Option<Landed>>,
-    landed_before: u64,
-}
+    #[test]
+    fn whoever_is_polled_drives_the_question_for_all() {
+        let flights = Flights::default();
+        let seats: Vec<_> = (0..3)
+            .map(|_| flights.board(&person(), &Wish::Live, |_| Box::pin(ready(Ok(token("f"))))))
+            .collect();
+        // The first is never polled.
+        let polled = seats.iter().skip(1).cloned();
+        assert!(futures_block(join_all(polled)).iter().all(Result::is_ok));
+    }
 
-impl Turn<'_> {
-    /// What came of the same question while this one waited, errors included: a thousand callers must not hear the same
-    /// "not now" one after the other.
-    pub(crate) fn landed_meanwhile(&self, wish: &Wish) -> Option<Result<Token, TokenError>> {
-        if self.flight.landed.load(Ordering::SeqCst) == self.landed_before {
-            return None;
+    #[test]
+    fn a_question_from_before_forget_is_not_shared_after_it() {
+        let flights = Flights::default();
+        let (mut first, mut asked) = (None, 0);
+        let before = flights.board(&person(), &Wish::Live, |ticket| {
+            first = Some(ticket);
+            asked += 1;
+            Box::pin(std::future::pending())
+        });
+        flights.forget(&Person::user("w", "somebody else"));
+        assert!(!first.as_ref().unwrap().is_void());
+        flights.forget(&person());
+        assert!(first.as_ref().unwrap().is_void());
+        let after = flights.board(&person(), &Wish::Live, |_| {
+            asked += 1;
+            Box::pin(ready(Ok(token("f"))))
+        });
+        // That the first one lands does not take the second one away.
+        flights.land(&person(), &Wish::Live, &first.unwrap());
+        assert!(!flights.is_empty());
+        assert!(futures_block(poll_immediate(before)).is_none());
+        assert!(futures_block(after).is_ok() && asked == 2);
+    }
+
+    /// Polls a future that needs no reactor until it is ready.
+    fn futures_block<T>(future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        loop {
+            if let std::task::Poll::Ready(done) = future.as_mut().poll(&mut context) {
+                return done;
+            }
         }
-        let landed = self.last.as_ref().filter(|landed| landed.wish == *wish)?;
-        Some(landed.outcome.clone())
-    }
-
-    pub(crate) fn land(&mut self, wish: &Wish, outcome: &Result<Token, TokenError>) {
-        *self.last = Some(Landed { wish: wish.clone(), outcome: outcome.clone() });
-        self.flight.landed.fetch_add(1, Ordering::SeqCst);
     }
 }

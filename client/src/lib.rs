@@ -27,7 +27,9 @@
 //! # What to configure
 //!
 //! The function answers within its 25 seconds: while somebody else refreshes, it waits. Give the Lambda client an attempt
-//! timeout above that, or none. At the level TRACE the SDK's own crates may log what was answered, tokens included: hold
+//! timeout above that, or none, and switch its stalled-stream protection off, which takes a quiet wait of some seconds for a
+//! dead connection (`StalledStreamProtectionConfig::disabled()`; it is on by default, also with an HTTP client of your own). At
+//! the level TRACE the SDK's own crates may log what was answered, tokens included: hold
 //! them at `WARN`.
 
 mod answer;
@@ -45,37 +47,58 @@ use aws_sdk_lambda::primitives::Blob;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use cache::Cache;
+use cache::{Cache, Kept};
 pub use error::{CallError, TokenError};
-use flight::Flights;
+use flight::{Flights, Ticket};
 
 /// How long a token is kept unless you say otherwise: its owner may uninstall, and other processes may have refreshed.
 const KEPT_FOR: Duration = Duration::from_mins(5);
 const MAX_KEPT_FOR: Duration = Duration::from_mins(15);
+/// How long before its end a token is kept no longer.
+const MARGIN: Duration = Duration::from_mins(1);
 /// How many persons' tokens are kept.
 const MAX_PERSONS: usize = 10_000;
 
-/// Whose token.
+/// Whose token. One UUID is one id, with dashes or without, in whichever case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Person {
-    /// Notion's id of the workspace.
-    pub workspace_id: String,
-    /// Notion's id of the person; `None` if the workspace owns the installation.
-    pub user_id: Option<String>,
+    workspace_id: String,
+    user_id: Option<String>,
 }
 
 impl Person {
     /// A person who has installed for themselves.
     #[must_use]
     pub fn user(workspace_id: impl Into<String>, user_id: impl Into<String>) -> Self {
-        Self { workspace_id: workspace_id.into(), user_id: Some(user_id.into()) }
+        Self { workspace_id: canonical(workspace_id.into()), user_id: Some(canonical(user_id.into())) }
     }
 
     /// A workspace that owns its installation.
     #[must_use]
     pub fn workspace(workspace_id: impl Into<String>) -> Self {
-        Self { workspace_id: workspace_id.into(), user_id: None }
+        Self { workspace_id: canonical(workspace_id.into()), user_id: None }
     }
+
+    /// Notion's id of the workspace.
+    #[must_use]
+    pub fn workspace_id(&self) -> &str {
+        &self.workspace_id
+    }
+
+    /// Notion's id of the person; none if the workspace owns the installation.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.user_id.as_deref()
+    }
+}
+
+/// An id in the spelling that the token function uses, if it is a UUID; else as it is.
+fn canonical(id: String) -> String {
+    let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return id;
+    }
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// A live access token. Cheap to clone; wiped when the last clone goes.
@@ -86,6 +109,7 @@ struct Answered {
     access_token: SecretString,
     fingerprint: String,
     version: u64,
+    expires_at: Option<u64>,
 }
 
 impl Token {
@@ -106,6 +130,12 @@ impl Token {
     pub fn version(&self) -> u64 {
         self.0.version
     }
+
+    /// When the token ends, in seconds since the epoch, where Notion said so. It says so of none today.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        self.0.expires_at
+    }
 }
 
 impl fmt::Debug for Token {
@@ -117,11 +147,11 @@ impl fmt::Debug for Token {
 }
 
 /// Which token is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Wish {
     Live,
     /// Another one than the one with this fingerprint, which Notion refused.
-    Instead(String),
+    OtherThan(String),
 }
 
 /// Gets tokens. One per process; clones share what is kept.
@@ -180,7 +210,7 @@ impl TokenClient {
     ///
     /// [`TokenError`].
     pub async fn refused(&self, person: &Person, token: &Token) -> Result<Token, TokenError> {
-        self.wished(person, &Wish::Instead(token.fingerprint().to_owned())).await
+        self.wished(person, &Wish::OtherThan(token.fingerprint().to_owned())).await
     }
 
     /// Runs `call` with a token; if it says [`CallError::Unauthorized`], once more with another one.
@@ -206,58 +236,78 @@ impl TokenClient {
         }
     }
 
-    /// Keeps a person's token no longer, as after uninstalling them.
+    /// Keeps a person's token no longer, as after uninstalling them. An answer that is still under way is not kept either.
     pub fn forget(&self, person: &Person) {
+        self.flights.forget(person);
         self.cache().remove(person);
     }
 
     async fn wished(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
-        if let Some(token) = self.kept(person, wish) {
-            return Ok(token);
-        }
-        let seat = self.flights.board(person);
-        let mut turn = seat.turn().await;
-        if let Some(landed) = turn.landed_meanwhile(wish) {
-            return landed;
-        }
-        if let Some(token) = self.kept(person, wish) {
-            return Ok(token);
-        }
-        let outcome = self.ask(person, wish).await;
-        self.settle(person, &outcome);
-        turn.land(wish, &outcome);
-        outcome
+        let wish = match self.kept(person, wish) {
+            Kept::Token(token) => return Ok(token),
+            // The token function may still have the one that was refused.
+            Kept::Refused(fingerprint) if *wish == Wish::Live => Wish::OtherThan(fingerprint),
+            Kept::Refused(_) | Kept::Nothing => wish.clone(),
+        };
+        let asking = self.flights.board(person, &wish, |ticket| {
+            let (client, person, wish) = (self.clone(), person.clone(), wish.clone());
+            Box::pin(async move {
+                let outcome = client.ask(&person, &wish).await;
+                client.settle(&person, &ticket, &outcome);
+                client.flights.land(&person, &wish, &ticket);
+                outcome
+            })
+        });
+        asking.await
     }
 
-    /// A kept token that meets the wish. One that was refused is kept no longer.
-    fn kept(&self, person: &Person, wish: &Wish) -> Option<Token> {
-        let mut cache = self.cache();
-        let token = cache.get(person, Instant::now())?;
-        if matches!(wish, Wish::Instead(refused) if token.fingerprint() == refused) {
-            cache.remove(person);
-            return None;
+    /// What is known that meets the wish. A token that was refused is kept no longer.
+    fn kept(&self, person: &Person, wish: &Wish) -> Kept {
+        let (mut cache, now) = (self.cache(), Instant::now());
+        let kept = cache.get(person, now);
+        match (kept, wish) {
+            (Kept::Token(token), Wish::OtherThan(refused)) if token.fingerprint() == refused => {
+                cache.refuse(person, refused, now, now + KEPT_FOR);
+                Kept::Refused(refused.clone())
+            }
+            (kept, _) => kept,
         }
-        Some(token)
     }
 
-    fn settle(&self, person: &Person, outcome: &Result<Token, TokenError>) {
+    fn settle(&self, person: &Person, ticket: &Ticket, outcome: &Result<Token, TokenError>) {
         let now = Instant::now();
+        let mut cache = self.cache();
+        if ticket.is_void() {
+            return;
+        }
         match outcome {
-            Ok(token) => self.cache().put(person, token, now, now + self.kept_for),
+            Ok(token) => cache.put(person, token, now, now + self.keeps(token)),
             Err(
                 TokenError::NotInstalled { .. }
                 | TokenError::NeedsReinstall { .. }
-                | TokenError::Removed { .. },
-            ) => self.cache().remove(person),
+                | TokenError::Removed { .. }
+                // The one that was refused is as good as before: it is fetched again.
+                | TokenError::RefusedButAlive { .. },
+            ) => cache.remove(person),
             // The token that is kept, if one is, is as good as before.
             Err(_) => {}
         }
     }
 
+    /// For how long a token is kept: never up to its end.
+    fn keeps(&self, token: &Token) -> Duration {
+        let Some(expires_at) = token.expires_at() else { return self.kept_for };
+        #[expect(clippy::disallowed_methods, reason = "a backend's own crate: it has no clock of ours")]
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let left = Duration::from_secs(expires_at).saturating_sub(since_epoch);
+        self.kept_for.min(left.saturating_sub(MARGIN))
+    }
+
     async fn ask(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
         let refused = match wish {
             Wish::Live => Value::Null,
-            Wish::Instead(fingerprint) => fingerprint.as_str().into(),
+            Wish::OtherThan(fingerprint) => fingerprint.as_str().into(),
         };
         let input = json!({
             "workspace_id": person.workspace_id,

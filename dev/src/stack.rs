@@ -221,6 +221,10 @@ impl Stack {
             // People wait for a button.
             ("SWEEP_PACE_MS", "0"),
             ("RESCUE_QUEUE_URL", &format!("{}/123456789012/rescue", rescue_queue.base_url())),
+            (
+                "RESCUE_DEAD_LETTERS_URL",
+                &format!("{}/123456789012/rescue-dead-letters", rescue_queue.base_url()),
+            ),
             ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
             ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.base_url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets_manager.base_url()),

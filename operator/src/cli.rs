@@ -86,9 +86,12 @@ pub(crate) enum Command {
     Import {
         #[command(flatten)]
         backup: Backup,
-        /// Also over rows that are newer
+        /// Also over rows that are newer; their tokens are kept beside those of the backup
         #[arg(long)]
         overwrite: bool,
+        /// Do not ask before overwriting
+        #[arg(long, requires = "overwrite")]
+        yes: bool,
     },
     /// The keys that tokens are sealed with
     #[command(subcommand)]
@@ -157,6 +160,7 @@ mod tests {
             "rescue",
             "export f --table t",
             "import f --overwrite",
+            "import f --overwrite --yes",
             "import --table t",
             "keys rotate",
             "keys progress --json",
@@ -171,6 +175,7 @@ mod tests {
             "show w --bot b",
             "import",
             "import f --table t",
+            "import f --yes",
             "refresh w",
             "keys",
         ] {

@@ -89,7 +89,8 @@ pub async fn refresh(
 pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Outcome, Failure> {
     let id = named(&wanted.workspace_id, &wanted.user_id)?;
     if !wanted.yes {
-        confirm(id.as_str(), wanted.forget)?;
+        let wish = if wanted.forget { "remove and forget" } else { "remove" };
+        confirm(&format!("{wish} {}", plain(id.as_str())))?;
     }
     let mut asked = input(&wanted.workspace_id, &wanted.user_id);
     asked["forget"] = wanted.forget.into();
@@ -100,6 +101,13 @@ pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Out
         return Err(Failure::Refused(format!("nothing was removed: it is of generation {standing} by now")));
     }
     answer.problem.check()?;
+    if answer.generation == Some(0) {
+        return Err(Failure::Refused(format!(
+            "nobody of these ids was installed ({}), in the order workspace, person; `operator list` has them. Should an \
+             install of theirs be under way, it goes back to Notion",
+            plain(id.as_str())
+        )));
+    }
     let revoked = answer.revoked.unwrap_or(false);
     let said = if revoked {
         "Removed; its tokens are back at Notion"
@@ -110,18 +118,22 @@ pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Out
     Ok(Outcome::well(said, json))
 }
 
-fn confirm(id: &str, forget: bool) -> Result<(), Failure> {
+/// Asks in the terminal whether to do what cannot be taken back.
+///
+/// # Errors
+///
+/// [`Failure`], unless somebody types yes.
+pub fn confirm(wish: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Misused("nobody is there to be asked: add --yes".to_owned()));
     }
     let unread = |error: std::io::Error| Failure::Unknown(format!("your answer could not be read: {error}"));
-    let wish = if forget { "remove and forget" } else { "remove" };
     let mut terminal = std::io::stderr();
-    write!(terminal, "This cannot be taken back. Type yes to {wish} {}: ", plain(id)).map_err(unread)?;
+    write!(terminal, "This cannot be taken back. Type yes to {wish}: ").map_err(unread)?;
     terminal.flush().map_err(unread)?;
     let mut typed = String::new();
     std::io::stdin().read_line(&mut typed).map_err(unread)?;
-    if typed.trim() == "yes" { Ok(()) } else { Err(Failure::Refused("nothing was removed".to_owned())) }
+    if typed.trim() == "yes" { Ok(()) } else { Err(Failure::Refused("nothing was done".to_owned())) }
 }
 
 /// Runs the sweep once, and says what it did.

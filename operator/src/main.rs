@@ -4,6 +4,7 @@
 
 mod cli;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -25,10 +26,12 @@ async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // What stands where no argument belongs may be the secret itself: it is not repeated.
-        Err(error) if error.use_stderr() && std::env::args().any(|argument| argument == "secret") => {
+        Err(error)
+            if error.use_stderr() && std::env::args_os().any(|argument| is_about_secrets(&argument)) =>
+        {
             eprintln!(
-                "operator: `secret set` and `secret rotate` take no value: the secret is read from a prompt or from \
-                 standard input; `operator secret --help` has the options"
+                "operator: no command takes a secret as an argument: `secret set` and `secret rotate` read it from a prompt or \
+                 from standard input; `operator --help` has the commands"
             );
             return ExitCode::from(2);
         }
@@ -58,6 +61,14 @@ async fn main() -> ExitCode {
         }
         Err(failure) => failed(&cli, &failure.to_string(), failure.exit_code()),
     }
+}
+
+/// Whether it is a command for secrets, or looks like one of Notion's, or is not even text.
+fn is_about_secrets(argument: &OsStr) -> bool {
+    const NOTIONS: [&str; 3] = ["secret_", "ntn_", "nrt_"];
+    argument
+        .to_str()
+        .is_none_or(|text| text == "secret" || NOTIONS.iter().any(|prefix| text.starts_with(prefix)))
 }
 
 async fn doctor(cli: &Cli, connected: Result<Aws, ConnectError>) -> ExitCode {
@@ -107,7 +118,10 @@ async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcom
         Command::Sweep => Box::pin(functions::sweep(aws, stack)).await,
         Command::Rescue => Box::pin(rescue::rescue(aws, stack)).await,
         Command::Export { file, table } => Box::pin(export::export(aws, stack, file, table.as_deref())).await,
-        Command::Import { backup, overwrite } => {
+        Command::Import { backup, overwrite, yes } => {
+            if *overwrite && !yes {
+                functions::confirm("write a backup over rows that are newer")?;
+            }
             let source = match (&backup.file, &backup.table) {
                 (Some(file), _) => Source::File(file.clone()),
                 (None, table) => Source::Table(table.clone().unwrap_or_default()),

@@ -85,6 +85,9 @@ pub enum MalformedResponse {
     /// Neither a code nor an error.
     #[error("the response has neither a code nor an error")]
     Empty,
+    /// A code with anything in it that no code has (RFC 6749, appendix A.11: printable ASCII).
+    #[error("the code is no code")]
+    NotACode,
     /// A value that is longer than Notion would send.
     #[error("{0} is too long")]
     TooLong(&'static str),
@@ -104,6 +107,9 @@ impl AuthorizationResponse {
         let (code, error, state) = (not_empty("code")?, not_empty("error")?, not_empty("state")?);
         if code.is_some_and(|code| code.len() > MAX_CODE_BYTES) {
             return Err(MalformedResponse::TooLong("code"));
+        }
+        if code.is_some_and(|code| !code.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
+            return Err(MalformedResponse::NotACode);
         }
         if state.is_some_and(|state| state.len() > MAX_STATE_BYTES) {
             return Err(MalformedResponse::TooLong("state"));

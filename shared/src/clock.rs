@@ -25,6 +25,12 @@ impl UnixSeconds {
 }
 
 impl UnixMillis {
+    /// This moment and `time` more.
+    #[must_use]
+    pub fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// The second that this moment lies in.
     #[must_use]
     pub fn seconds(self) -> UnixSeconds {

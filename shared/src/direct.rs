@@ -96,6 +96,16 @@ impl Answer {
         Self::error(StatusCode::INTERNAL_SERVER_ERROR, "misconfigured", message)
     }
 
+    /// What rings where somebody was not answered for a reason of ours: Lambda counts no error for it.
+    fn failure_of_ours(&self) -> Option<Metric> {
+        match (self.key(), self.body["reason"].as_str()) {
+            ("internal", _) => Some(Metric::Panicked),
+            ("misconfigured", _) => Some(Metric::Misconfigured),
+            ("try_later", Some("broken_seal" | "secrets" | "store")) => Some(Metric::Unavailable),
+            _ => None,
+        }
+    }
+
     /// The fixed key of the answer, for the request line.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -139,8 +149,8 @@ pub async fn answer(function: &impl AnswersInJson, event: &RawValue, context: Co
                 })
             }
         };
-        if answer.key() == "internal" {
-            line.count(Metric::Panicked);
+        if let Some(metric) = answer.failure_of_ours() {
+            line.count(metric);
         }
         line.end(function.clock(), answer.key(), answer.status);
         as_the_event_wants_it(&event, &answer)

@@ -206,7 +206,9 @@ impl<C: Clock> AlwaysAnswers for Misconfigured<C> {
         } else {
             self.pages.notice(Notice::Misconfigured, request.headers())
         };
-        RequestLine::begin(self.function).end(&self.clock, Notice::Misconfigured.key(), response.status());
+        let mut line = RequestLine::begin(self.function);
+        line.count(Metric::Misconfigured);
+        line.end(&self.clock, Notice::Misconfigured.key(), response.status());
         response
     }
 }

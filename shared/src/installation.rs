@@ -1,12 +1,13 @@
 //! One person's installation in one workspace, and the pair of tokens it leaves us.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::UnixMillis;
 use crate::config::canonical_uuid;
 use crate::notion::{NotionAnswer, identifier};
-use crate::pages::Connected;
 use crate::random::Random;
 use crate::seal::{Fingerprint, KeyRing, Sealed};
 use crate::secret::{AccessToken, RefreshToken};
@@ -67,6 +68,8 @@ pub struct Grant {
     pub owner: Owner,
     /// The page that the template became, if one was duplicated.
     pub duplicated_template_id: Option<String>,
+    /// How long the access token lives, if Notion said so.
+    pub expires_in: Option<Duration>,
     /// Notion's id of the exchange.
     pub request_id: Option<String>,
 }
@@ -84,6 +87,8 @@ pub struct Renewed {
     pub workspace_id: Option<String>,
     /// The person, where it says who.
     pub user_id: Option<String>,
+    /// How long the access token lives, where it says so.
+    pub expires_in: Option<Duration>,
     /// The answer.
     pub answer: NotionAnswer,
 }
@@ -108,6 +113,9 @@ pub struct SealedPair {
     pub client_id: String,
     /// When Notion answered the exchange, in milliseconds since the epoch.
     pub exchanged_at_ms: u64,
+    /// When the access token ends, in milliseconds since the epoch, if Notion said so (`expires_in`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<u64>,
     /// Who refreshes it. Here and not in the row, so that it goes where the pair goes when another takes its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
@@ -125,7 +133,25 @@ pub struct Lease {
     pub until_ms: u64,
 }
 
+/// How long before its end an access token is refreshed, in milliseconds; a quarter of its life, if that is less.
+const MARGIN_MS: u64 = 120_000;
+
 impl SealedPair {
+    /// Whether the access token has ended, by what Notion said of it.
+    #[must_use]
+    pub fn has_expired(&self, now: UnixMillis) -> bool {
+        self.expires_at_ms.is_some_and(|expires_at_ms| expires_at_ms <= now.0)
+    }
+
+    /// Whether the access token has so little time left that it is to be refreshed before it is used.
+    #[must_use]
+    pub fn is_about_to_expire(&self, now: UnixMillis) -> bool {
+        self.expires_at_ms.is_some_and(|expires_at_ms| {
+            let life_ms = expires_at_ms.saturating_sub(self.exchanged_at_ms);
+            expires_at_ms.saturating_sub(MARGIN_MS.min(life_ms / 4)) <= now.0
+        })
+    }
+
     /// Whether Notion may hold a successor of it that nobody knows.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
@@ -157,21 +183,6 @@ pub struct NewInstallation {
     pub notion_request_id: Option<String>,
     /// The tokens.
     pub pair: SealedPair,
-}
-
-impl NewInstallation {
-    /// What the page says: the names that Notion gave, nothing that identifies more than it must.
-    #[must_use]
-    pub fn connected(&self) -> Connected {
-        Connected {
-            workspace_name: self.workspace_name.clone(),
-            person_name: match &self.owner {
-                Owner::User { name, email, .. } => name.clone().or_else(|| email.clone()),
-                Owner::Workspace => None,
-            },
-            template_duplicated: self.duplicated_template_id.is_some(),
-        }
-    }
 }
 
 impl InstallationId {
@@ -214,7 +225,10 @@ impl InstallationId {
     #[must_use]
     pub fn is_of(&self, workspace_id: Option<&str>, user_id: Option<&str>) -> bool {
         let (workspace, owner) = self.0.split_once('/').unwrap_or_default();
-        let is_user = |id: &str| owner.strip_prefix("user/").is_some_and(|user| user == canonical(id));
+        // Of a workspace's own, Notion may name a person all the same.
+        let is_user = |id: &str| {
+            owner == "workspace" || owner.strip_prefix("user/").is_some_and(|user| user == canonical(id))
+        };
         workspace_id.is_none_or(|id| canonical(id) == workspace) && user_id.is_none_or(is_user)
     }
 
@@ -270,6 +284,7 @@ impl Grant {
                 bot_id: self.bot_id.clone(),
                 client_id: client_id.to_owned(),
                 exchanged_at_ms: exchanged_at.0,
+                expires_at_ms: self.expires_in.map(|life| exchanged_at.plus(life).0),
                 lease: None,
                 in_doubt: false,
             },

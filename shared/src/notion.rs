@@ -22,8 +22,9 @@ pub use error::{NotionAnswer, RetryAfter, RevokeError, TokenError};
 
 /// The API version that we speak (`Notion-Version`).
 pub const NOTION_VERSION: &str = "2026-03-11";
-/// Largest answer that is read, in bytes.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Largest answer that is read, in bytes: names and an icon (which may be an image in a `data:` URL) are somebody else's
+/// choice, and an answer that is left unread loses the tokens in it.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// A client of Notion's OAuth endpoints.
 #[derive(Debug, Clone)]

@@ -94,12 +94,24 @@ impl Pages {
     /// The page for an outcome without particulars.
     #[must_use]
     pub fn notice(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
+        self.notice_with(notice.status(), notice, headers)
+    }
+
+    /// The page for how a flow ended, at its clean URL. It shows a failure and is none: whoever opens it, as often as they
+    /// like, is answered as they should be.
+    #[must_use]
+    pub fn ended(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
+        let status = notice.status();
+        self.notice_with(if status.is_server_error() { StatusCode::OK } else { status }, notice, headers)
+    }
+
+    fn notice_with(&self, status: StatusCode, notice: Notice, headers: &HeaderMap) -> Response<Body> {
         if wants_json(headers) {
-            return Self::json(notice.status(), &notice.problem());
+            return Self::text(status, &notice.problem(status), "application/problem+json");
         }
         let action = notice.action().map(|(label, target)| (label.to_owned(), target));
         self.html(
-            notice.status(),
+            status,
             &Page {
                 app_name: &self.branding.app_name,
                 style: &self.style().css,
@@ -182,8 +194,12 @@ impl Pages {
 
     /// An answer for a program, with the same headers as a page.
     pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
-        let mut response = Self::answer(status, Body::Text(body.to_string()));
         let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
+        Self::text(status, body, content_type)
+    }
+
+    fn text(status: StatusCode, body: &Value, content_type: &'static str) -> Response<Body> {
+        let mut response = Self::answer(status, Body::Text(body.to_string()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }
@@ -239,11 +255,11 @@ fn display_name(name: &str) -> String {
 }
 
 impl Notice {
-    fn problem(self) -> Value {
+    fn problem(self, status: StatusCode) -> Value {
         let mut problem = Map::new();
         problem.insert("type".to_owned(), format!("urn:notion-install:{}", self.key()).into());
         problem.insert("title".to_owned(), self.title("The app").into());
-        problem.insert("status".to_owned(), self.status().as_u16().into());
+        problem.insert("status".to_owned(), status.as_u16().into());
         problem.insert("detail".to_owned(), self.text().into());
         if let Some((_, target)) = self.action() {
             problem.insert("next".to_owned(), target.into());

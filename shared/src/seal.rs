@@ -1,8 +1,8 @@
-//! Sealing tokens before they reach the table, and fingerprinting them.
+//! Sealing tokens (and what says whose a flow was) before they reach a table, and fingerprinting them.
 //!
 //! Stored bytes: `[1-byte format = 1][4-byte key version][24-byte nonce][ciphertext and 16-byte tag]`, with
 //! XChaCha20-Poly1305 (its nonce is long enough to be drawn at random for ever). The associated data names the
-//! table, the row, the kind of token and the key version, so that a ciphertext copied to another row does not
+//! table, the row, what is sealed and the key version, so that a ciphertext copied to another row does not
 //! open. A fingerprint is a keyed hash that does not change when a token is sealed anew.
 
 mod ring_file;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::installation::SealedPair;
+use crate::installation::{InstallationId, SealedPair};
 use crate::random::{self, Random};
 use crate::secret::{AccessToken, KeyMaterial, RefreshToken};
 pub use ring_file::with_next_key;
@@ -27,8 +27,6 @@ const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 1 + 4;
 const NONCE_BYTES: usize = 24;
 const AAD_TAG: &[u8] = b"notion-install seal 1";
-/// Logical, so that a restored table under another name still opens.
-const TABLE: &[u8] = b"installations";
 /// Shortest key material that is accepted, in characters: 32 of 62 are 190 bits.
 const MIN_MATERIAL_CHARS: usize = 32;
 
@@ -36,13 +34,26 @@ const MIN_MATERIAL_CHARS: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyVersion(pub u32);
 
-/// What kind of token a seal holds. Current and previous tokens share it: moving one aside does not reseal it.
+/// What a seal holds, and of which table. Current and previous tokens share a kind: moving one aside does not reseal it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    /// An access token.
+enum Kind {
+    /// An access token, in an installation's row.
     Access,
-    /// A refresh token.
+    /// A refresh token, likewise.
     Refresh,
+    /// The key of the row that a flow led to, in its claim: Notion's ids of workspace and person do not lie there open.
+    Installation,
+}
+
+impl Kind {
+    /// The table's logical name (so that a restored table under another name still opens), and the kind's.
+    fn names(self) -> [&'static [u8]; 2] {
+        match self {
+            Self::Access => [b"installations", b"access"],
+            Self::Refresh => [b"installations", b"refresh"],
+            Self::Installation => [b"claims", b"installation"],
+        }
+    }
 }
 
 /// A sealed token.
@@ -127,7 +138,7 @@ impl KeyRing {
         token: &AccessToken,
         random: &dyn Random,
     ) -> (Sealed, Fingerprint) {
-        (self.seal(row_key, TokenKind::Access, token.expose(), random), self.fingerprint(token.expose()))
+        (self.seal(row_key, Kind::Access, token.expose(), random), self.fingerprint(token.expose()))
     }
 
     /// Seals a refresh token for a row.
@@ -138,7 +149,7 @@ impl KeyRing {
         token: &RefreshToken,
         random: &dyn Random,
     ) -> (Sealed, Fingerprint) {
-        (self.seal(row_key, TokenKind::Refresh, token.expose(), random), self.fingerprint(token.expose()))
+        (self.seal(row_key, Kind::Refresh, token.expose(), random), self.fingerprint(token.expose()))
     }
 
     /// The version that seals now.
@@ -170,15 +181,14 @@ impl KeyRing {
         pair: &SealedPair,
         random: &dyn Random,
     ) -> Result<SealedPair, OpenError> {
-        let again = |kind: TokenKind, sealed: &Sealed| {
+        let again = |kind: Kind, sealed: &Sealed| {
             let token = SecretString::from(self.open(row_key, kind, sealed)?);
             Ok(self.seal(row_key, kind, token.expose_secret(), random))
         };
-        let refresh = |sealed: &Option<Sealed>| {
-            sealed.as_ref().map(|sealed| again(TokenKind::Refresh, sealed)).transpose()
-        };
+        let refresh =
+            |sealed: &Option<Sealed>| sealed.as_ref().map(|sealed| again(Kind::Refresh, sealed)).transpose();
         Ok(SealedPair {
-            access: again(TokenKind::Access, &pair.access)?,
+            access: again(Kind::Access, &pair.access)?,
             refresh: refresh(&pair.refresh)?,
             previous_refresh: refresh(&pair.previous_refresh)?,
             ..pair.clone()
@@ -197,7 +207,7 @@ impl KeyRing {
     ///
     /// [`OpenError`].
     pub fn open_access(&self, row_key: &str, sealed: &Sealed) -> Result<AccessToken, OpenError> {
-        AccessToken::parse(self.open(row_key, TokenKind::Access, sealed)?).map_err(|_| OpenError::Broken)
+        AccessToken::parse(self.open(row_key, Kind::Access, sealed)?).map_err(|_| OpenError::Broken)
     }
 
     /// Opens a refresh token of a row.
@@ -206,10 +216,25 @@ impl KeyRing {
     ///
     /// [`OpenError`].
     pub fn open_refresh(&self, row_key: &str, sealed: &Sealed) -> Result<RefreshToken, OpenError> {
-        RefreshToken::parse(self.open(row_key, TokenKind::Refresh, sealed)?).map_err(|_| OpenError::Broken)
+        RefreshToken::parse(self.open(row_key, Kind::Refresh, sealed)?).map_err(|_| OpenError::Broken)
     }
 
-    fn seal(&self, row_key: &str, kind: TokenKind, token: &str, random: &dyn Random) -> Sealed {
+    /// Seals an installation's key for a claim.
+    #[must_use]
+    pub fn seal_installation(&self, claim_key: &str, id: &InstallationId, random: &dyn Random) -> Sealed {
+        self.seal(claim_key, Kind::Installation, id.as_str(), random)
+    }
+
+    /// Opens the key of the installation that a claim led to.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_installation(&self, claim_key: &str, sealed: &Sealed) -> Result<InstallationId, OpenError> {
+        self.open(claim_key, Kind::Installation, sealed).map(|id| InstallationId::of_row(&id))
+    }
+
+    fn seal(&self, row_key: &str, kind: Kind, token: &str, random: &dyn Random) -> Sealed {
         #[expect(clippy::expect_used, reason = "version 1 is always there")]
         let (version, cipher) = self.keys.last().expect("a key");
         let nonce = random::bytes::<NONCE_BYTES>(random);
@@ -226,7 +251,7 @@ impl KeyRing {
         Sealed(sealed)
     }
 
-    fn open(&self, row_key: &str, kind: TokenKind, sealed: &Sealed) -> Result<String, OpenError> {
+    fn open(&self, row_key: &str, kind: Kind, sealed: &Sealed) -> Result<String, OpenError> {
         let (header, rest) = sealed.0.split_at_checked(HEADER_BYTES).ok_or(OpenError::Broken)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES).ok_or(OpenError::Broken)?;
         let [format, version @ ..] = header else {
@@ -283,12 +308,9 @@ fn sealing_key(material: &KeyMaterial, version: KeyVersion) -> XChaCha20Poly1305
 }
 
 /// Each part behind its length, so that no two sets of parts give the same bytes.
-fn associated_data(row_key: &str, kind: TokenKind, version: KeyVersion) -> Vec<u8> {
-    let kind: &[u8] = match kind {
-        TokenKind::Access => b"access",
-        TokenKind::Refresh => b"refresh",
-    };
-    let parts = [AAD_TAG, TABLE, row_key.as_bytes(), kind, &version.0.to_be_bytes()];
+fn associated_data(row_key: &str, kind: Kind, version: KeyVersion) -> Vec<u8> {
+    let [table, kind] = kind.names();
+    let parts = [AAD_TAG, table, row_key.as_bytes(), kind, &version.0.to_be_bytes()];
     parts
         .iter()
         .flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied()))

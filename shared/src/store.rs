@@ -1,7 +1,9 @@
 //! The two tables and the rescue queue.
 
+mod cancelled;
 mod claims;
 mod due;
+mod forgotten;
 mod import;
 mod installations;
 mod item;
@@ -11,6 +13,7 @@ mod rescue;
 mod rewrap;
 mod row;
 mod save;
+mod supersede;
 mod update;
 
 use aws_sdk_dynamodb::Client;
@@ -18,16 +21,17 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use crate::budget::OutOfTime;
 use crate::config::{ConfigError, Lookup, required};
-pub use claims::{Claim, Claimed, Outcome};
+pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
-pub use import::{Imported, says_forgotten};
+pub use forgotten::says_forgotten;
+pub use import::Imported;
 pub use installations::MAX_SUPERSEDED;
 pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh};
 pub use removal::Entombed;
-pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued};
+pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whose};
 pub(crate) use row::oldest_key;
 pub use row::{Health, Installation};
-pub use save::Saved;
+pub use save::{Save, Saved};
 
 /// Installations and claims in DynamoDB.
 #[derive(Debug, Clone)]
@@ -84,9 +88,6 @@ impl Store {
         })
     }
 }
-
-/// Why a transaction is cancelled that may be sent again.
-const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 fn not_built(_: BuildError) -> StoreError {
     StoreError::Failed("a write could not be built".to_owned())

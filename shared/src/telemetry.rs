@@ -63,6 +63,10 @@ pub enum Metric {
     RefreshFailed,
     /// A grant is dead: the person has to install again.
     NeedsReinstall,
+    /// A pair was found dead, and one that it had replaced took its place.
+    Promoted,
+    /// Notion says of a token that was reported as refused that it is alive.
+    RefusedButAlive,
     /// An installation was removed, and its tokens are gone.
     Removed,
     /// The sweep asked Notion about an idle installation, and it is alive.
@@ -79,8 +83,12 @@ pub enum Metric {
     Repeated,
     /// A request that was not accepted; also counted by `reason`.
     Rejected,
-    /// A handler panicked.
+    /// A handler panicked, or the sweep over one row.
     Panicked,
+    /// The function is not set up correctly: a setting, or a secret that only the deployer can put right.
+    Misconfigured,
+    /// A table or a secret that the function needs could not be reached, and somebody was told to come again.
+    Unavailable,
 }
 
 impl Metric {
@@ -101,6 +109,8 @@ impl Metric {
             Self::Refreshed => "Refreshed",
             Self::RefreshFailed => "RefreshFailed",
             Self::NeedsReinstall => "NeedsReinstall",
+            Self::Promoted => "Promoted",
+            Self::RefusedButAlive => "RefusedButAlive",
             Self::Removed => "Removed",
             Self::Verified => "Verified",
             Self::Rewrapped => "Rewrapped",
@@ -110,8 +120,13 @@ impl Metric {
             Self::Repeated => "Repeated",
             Self::Rejected => "Rejected",
             Self::Panicked => "Panicked",
+            Self::Misconfigured => "Misconfigured",
+            Self::Unavailable => "Unavailable",
         }
     }
+
+    /// At these one alarm looks for all functions together: they are also written without a dimension.
+    const OF_ALL_FUNCTIONS: [Self; 3] = [Self::Panicked, Self::Misconfigured, Self::Unavailable];
 }
 
 /// The line that one request leaves behind.
@@ -203,6 +218,12 @@ impl RequestLine {
                 "Dimensions": [["function", "reason"]],
                 "Metrics": [{"Name": Metric::Rejected.name(), "Unit": "Count"}],
             }));
+        }
+        let of_all = Metric::OF_ALL_FUNCTIONS.into_iter().filter(|metric| self.metrics.contains(metric));
+        let of_all: Vec<Value> =
+            of_all.map(|metric| json!({"Name": metric.name(), "Unit": "Count"})).collect();
+        if !of_all.is_empty() {
+            directives.push(json!({"Namespace": namespace, "Dimensions": [[]], "Metrics": of_all}));
         }
         let timestamp_ms = clock.now_millis().0;
         let metadata = json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": directives});

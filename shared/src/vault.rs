@@ -7,6 +7,7 @@ mod give_back;
 mod look;
 mod refresh;
 mod removal;
+mod returning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +16,22 @@ use crate::aws::Clients;
 use crate::budget::{Budget, Limits, until};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{ConfigError, Lookup, PublicConnection};
+use crate::flow::ClaimKey;
 use crate::http_client;
-use crate::installation::InstallationId;
+use crate::installation::{InstallationId, NewInstallation};
 use crate::notion::Notion;
 use crate::random::Random;
 use crate::seal::{KeyRing, OpenError, Sealed};
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::secrets::{Freshness, SecretError, Secrets, Versioned};
-use crate::store::{RescueQueue, Store, StoreError};
+use crate::store::{Led, RescueQueue, Store, StoreError};
 use crate::telemetry::RequestLine;
 pub use call::Retries;
 pub use give_back::GiveBack;
-pub use look::Look;
-pub use refresh::{LEASE_MS, Refreshing, WhyNot, lapsed_before};
+pub use look::{Condemned, Look};
+pub use refresh::{Cause, LEASE_MS, Refreshing, WhyNot, lapsed_before};
 pub use removal::{Removal, report_orphaned};
+pub use returning::Aside;
 
 /// How long INIT may wait for the warm-up, in milliseconds.
 const WARM_UP_MS: u64 = 1500;
@@ -190,6 +193,15 @@ impl Vault {
             line.client_secret_age(self.clock.now().days_since(stored_at));
         }
         Ok(in_hand)
+    }
+
+    /// What the claim of a flow is told of its installation.
+    #[must_use]
+    pub fn led(&self, claim: &ClaimKey, install: &NewInstallation, ring: &KeyRing) -> Led {
+        Led {
+            installation: Some(ring.seal_installation(claim.as_str(), &install.id, &*self.random)),
+            template_duplicated: install.duplicated_template_id.is_some(),
+        }
     }
 
     /// Opens an access token; the ring is read past the cache if it was sealed with a key that is not in it.

@@ -240,6 +240,100 @@ async fn not_now_is_told_to_everyone_who_waits_at_once() {
     assert_eq!(invocations(&world) - before, 1);
 }
 
+/// One UUID is one person, however it is spelt.
+#[tokio::test]
+async fn two_spellings_of_a_person_share_what_is_kept_and_forgotten() {
+    let (world, client) = installed().await;
+    let undashed = Person::user(ACME.replace('-', ""), ADA.to_uppercase());
+    let before = invocations(&world);
+    client.token(&person()).await.unwrap();
+    client.token(&undashed).await.unwrap();
+    assert_eq!(invocations(&world) - before, 1);
+    client.forget(&undashed);
+    client.token(&person()).await.unwrap();
+    assert_eq!(invocations(&world) - before, 2);
+    assert_eq!(undashed, person());
+}
+
+/// What was asked before `forget` is neither kept after it nor shared with whoever asks later.
+#[tokio::test]
+async fn an_answer_to_a_question_from_before_forget_is_not_kept() {
+    let (world, client) = installed().await;
+    let person = person();
+    for someone_asks_again in [false, true] {
+        let dead = client.token(&person).await.unwrap();
+        let (before, asked) = (invocations(&world), world.notion().count(Endpoint::Token));
+        world.notion().inject(Endpoint::Token, Fault::Hold, 1);
+        let forgetting = async {
+            world.notion().wait_for(Endpoint::Token, asked + 1).await;
+            client.forget(&person);
+            let later = async {
+                if someone_asks_again {
+                    client.refused(&person, &dead).await.unwrap();
+                }
+            };
+            tokio::join!(later, async { world.notion().release() });
+        };
+        let (earlier, ()) = tokio::join!(client.refused(&person, &dead), forgetting);
+        assert!(earlier.is_ok());
+        assert_eq!(invocations(&world) - before, 1 + usize::from(someone_asks_again));
+        client.token(&person).await.unwrap();
+        assert_eq!(invocations(&world) - before, 2, "{someone_asks_again}");
+        // So that the next round's report is believed.
+        world.clock.advance_secs(3600);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_refused_but_lives_is_told_as_what_it_is() {
+    let (world, client) = installed().await;
+    let person = person();
+    let refused: Result<(), CallError<String>> =
+        client.call(&person, async |_| Err(CallError::Unauthorized)).await;
+    assert!(matches!(refused, Err(CallError::Unauthorized)), "{refused:?}");
+    let refused: Result<(), CallError<String>> =
+        client.call(&person, async |_| Err(CallError::Unauthorized)).await;
+    match refused {
+        Err(CallError::Token(TokenError::RefusedButAlive { message })) => {
+            assert!(message.contains("Authorization"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // It is as good as before.
+    assert!(world.works(client.token(&person).await.unwrap().access_token()).await);
+}
+
+/// A token that was refused is not fetched and kept again because there is no other one just now.
+#[tokio::test]
+async fn a_refused_token_does_not_come_back_while_notion_is_down() {
+    let (world, client) = installed().await;
+    let person = person();
+    client.token(&person).await.unwrap();
+    world.expire_access_tokens();
+    let busy = Fault::Status { status: 429, retry_after: Some("30".to_owned()) };
+    world.notion().inject(Endpoint::Token, busy, u32::MAX);
+    for _ in 0..3 {
+        let outcome = client.call(&person, |token| me(&world, token)).await;
+        assert!(matches!(outcome, Err(CallError::Token(TokenError::TryLater { .. }))), "{outcome:?}");
+    }
+    assert_eq!(world.notion().count(Endpoint::UsersMe), 1, "the dead token was tried once");
+    world.notion().clear_faults();
+    world.clock.advance_secs(60);
+    client.call(&person, |token| me(&world, token)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_is_not_kept_past_its_end() {
+    let (world, client) = installed().await;
+    let patch = Fault::PatchResponse(json!({"expires_in": 3600}));
+    world.notion().inject(Endpoint::Token, patch, 1);
+    world.vend(json!({"refresh": true})).await;
+    let token = client.token(&person()).await.unwrap();
+    // The stack's clock stands in 2026; what counts is that the caller hears of it.
+    assert_eq!(token.expires_at(), world.vend(json!({})).await["expires_at"].as_u64());
+    assert!(token.expires_at().is_some());
+}
+
 /// Who gives up while asking leaves the question to the next.
 #[tokio::test]
 async fn a_caller_who_gives_up_holds_up_nobody() {

@@ -80,8 +80,29 @@ async fn a_code_that_may_be_spent_is_never_sent_again() {
         status(400, None),
     ] {
         let refused = matches!(fault, Fault::Status { status: 400, .. });
-        let (heading, outcome) = if refused { MISCONFIGURED } else { UNKNOWN };
+        let (heading, outcome) = if refused { CODE_REJECTED } else { UNKNOWN };
         assert_outcome(fault, 1, heading, outcome).await;
+    }
+}
+
+/// Names and icons are other people's choice: an answer with tokens in it is read whatever they are.
+#[tokio::test]
+async fn a_name_or_icon_of_any_size_loses_no_tokens() {
+    let world = World::start().await;
+    for icon in [json!(format!("data:image/png;base64,{}", "A".repeat(300_000))), json!("\u{fffe}\u{ffff}")] {
+        let patch = || Fault::PatchResponse(json!({"workspace_icon": icon, "workspace_name": icon}));
+        world.notion().inject(Endpoint::Token, patch(), 1);
+        assert!(world.browser().install_as(|_| {}).await.is_connected());
+        world.notion().inject(Endpoint::Token, patch(), 1);
+        let vended = world.ask("token", crate::harness::ada(json!({"refresh": true}))).await;
+        assert_eq!(vended["health"], "active", "{vended}");
+        // By way of the rescue queue, too.
+        let denied = dev::aws::Fault::Answer(dev::aws::Reply::error(400, "AccessDeniedException"));
+        world.stack.dynamodb().inject("TransactWriteItems", denied, u32::MAX);
+        world.notion().inject(Endpoint::Token, patch(), 1);
+        assert_eq!(world.browser().install_as(|_| {}).await.heading(), "Almost there");
+        world.stack.dynamodb().clear_faults();
+        assert_eq!(world.ask("sweep", json!({})).await["Recovered"], 1);
     }
 }
 
@@ -132,7 +153,7 @@ async fn both_error_shapes_are_understood() {
     for shape in [ErrorShape::A, ErrorShape::B] {
         for (code, http, expected) in [
             ("invalid_grant", 400, CODE_REJECTED),
-            ("invalid_request", 400, MISCONFIGURED),
+            ("invalid_request", 400, CODE_REJECTED),
             ("unauthorized_client", 400, MISCONFIGURED),
             ("unsupported_grant_type", 400, MISCONFIGURED),
             ("test_env_error", 403, MISCONFIGURED),

@@ -101,6 +101,11 @@ impl World {
         Browser { world: self, http: self.http.clone(), jar: Mutex::default() }
     }
 
+    /// What the clock says, without moving it.
+    pub(crate) fn clock_ms(&self) -> u64 {
+        self.clock.now_us.load(Ordering::SeqCst) / 1000
+    }
+
     pub(crate) fn url(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.stack.url())
     }

@@ -98,6 +98,20 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
         assert!(!said(&argument).contains("secret_typed_here"), "{}", said(&argument));
     }
 
+    // Nor is one that is no text.
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        for words in [&["secret", "set"][..], &["doctor"], &[]] {
+            let mut command = Command::new(binary("operator"));
+            command.env_clear().args(words).arg(std::ffi::OsString::from_vec(b"secret_\xff_typed".to_vec()));
+            let output = command.output().await.unwrap();
+            assert_eq!(output.status.code(), Some(2), "{words:?}: {}", said(&output));
+            assert!(!said(&output).contains("panicked"), "{words:?}: {}", said(&output));
+            assert!(words.is_empty() || !said(&output).contains("typed"), "{words:?}: {}", said(&output));
+        }
+    }
+
     // Both commands say of a stack that is not there the same.
     for arguments in [["secret", "set"], ["--json", "doctor"]] {
         let missing = operator_on(&world, "not-there", &arguments, "").await;

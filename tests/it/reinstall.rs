@@ -1,8 +1,9 @@
 //! Installing again, and several people: one row per person and workspace.
 
+use serde_json::json;
 use simulated_notion::{EDSGER, GLOBEX, GRACE, HANDBOOK, OldPair};
 
-use crate::harness::{World, number, string};
+use crate::harness::{World, ada, number, string};
 
 /// Makes the connection one from before 2026-06-08.
 fn make_older(world: &World) {
@@ -60,6 +61,29 @@ async fn every_person_of_a_workspace_has_a_row_of_their_own() {
     assert!(rows.iter().all(|row| number(row, "generation") == 1));
     let tokens: std::collections::HashSet<String> = rows.iter().map(|row| world.open_access(row)).collect();
     assert_eq!(tokens.len(), 4, "each row opens to its own token");
+}
+
+/// Connections from before 2026-06-08 hand out their existing token: what is given back for a removal of then may be the
+/// current one by now.
+#[tokio::test]
+async fn a_token_that_is_current_again_is_not_given_back() {
+    for forget in [false, true] {
+        let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
+        make_older(&world);
+        let down = dev::aws::Fault::Answer(dev::aws::Reply::error(400, "AccessDeniedException"));
+        world.stack.dynamodb().inject("TransactWriteItems", down, u32::MAX);
+        assert_eq!(world.browser().install_as(|_| {}).await.heading(), "Almost there");
+        world.stack.dynamodb().clear_faults();
+        world.clock.advance_secs(60);
+        assert_eq!(world.ask("uninstall", ada(json!({"forget": forget}))).await["removed"], true);
+        world.clock.advance_secs(60);
+        assert!(world.browser().install_as(|_| {}).await.is_connected());
+        world.clock.advance_secs(60);
+        world.ask("sweep", json!({})).await;
+        assert!(world.stack.rescue_queue().service().messages().is_empty());
+        let vended = world.vend(json!({})).await;
+        assert!(world.works(vended["access_token"].as_str().unwrap()).await, "{forget}: {vended}");
+    }
 }
 
 #[tokio::test]

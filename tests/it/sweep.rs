@@ -188,6 +188,45 @@ async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
     world.notion().release();
 }
 
+/// On a small stack no run meets five rows that decide nothing.
+#[tokio::test]
+async fn one_row_is_enough_to_notice_that_notion_knows_us_no_more_or_is_down() {
+    for secret_is_wrong in [true, false] {
+        let world = installed().await;
+        world.clock.advance_secs(DAY_SECS);
+        if secret_is_wrong {
+            world.notion().rotate_secret(dev::stack::SIMULATED_CLIENT_ID, "secret_another");
+        } else {
+            world.notion().inject(Endpoint::Introspect, NotionFault::DropBeforeProcessing, u32::MAX);
+        }
+        let swept = sweep(&world).await;
+        assert_eq!(swept["NotionDown"], 1, "{swept}");
+        assert!(world.leaks.log().contains("\"alarm\":\"notion_down\""));
+        assert_eq!(string(&world.row().await, "health"), Some("active"));
+    }
+}
+
+/// What is put off comes again within the period of the alarm that looks for it, or that would ring and stop ringing.
+#[tokio::test]
+async fn what_is_put_off_is_met_again_within_the_alarms_hour() {
+    let world = installed().await;
+    let broken = AttributeValue::S("a word of tomorrow".to_owned());
+    world.clock.advance_secs(DAY_SECS);
+    world.tamper(&format!("{ACME}/user/{ADA}"), "SET health = :v", &[(":v", broken)]).await;
+    let mut failed_at = Vec::new();
+    for minute in (0..180).step_by(5) {
+        if sweep(&world).await["SweepFailed"].is_u64() {
+            failed_at.push(minute);
+        }
+        world.clock.advance_secs(300);
+    }
+    let template = include_str!("../../template.yaml");
+    let alarm = template.split("  SweepPutsOffAlarm:").nth(1).unwrap();
+    let period_secs: usize = alarm.split("Period: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    assert!(failed_at.len() > 2, "{failed_at:?}");
+    assert!(failed_at.windows(2).all(|pair| (pair[1] - pair[0]) * 60 < period_secs), "{failed_at:?}");
+}
+
 /// A vend that takes the lease and goes no further.
 pub(crate) async fn cut_off_while_refreshing(world: &World) -> Value {
     let before = world.vend(json!({})).await;
@@ -265,11 +304,36 @@ async fn a_superseded_pair_whose_refresh_was_cut_off_is_told_of() {
     world.browser().install_as(|_| {}).await;
     // The new pair can be refreshed at once: the lease went with the old one.
     assert_eq!(world.vend(json!({"refresh": true})).await["health"], "active");
+    // Notion answers into the void.
+    let issued = world.notion().secrets_issued().len();
+    world.notion().release();
+    while world.notion().secrets_issued().len() == issued {
+        tokio::task::yield_now().await;
+    }
     world.expire_access_tokens();
     world.clock.advance_secs(8 * DAY_SECS);
     assert_eq!(sweep(&world).await["OrphanedGrant"], 1);
     assert!(world.row().await["superseded"].as_l().unwrap().is_empty());
-    world.notion().release();
+}
+
+/// Only that Notion refuses its refresh token says that nothing of it lives.
+#[tokio::test]
+async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refresh_token_lives() {
+    let world = installed().await;
+    world.browser().install_as(|_| {}).await;
+    for weeks in 1..4 {
+        world.expire_access_tokens();
+        world.clock.advance_secs(8 * DAY_SECS);
+        assert!(sweep(&world).await["NeedsReinstall"].is_null());
+        let row = world.row().await;
+        let (mut held, mut alive) = (world.open_all(&row), world.notion().grants()[0].refresh_tokens.clone());
+        (held.sort(), alive.sort());
+        assert_eq!((held.len(), held), (2, alive), "{weeks}: each that lives is held");
+    }
+    world.notion().revoke_grants_of(ADA, ACME);
+    world.clock.advance_secs(8 * DAY_SECS);
+    sweep(&world).await;
+    assert!(world.row().await["superseded"].as_l().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -290,7 +354,7 @@ async fn superseded_pairs_are_kept_while_they_live_and_revoked_if_that_is_wanted
         assert_eq!(world.works(first["access_token"].as_str().unwrap()).await, !revoke);
         assert_eq!(swept["Verified"], 1);
         // Once it has ended it goes.
-        world.expire_access_tokens();
+        world.notion().revoke_grants_of(ADA, ACME);
         world.clock.advance_secs(8 * DAY_SECS);
         sweep(&world).await;
         assert_eq!(world.row().await["superseded"].as_l().unwrap().len(), 0);

@@ -130,6 +130,81 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
     );
 }
 
+/// SQS takes a policy whose statements name the queue that it is for, and nothing else.
+#[test]
+fn the_policy_of_a_queue_or_topic_names_that_one_alone() {
+    let resources = block(TEMPLATE, "Resources:").join("\n");
+    let name_of = |line: &str| {
+        let is_name = line.starts_with("  ") && !line.starts_with("   ") && line.trim_end().ends_with(':');
+        is_name.then(|| line.trim().trim_end_matches(':').to_owned())
+    };
+    let names: Vec<String> = resources.lines().filter_map(name_of).collect();
+    let mut seen = 0;
+    for name in names {
+        let policy = block(TEMPLATE, &format!("  {name}:")).join("\n");
+        let (list, is_queue) = if policy.contains("Type: AWS::SQS::QueuePolicy") {
+            ("Queues: ", true)
+        } else if policy.contains("Type: AWS::SNS::TopicPolicy") {
+            ("Topics: ", false)
+        } else {
+            continue;
+        };
+        seen += 1;
+        let of = policy.split(list).nth(1).unwrap().lines().next().unwrap();
+        let of = of.strip_prefix("[!Ref ").and_then(|rest| rest.strip_suffix(']'));
+        let of = of
+            .filter(|of| !of.contains(','))
+            .unwrap_or_else(|| panic!("{name} is for one resource: {policy}"));
+        let only = if is_queue { format!("!GetAtt {of}.Arn") } else { format!("!Ref {of}") };
+        let resources: Vec<&str> =
+            policy.lines().filter_map(|line| line.trim().strip_prefix("Resource: ")).collect();
+        assert_eq!(resources.len(), policy.matches("- Sid: ").count(), "{name}: {policy}");
+        assert!(resources.iter().all(|resource| *resource == only), "{name}: {resources:?}");
+    }
+    assert!(seen >= 4, "{seen}");
+}
+
+/// Both functions that refresh tell of a pair that they could not save.
+#[test]
+fn every_function_that_saves_has_an_alarm_for_what_it_could_not_save() {
+    for function in ["callback", "token", "sweep"] {
+        let alarm = TEMPLATE.split("Type: AWS::CloudWatch::Alarm").find(|alarm| {
+            alarm.contains("MetricName: SaveFailed\n") && alarm.contains(&format!("Value: {function}\n"))
+        });
+        assert!(alarm.is_some_and(|alarm| alarm.contains("Threshold: 1\n")), "{function}");
+    }
+}
+
+/// Strangers can have Notion asked once for each callback: below what the smallest plan allows a connection.
+#[test]
+fn the_callback_has_a_throttle_of_its_own_below_notions_smallest_limit() {
+    const SMALLEST_PER_MINUTE: f64 = 180.0;
+    let default_of = |name: &str| {
+        let parameter = block(TEMPLATE, &format!("  {name}:")).join("\n");
+        let value = parameter.split("Default: ").nth(1).unwrap().lines().next().unwrap();
+        value.parse::<f64>().unwrap()
+    };
+    let stage = block(TEMPLATE, "  HttpApiStage:").join("\n");
+    let route = block(&stage, "        GET /callback:").join("\n");
+    for (limit, parameter) in [("Rate", "CallbacksPerSecond"), ("Burst", "CallbackBurst")] {
+        assert!(route.contains(&format!("Throttling{limit}Limit: !Ref {parameter}")), "{route}");
+    }
+    // In any minute the rate's worth and one burst; the sweep asks once a second.
+    let strangers = 60.0 * default_of("CallbacksPerSecond") + default_of("CallbackBurst");
+    assert!(strangers + 60.0 <= SMALLEST_PER_MINUTE - 30.0, "{strangers} of {SMALLEST_PER_MINUTE}");
+    // The route has to be there before its settings.
+    assert!(stage.contains("DependsOn: CallbackRoute"), "{stage}");
+    let alarm = block(TEMPLATE, "  CodesRejectedAlarm:").join("\n");
+    assert!(alarm.contains("MetricName: CodeRejected\n"), "{alarm}");
+    let threshold: f64 = alarm.split("Threshold: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    let period: f64 = alarm.split("Period: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    let most = default_of("CallbacksPerSecond") * period;
+    assert!(
+        threshold > 1.0 && threshold <= most / 2.0,
+        "a flood at the throttle rings: {threshold} of {most}"
+    );
+}
+
 /// An alarm on a metric that nobody writes would never ring.
 #[test]
 fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack() {
@@ -141,11 +216,16 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
         .map(|alarm| alarm.split("TreatMissingData").next().unwrap())
         .filter(|alarm| alarm.contains("NotionInstall"))
         .map(|alarm| {
+            let of_all = !alarm.contains("Dimensions:")
+                && ["Panicked", "Misconfigured", "Unavailable"]
+                    .iter()
+                    .any(|metric| alarm.contains(&format!("MetricName: {metric}\n")));
             assert!(
                 alarm.contains(namespace)
-                    && ["callback", "token", "uninstall", "sweep"]
-                        .iter()
-                        .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}"))),
+                    && (of_all
+                        || ["callback", "token", "uninstall", "sweep"]
+                            .iter()
+                            .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}")))),
                 "{alarm}"
             );
             alarm.split("MetricName: ").nth(1).unwrap().lines().next().unwrap()
@@ -176,14 +256,18 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
             "AWS_ENDPOINT_URL" => assert_eq!(value, "http://host.docker.internal:3002"),
             "NOTION_BASE_URL" => assert_eq!(value, "http://host.docker.internal:3001"),
             "NOTION_REDIRECT_URI" => assert_eq!(value, "http://localhost:3000/callback"),
+            "RESCUE_DEAD_LETTERS_URL" => {
+                assert!(value.ends_with("/123456789012/rescue-dead-letters"), "{value}")
+            }
             "RESCUE_QUEUE_URL" => assert!(value.ends_with("/123456789012/rescue"), "{value}"),
             _ => assert_eq!(Some(value), world.stack.variables().get(name).map(String::as_str), "{name}"),
         }
     }
     // Whatever a function must have and the template takes from a resource, which `sam local` does not know.
     for name in FUNCTIONS.into_iter().flat_map(declared) {
-        let from_resource =
-            ["_TABLE", "_ARN", "_QUEUE_URL", "REDIRECT_URI"].iter().any(|end| name.ends_with(end));
+        let from_resource = ["_TABLE", "_ARN", "_QUEUE_URL", "_LETTERS_URL", "REDIRECT_URI"]
+            .iter()
+            .any(|end| name.ends_with(end));
         assert!(!from_resource || settings.contains_key(&name), "{name}");
     }
 }

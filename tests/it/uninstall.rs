@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use dev::aws::{Fault, Reply};
 use serde_json::{Value, json};
-use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, UnknownRevocation};
+use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, UnknownIntrospection, UnknownRevocation};
 
 use crate::harness::{World, ada, number, string};
 
@@ -222,6 +222,145 @@ async fn a_person_who_is_forgotten_leaves_a_hash_and_stays_away() {
     world.clock.advance_secs(60);
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     assert_eq!(world.vend(json!({})).await["health"], "active");
+}
+
+fn nothing_lives(world: &World) -> bool {
+    let grants = world.notion().grants();
+    grants.iter().all(|grant| grant.access_tokens.is_empty() && grant.refresh_tokens.is_empty())
+}
+
+/// Revoking takes an access token; one that has ended by itself takes no refresh token along.
+#[tokio::test]
+async fn a_grant_whose_access_token_has_ended_goes_back_all_the_same() {
+    for (forget, unknown) in [(false, UnknownIntrospection::Inactive), (true, UnknownIntrospection::Refused)]
+    {
+        let world = installed().await;
+        // One that was replaced, too.
+        world.browser().install_as(|_| {}).await;
+        world.notion().change_settings(|settings| settings.introspect_of_unknown_token = unknown);
+        world.expire_access_tokens();
+        let answer = uninstall(&world, json!({"forget": forget})).await;
+        assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(true)), "{answer}");
+        assert!(nothing_lives(&world), "{:?}", world.notion().grants());
+        assert!(!world.row().await.contains_key("pair"));
+        assert!(!world.leaks.log().contains("orphaned_grant"));
+    }
+}
+
+#[tokio::test]
+async fn what_its_last_refresh_brings_is_not_lost_either() {
+    // Nothing was sent; then the answer is lost; then the new pair is not taken back at once.
+    for (fault, orphaned) in [
+        (NotionFault::Status { status: 429, retry_after: Some("100".to_owned()) }, false),
+        (NotionFault::LostReply, true),
+        (NotionFault::DropBeforeProcessing, false),
+    ] {
+        let case = format!("{fault:?}");
+        let world = installed().await;
+        world.expire_access_tokens();
+        world.notion().inject(Endpoint::Token, fault, 2);
+        assert_eq!(uninstall(&world, json!({})).await["revoked"], false, "{case}");
+        assert_eq!(world.vend(json!({})).await["error"], "removed", "{case}");
+        world.notion().clear_faults();
+        world.clock.advance_secs(120);
+        let swept = world.ask("sweep", json!({})).await;
+        assert_eq!(swept["Removed"], 1, "{case}: {swept}");
+        assert_eq!(swept["OrphanedGrant"].is_u64(), orphaned, "{case}: {swept}");
+        assert!(orphaned || nothing_lives(&world), "{case}: {:?}", world.notion().grants());
+    }
+    let world = installed().await;
+    world.expire_access_tokens();
+    world.notion().inject(Endpoint::Revoke, NotionFault::Html(403), u32::MAX);
+    assert_eq!(uninstall(&world, json!({})).await["revoked"], false);
+    assert!(!nothing_lives(&world));
+    world.notion().clear_faults();
+    world.clock.advance_secs(1);
+    let swept = world.ask("sweep", json!({})).await;
+    assert_eq!((&swept["Removed"], &swept["OrphanedGrant"]), (&json!(1), &Value::Null), "{swept}");
+    assert!(nothing_lives(&world));
+}
+
+#[tokio::test]
+async fn one_pair_that_is_not_taken_back_holds_up_no_other() {
+    let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
+    for _ in 0..3 {
+        assert!(world.browser().install_as(|_| {}).await.is_connected());
+    }
+    let unknown = NotionFault::Error { status: 400, code: "invalid_request".to_owned(), message: None };
+    world.notion().inject(Endpoint::Revoke, unknown, 1);
+    let answer = uninstall(&world, json!({})).await;
+    assert_eq!(answer["revoked"], false);
+    // The next try begins where this one stopped, and not with what went back.
+    world.clock.advance_secs(1);
+    let revocations = world.notion().count(Endpoint::Revoke);
+    assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
+    assert!(world.notion().count(Endpoint::Revoke) > revocations);
+    assert!(nothing_lives(&world));
+}
+
+/// A message that comes late, about somebody who was forgotten, must not bring their key back for good.
+#[tokio::test]
+async fn an_uninstall_of_somebody_who_was_forgotten_leaves_the_hash_alone() {
+    let world = installed().await;
+    for more in [json!({"forget": true}), json!({}), json!({"forget": true}), json!({"generation": 1})] {
+        uninstall(&world, more.clone()).await;
+        let rows = world.installations().await;
+        assert_eq!(rows.len(), 1, "{more}: {rows:?}");
+        assert!(string(&rows[0], "installation_id").unwrap().starts_with("forgotten/"), "{more}");
+        assert_eq!(number(&rows[0], "generation"), 1, "{more}");
+    }
+}
+
+/// The pair of a refresh that had to wait in the rescue queue goes back, and nobody is told of a danger that is none.
+#[tokio::test]
+async fn a_rescued_refresh_that_goes_back_settles_its_lease() {
+    let world = installed().await;
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let outage = async {
+        world.notion().wait_for(Endpoint::Token, 2).await;
+        let denied = Fault::Answer(Reply::error(400, "AccessDeniedException"));
+        world.stack.dynamodb().inject("UpdateItem", denied, u32::MAX);
+        world.notion().release();
+    };
+    let (vended, ()) = tokio::join!(world.vend(json!({"refresh": true})), outage);
+    assert_eq!(vended["reason"], "rescued");
+    world.stack.dynamodb().clear_faults();
+    uninstall(&world, json!({})).await;
+    let mut orphaned = 0;
+    for _ in 0..4 {
+        world.clock.advance_secs(100);
+        let swept = world.ask("sweep", json!({})).await;
+        orphaned += swept["OrphanedGrant"].as_u64().unwrap_or(0);
+    }
+    assert!(nothing_lives(&world) && !world.row().await.contains_key("pair"), "{:?}", world.row().await);
+    assert_eq!(orphaned, 0);
+}
+
+/// Names, addresses and Notion's ids: nothing of them is left in either table, and nothing ever was in the claims.
+#[tokio::test]
+async fn nothing_of_a_person_who_is_forgotten_stays_in_a_claim() {
+    let world = installed().await;
+    let of_person = ["Ada", "ada@", "Acme", ADA, ACME];
+    let claims = format!("{:?}", world.claims().await);
+    assert!(claims.contains("connected"), "{claims}");
+    assert!(of_person.iter().all(|text| !claims.contains(text)), "{claims}");
+    assert_eq!(uninstall(&world, json!({"forget": true})).await["revoked"], true);
+    let left = format!("{:?} {:?}", world.claims().await, world.installations().await);
+    assert!(of_person.iter().all(|text| !left.contains(text)), "{left}");
+}
+
+/// The page of a flow names the person from the row; when that has gone, it names nobody.
+#[tokio::test]
+async fn the_page_of_a_flow_goes_on_to_say_that_it_worked() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let page = browser.install_as(|_| {}).await;
+    assert!(page.is_connected() && page.body.contains("Ada") && page.body.contains("Acme"), "{}", page.body);
+    for forget in [false, true] {
+        assert_eq!(uninstall(&world, json!({"forget": forget})).await["removed"], true);
+        let again = browser.get(&page.url).await;
+        assert!(again.is_connected() && !again.body.contains("Ada"), "{}", again.body);
+    }
 }
 
 #[tokio::test]

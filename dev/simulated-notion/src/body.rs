@@ -23,6 +23,8 @@ pub(crate) struct TokenBody {
     duplicated_template_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
     #[serde(flatten)]
     extra: Option<Extra>,
 }
@@ -125,6 +127,7 @@ impl Notion {
             owner: self.owner(issued.grant),
             duplicated_template_id: issued.duplicated_template_id,
             request_id: self.settings.request_id_in_token_response.then(|| request_id.to_owned()),
+            expires_in: self.settings.access_token_lifetime_secs.filter(|_| self.settings.sends_expires_in),
             extra: self.extra(),
         }
     }

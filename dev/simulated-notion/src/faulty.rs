@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body::{Frame, SizeHint};
@@ -67,7 +67,11 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     };
     world.arrivals.send_replace(());
 
+    let over_limit = endpoint.and_then(|endpoint| over_limit(&world, endpoint, &head.headers));
     let response = match (body, fault) {
+        (Ok(_), _) if over_limit.is_some() => {
+            Some(status_fault(&world, 429, over_limit.map(|secs| secs.to_string()).as_deref()))
+        }
         (Err(_), _) => Some(world.refuse(NotionError::api(
             StatusCode::PAYLOAD_TOO_LARGE,
             "validation_error",
@@ -83,6 +87,15 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     };
     world.traffic().log[at].status = response.as_ref().map(|response| response.status().as_u16());
     response
+}
+
+/// In how many seconds the connection's window ends, if this request is one too many in it.
+fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<u64> {
+    let notion = world.notion();
+    let limit = notion.settings.requests_per_minute?;
+    let (client_id, now_ms) = (notion.connection_of(endpoint, headers)?, notion.now_ms());
+    drop(notion);
+    world.traffic().windows.count(client_id, limit, now_ms)
 }
 
 /// `None` if the server stops before the release.

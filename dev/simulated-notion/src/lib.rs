@@ -49,6 +49,7 @@ mod error;
 mod faulty;
 mod grant;
 mod inspect;
+mod limits;
 mod notion;
 mod pages;
 mod random;

@@ -67,6 +67,12 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     credentials(headers, "bearer")
 }
 
+/// The user name of HTTP Basic, whether or not it is anybody's.
+pub(crate) fn basic_user(headers: &HeaderMap) -> Option<String> {
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials(headers, "basic")?).ok()?).ok()?;
+    decoded.split_once(':').map(|(user, _)| user.to_owned())
+}
+
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let (given, credentials) = text(headers, "authorization")?.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then_some(credentials.trim())

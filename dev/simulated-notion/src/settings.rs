@@ -59,6 +59,12 @@ pub struct Settings {
     pub old_secret_dies_at_once: bool,
     /// How long an access token works, in seconds; Notion publishes no expiry. Default `None` (for ever).
     pub access_token_lifetime_secs: Option<u64>,
+    /// Whether token responses say how long the access token works (`expires_in`, RFC 6749 §5.1), if its life is limited;
+    /// Notion sends none today. Default `false`.
+    pub sends_expires_in: bool,
+    /// How many requests a connection may make in a window of 60 seconds: 180 or 600 by the workspace's plan, say Notion's
+    /// request limits. Default `None` (any number).
+    pub requests_per_minute: Option<u64>,
     /// Whether an exchange issues a refresh token. Default [`RefreshTokenOnExchange::ByConnectionAge`].
     pub refresh_token_on_exchange: RefreshTokenOnExchange,
     /// The shape of `owner` in token responses. Default [`OwnerShape::ByCapabilities`].
@@ -109,6 +115,8 @@ impl Default for Settings {
             code_challenge_breaks_authorize: false,
             old_secret_dies_at_once: true,
             access_token_lifetime_secs: None,
+            sends_expires_in: false,
+            requests_per_minute: None,
             refresh_token_on_exchange: RefreshTokenOnExchange::ByConnectionAge,
             owner: OwnerShape::ByCapabilities,
             email_verified: Some(true),

@@ -72,6 +72,12 @@ pub(crate) const SWITCHES: &[Switch] = &[
         "Seconds that an access token works; null: for ever",
         &["null", "3600"],
     ),
+    switch("sends_expires_in", "expires_in, where the life of an access token is limited", BOOL),
+    switch(
+        "requests_per_minute",
+        "Requests of a connection per minute; null: any number",
+        &["null", "180", "600"],
+    ),
     switch(
         "refresh_token_on_exchange",
         "Refresh token in the answer to an exchange",

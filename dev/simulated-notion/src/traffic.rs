@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::limits::Windows;
+
 /// The endpoints of the simulated Notion that a client or browser calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +134,7 @@ impl std::fmt::Debug for Recorded {
 #[derive(Default)]
 pub(crate) struct Traffic {
     pub(crate) log: Vec<Recorded>,
+    pub(crate) windows: Windows,
     faults: HashMap<Endpoint, VecDeque<(Fault, u32)>>,
 }
 

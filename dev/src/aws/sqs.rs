@@ -54,6 +54,18 @@ impl Queue {
         self.bodies(true)
     }
 
+    /// Puts every message aside, as after too many receipts.
+    pub fn put_aside_all(&self) {
+        for message in lock(&self.messages).iter_mut() {
+            (message.is_dead, message.visible_at_ms) = (true, 0);
+        }
+    }
+
+    /// Moves every dead letter back, as the operator's `rescue` has SQS do.
+    pub fn bring_back_all(&self) {
+        self.move_back();
+    }
+
     fn bodies(&self, are_dead: bool) -> Vec<String> {
         let messages = lock(&self.messages);
         messages

@@ -13,7 +13,7 @@ use shared::notion::TokenError;
 use shared::pages::Notice;
 use shared::secret::{AuthorizationCode, ClientSecret};
 use shared::secrets::Versioned;
-use shared::store::{Rescued, Saved};
+use shared::store::{Rescued, Save, Saved};
 use shared::telemetry::{Metric, RequestLine};
 use shared::vault::{GiveBack, InHand, Retries};
 use tokio::time::Instant;
@@ -75,13 +75,9 @@ impl Callback {
         let client_id = &self.vault.connection.client_id;
         let install =
             grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.vault.random);
-        let connected = install.connected();
-        match self
-            .vault
-            .store
-            .save(&install, &flow.claim_key, &connected, budget.save_by, &*self.vault.random)
-            .await
-        {
+        let led = self.vault.led(&flow.claim_key, &install, &in_hand.key_ring.value);
+        let save = Save { install: &install, claim: &flow.claim_key, led: &led, prompt: true };
+        match self.vault.store.save(&save, budget.save_by, &*self.vault.random).await {
             Ok(saved @ (Saved::Current | Saved::Beside)) => {
                 line.count(Metric::Saved);
                 line.unsaved_for(answered.elapsed());
@@ -153,7 +149,8 @@ fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line
     line.note("exchange", error.key());
     line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
     line.note("notion_request_id", request_id.as_deref());
-    if matches!(error, TokenError::InvalidGrant(_)) {
+    // Anyone can send a code of any kind along with a state of their own: what that can cause wakes nobody.
+    if matches!(error, TokenError::InvalidGrant(_) | TokenError::Malformed(_)) {
         line.count(Metric::CodeRejected);
     } else {
         line.count(Metric::ExchangeFailed);
@@ -162,7 +159,7 @@ fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line
         tracing::error!(alarm, notion_request_id = request_id, error, "the exchange failed");
     }
     match error {
-        TokenError::InvalidGrant(_) => Kept::Ended(Notice::CodeRejected, None),
+        TokenError::InvalidGrant(_) | TokenError::Malformed(_) => Kept::Ended(Notice::CodeRejected, None),
         TokenError::InvalidClient(_) | TokenError::Refused(_) => Kept::Ended(Notice::Misconfigured, None),
         TokenError::NotSent | TokenError::ComeBackLater(_) | TokenError::Blocked(_) => {
             Kept::Ended(Notice::Unavailable, None)

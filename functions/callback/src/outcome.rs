@@ -6,7 +6,7 @@ use shared::authorization::AuthorizationError;
 use shared::clock::UnixSeconds;
 use shared::flow::FlowId;
 use shared::pages::{Connected, Notice, Pages};
-use shared::store::{Claim, Outcome};
+use shared::store::{Claim, Led, Outcome};
 
 /// After how long a claim that still says `exchanging` has been cut off, in seconds: the function's time (25) and
 /// some skew.
@@ -22,6 +22,8 @@ pub(crate) enum Answer {
     StartOver,
     /// Show a fixed page here.
     Notice(Notice),
+    /// Show here how a flow ended: what went wrong then went wrong then.
+    Ended(Notice),
     /// Show that it worked, here.
     Connected(Connected),
 }
@@ -35,6 +37,7 @@ impl Answer {
             Self::Reason(notice) => see(&notice.clean_url()),
             Self::StartOver => see("install"),
             Self::Notice(notice) => pages.notice(*notice, headers),
+            Self::Ended(notice) => pages.ended(*notice, headers),
             Self::Connected(connected) => pages.connected(connected, headers),
         }
     }
@@ -45,24 +48,32 @@ impl Answer {
             Self::Flow(_) => "to_flow",
             Self::StartOver => "start_over",
             Self::Connected(_) => "connected",
-            Self::Reason(notice) | Self::Notice(notice) => notice.key(),
+            Self::Reason(notice) | Self::Notice(notice) | Self::Ended(notice) => notice.key(),
         }
     }
 }
 
+/// What a flow's claim says of it.
+pub(crate) enum Page {
+    /// It led to an installation.
+    Connected(Led),
+    /// Anything else has a page without particulars.
+    Fixed(Answer),
+}
+
 /// The page of a flow whose claim reads so.
-pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Answer {
-    match claim {
-        None => Answer::Notice(Notice::Expired),
-        Some(claim) => match &claim.outcome {
-            Outcome::Connected(connected) => Answer::Connected(connected.clone()),
-            Outcome::Ended(notice) => Answer::Notice(*notice),
+pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Page {
+    Page::Fixed(Answer::Ended(match claim {
+        None => Notice::Expired,
+        Some(claim) => match claim.outcome {
+            Outcome::Connected(led) => return Page::Connected(led),
+            Outcome::Ended(notice) => notice,
             Outcome::Exchanging if now >= claim.claimed_at.plus_secs(CUT_OFF_AFTER_SECS) => {
-                Answer::Notice(Notice::OutcomeUnknown)
+                Notice::OutcomeUnknown
             }
-            Outcome::Exchanging => Answer::Notice(Notice::InProgress),
+            Outcome::Exchanging => Notice::InProgress,
         },
-    }
+    }))
 }
 
 /// The page for an error that Notion sent instead of a code.

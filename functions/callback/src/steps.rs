@@ -6,11 +6,11 @@ use lambda_http::Request;
 use shared::authorization::{AuthorizationError, AuthorizationResponse, MalformedResponse};
 use shared::budget::Budget;
 use shared::flow::{Flow, FlowCookies, FlowId};
-use shared::pages::Notice;
+use shared::pages::{Connected, Notice};
 use shared::query::Query;
 use shared::random;
 use shared::secret::AuthorizationCode;
-use shared::store::{Claim, Claimed, Outcome};
+use shared::store::{Claim, Claimed, Led, Outcome};
 use shared::telemetry::{Metric, RequestLine};
 use shared::vault::NoSecrets;
 use shared::visit;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::Callback;
 use crate::keep::Kept;
-use crate::outcome::{Answer, notice_for, page_of};
+use crate::outcome::{Answer, Page, notice_for, page_of};
 
 /// How long recording an outcome may take, in milliseconds; the URL says it otherwise.
 const SETTLE_LIMIT_MS: u64 = 2000;
@@ -41,7 +41,7 @@ impl Callback {
         }
         match clean_page(&query) {
             Ok(None) => {}
-            Ok(Some(CleanPage::Reason(notice))) => return Answer::Notice(notice),
+            Ok(Some(CleanPage::Reason(notice))) => return Answer::Ended(notice),
             Ok(Some(CleanPage::Flow(id))) => return self.look(&id, request, &budget, line).await,
             Err(_malformed) => {
                 line.reject("malformed");
@@ -114,6 +114,7 @@ impl Callback {
                 Answer::Reason(Notice::Expired)
             }
             Err(error) => {
+                line.count(Metric::Unavailable);
                 tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 // That page looks again.
                 Answer::Flow(flow.id())
@@ -149,6 +150,7 @@ impl Callback {
             }
             // Nothing hangs on the claim of a refusal.
             Err(notice_instead) => {
+                line.count(Metric::Unavailable);
                 line.note("claim", notice_instead.key());
                 Answer::Reason(notice)
             }
@@ -164,8 +166,14 @@ impl Callback {
     ) -> Answer {
         let in_hand = match self.vault.secrets_in_hand(budget, line).await {
             Ok(in_hand) => in_hand,
-            Err(NoSecrets::Misconfigured) => return Answer::Reason(Notice::Misconfigured),
-            Err(NoSecrets::Unavailable) => return Answer::Reason(Notice::Unavailable),
+            Err(NoSecrets::Misconfigured) => {
+                line.count(Metric::Misconfigured);
+                return Answer::Reason(Notice::Misconfigured);
+            }
+            Err(NoSecrets::Unavailable) => {
+                line.count(Metric::Unavailable);
+                return Answer::Reason(Notice::Unavailable);
+            }
         };
         let attempt = random::attempt(&*self.vault.random);
         match self.claim(flow, &attempt, Outcome::Exchanging, budget).await {
@@ -174,7 +182,10 @@ impl Callback {
                 line.count(Metric::Repeated);
                 return Answer::Flow(flow.id());
             }
-            Err(notice) => return Answer::Reason(notice),
+            Err(notice) => {
+                line.count(Metric::Unavailable);
+                return Answer::Reason(notice);
+            }
         }
         match self.exchange_and_keep(flow, &attempt, code, in_hand, budget, line).await {
             Kept::Done(answer) => answer,
@@ -242,11 +253,34 @@ impl Callback {
             }
         };
         match self.vault.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
-            Ok(claim) => page_of(claim, now),
+            Ok(claim) => match page_of(claim, now) {
+                Page::Fixed(answer) => answer,
+                Page::Connected(led) => Answer::Connected(self.names_of(&flow, &led, budget, line).await),
+            },
             Err(error) => {
+                line.count(Metric::Unavailable);
                 tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 Answer::Notice(Notice::StatusUnavailable)
             }
+        }
+    }
+
+    /// What the page says of an installation: from its row, because a claim names nobody. Where that has gone, or cannot be
+    /// read just now, it names nobody either.
+    async fn names_of(&self, flow: &Flow, led: &Led, budget: &Budget, line: &mut RequestLine) -> Connected {
+        let unnamed = Connected { template_duplicated: led.template_duplicated, ..Connected::default() };
+        let Some(sealed) = &led.installation else { return unnamed };
+        let Ok(in_hand) = self.vault.secrets_in_hand(budget, line).await else { return unnamed };
+        let Ok(id) = in_hand.key_ring.value.open_installation(flow.claim_key.as_str(), sealed) else {
+            return unnamed;
+        };
+        match self.vault.store.read_installation(&id, budget.claim_by).await {
+            Ok(Some(row)) => Connected {
+                workspace_name: row.workspace_name,
+                person_name: row.owner_name.or(row.owner_email),
+                ..unnamed
+            },
+            _ => unnamed,
         }
     }
 }

@@ -6,7 +6,7 @@ use shared::pages::Notice;
 use shared::store::{Outcome, StoreError};
 use shared::telemetry::Metric;
 
-use crate::{Run, Sweep};
+use crate::{Run, Sweep, guarded};
 
 /// After how long a claim without an outcome has been cut off, in seconds: the function's time (25) and clocks that
 /// differ.
@@ -14,12 +14,9 @@ const CUT_OFF_AFTER_SECS: u64 = 60;
 
 impl Sweep {
     pub(crate) async fn settle_claims(&self, run: &mut Run<'_>) {
-        if run.in_rescue.is_none() {
-            // What a claim waits for may be in the rescue queue.
-            return;
-        }
-        let now = self.vault.clock.now();
-        let claimed_before = UnixSeconds(now.0.saturating_sub(CUT_OFF_AFTER_SECS));
+        // What a claim waits for may be in the rescue queue: what was there at the look counts, not what is there now.
+        let Some(looked_at) = run.waiting.as_ref().map(|waiting| waiting.looked_at) else { return };
+        let claimed_before = UnixSeconds(looked_at.seconds().0.saturating_sub(CUT_OFF_AFTER_SECS));
         for shard in self.shards() {
             let mut after = None;
             loop {
@@ -32,8 +29,14 @@ impl Sweep {
                     Err(error) => return run.failed(&error),
                 };
                 for key in &page.keys {
-                    if let Err(error) = self.settle(key, run).await {
-                        run.failed(&error);
+                    let key = ClaimKey::of_row(key);
+                    if run.waiting.as_ref().is_some_and(|waiting| waiting.has_claim(&key)) {
+                        continue;
+                    }
+                    match guarded(Box::pin(self.settle(&key, run))).await {
+                        Some(Ok(())) => {}
+                        Some(Err(error)) => run.failed(&error),
+                        None => run.panicked(),
                     }
                 }
                 after = page.next;
@@ -44,14 +47,14 @@ impl Sweep {
         }
     }
 
-    async fn settle(&self, key: &str, run: &mut Run<'_>) -> Result<(), StoreError> {
-        let (key, store) = (ClaimKey::of_row(key), &self.vault.store);
+    async fn settle(&self, key: &ClaimKey, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let store = &self.vault.store;
         // Also one that has expired and is not deleted yet.
-        let standing = store.read_claim(&key, UnixSeconds(0), run.ends_at).await?;
+        let standing = store.read_claim(key, UnixSeconds(0), run.ends_at).await?;
         let Some(claim) = standing.filter(|claim| claim.outcome == Outcome::Exchanging) else {
             return Ok(());
         };
-        if !store.settle(&key, &claim.attempt, Notice::OutcomeUnknown, run.ends_at).await? {
+        if !store.settle(key, &claim.attempt, Notice::OutcomeUnknown, run.ends_at).await? {
             // It has an outcome after all.
             return Ok(());
         }

@@ -3,14 +3,16 @@
 use shared::clock::UnixMillis;
 use shared::installation::{InstallationId, SealedPair};
 use shared::notion::TokenError;
+use shared::random;
 use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Look, Refreshing, Removal, WhyNot, lapsed_before, report_broken_seal, report_orphaned};
+use shared::vault::{Cause, Look, Refreshing, Removal, WhyNot};
 
-use crate::{Run, Sweep};
+use crate::{Run, Sweep, guarded};
 
-/// When a row that could not be dealt with is tried again, in milliseconds: behind all that wait now.
-const POISON_MS: u64 = 3_600_000;
+/// When a row that could not be dealt with is tried again, in milliseconds: behind all that wait now, and within the hour over
+/// which the alarm for what is put off looks.
+const POISON_MS: u64 = 3_000_000;
 /// When a tombstone is looked at again whose installation is still being refreshed, in milliseconds.
 const IN_FLIGHT_MS: u64 = 60_000;
 /// How many rows the table may fail for, one after the other, before it is left alone.
@@ -34,9 +36,13 @@ impl Sweep {
                     if !run.may_ask() || failures == TABLE_IS_DOWN_AFTER {
                         return;
                     }
-                    match Box::pin(self.look_after(id, run)).await {
-                        Ok(()) => failures = 0,
-                        Err(error) => {
+                    match guarded(Box::pin(self.look_after(id, run))).await {
+                        Some(Ok(())) => failures = 0,
+                        None => {
+                            run.panicked();
+                            let _stays = self.put_off(id, run).await;
+                        }
+                        Some(Err(error)) => {
                             run.failed(&error);
                             if error.is_of_the_row() {
                                 // A row that cannot be read must not stand before the others for ever.
@@ -72,8 +78,8 @@ impl Sweep {
             return vault.store.look_again(id, vault.next_look(now), run.ends_at).await;
         }
         if let Some(lease) = row.lease() {
-            let lapsed = lease.until_ms < lapsed_before(now).0;
-            if lapsed && run.may_take_over(&row.id) && row.health != Health::NeedsReinstall {
+            let takeover = run.takeover(&row.id).filter(|ended_before| lease.until_ms < ended_before.0);
+            if takeover.is_some() && row.health != Health::NeedsReinstall {
                 return self.refresh(&row, run).await;
             }
             // Somebody is at it; or their new pair may still wait in the rescue queue.
@@ -82,6 +88,12 @@ impl Sweep {
         let Some(row) = self.check_superseded(row, run).await? else { return Ok(()) };
         match (&row.pair, row.health) {
             (Some(pair), Health::Active | Health::Unverified) => self.check_current(&row, pair, run).await,
+            // One that it replaced may be alive.
+            (Some(pair), Health::NeedsReinstall)
+                if row.next_in_line(&vault.connection.client_id).is_some() =>
+            {
+                self.condemn(&row, pair, run).await
+            }
             _ if row.superseded.is_empty() => vault.store.nothing_due(&row, run.ends_at).await,
             _ => vault.store.look_again(id, vault.next_look(now), run.ends_at).await,
         }
@@ -95,75 +107,16 @@ impl Sweep {
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         match self.vault.finish_removal(row, &in_hand, &budget, run.line).await? {
             Removal::Complete => Ok(()),
-            Removal::ToBeRevoked if row.lease().is_some() => {
+            Removal::ToBeRevoked(None) if row.lease().is_some() => {
                 let soon = self.later(IN_FLIGHT_MS);
                 self.vault.store.look_again(&row.id, soon, run.ends_at).await
             }
-            Removal::ToBeRevoked => {
+            Removal::ToBeRevoked(error) => {
+                if let Some(error) = error {
+                    run.undecided(&error);
+                }
                 run.line.count(Metric::SweepFailed);
                 self.vault.store.look_again(&row.id, self.later(POISON_MS), run.ends_at).await
-            }
-        }
-    }
-
-    /// Asks about the pairs that later ones replaced, and lets go of those that are dead. Gives the row as it stands
-    /// then, or none if it changed or could not be asked about.
-    async fn check_superseded(
-        &self,
-        row: Installation,
-        run: &mut Run<'_>,
-    ) -> Result<Option<Installation>, StoreError> {
-        let mut kept = Vec::new();
-        for pair in &row.superseded {
-            if pair.client_id != self.vault.connection.client_id {
-                // Another connection's: Notion would tell us nothing of it.
-                kept.push(pair.clone());
-                continue;
-            }
-            if !run.may_ask() {
-                return Ok(None);
-            }
-            self.keep_pace(run).await;
-            let (in_hand, deadline) = (run.in_hand.clone(), run.budget().exchange_by);
-            match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
-                Look::Dead if pair.is_unsettled() => {
-                    report_orphaned(pair, "a refresh of a superseded pair was cut off", run.line);
-                }
-                Look::Alive if self.revoke_superseded => self.revoke(&row.id, pair, &mut kept, run).await,
-                Look::Alive | Look::Sealed => kept.push(pair.clone()),
-                Look::Dead => tracing::info!(bot_id = pair.bot_id, "a superseded pair has ended"),
-                Look::Unknown(error) => {
-                    run.undecided(&error);
-                    kept.push(pair.clone());
-                }
-            }
-        }
-        if kept.len() == row.superseded.len() {
-            return Ok(Some(row));
-        }
-        let written = self.vault.store.replace_superseded(&row, &kept, None, run.ends_at).await?;
-        Ok(written.map(|row| *row))
-    }
-
-    async fn revoke(
-        &self,
-        id: &InstallationId,
-        pair: &SealedPair,
-        kept: &mut Vec<SealedPair>,
-        run: &mut Run<'_>,
-    ) {
-        let token = match self.vault.open_access(id, &pair.access, &run.in_hand.key_ring.value).await {
-            Ok(token) => token,
-            Err(error) => {
-                kept.push(pair.clone());
-                return report_broken_seal(id, error);
-            }
-        };
-        match self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().exchange_by).await {
-            Ok(()) => run.line.count(Metric::Revoked),
-            Err(error) => {
-                run.undecided(&error.0);
-                kept.push(pair.clone());
             }
         }
     }
@@ -197,9 +150,7 @@ impl Sweep {
                 Ok(())
             }
             Look::Dead if pair.refresh.is_some() => self.refresh(row, run).await,
-            Look::Dead => {
-                vault.mark_dead(&row.id, pair, run.ends_at, run.line).await.map(|_marked_or_changed| ())
-            }
+            Look::Dead => self.condemn(row, pair, run).await,
             Look::Unknown(error) => {
                 run.undecided(&error);
                 self.put_off(&row.id, run).await
@@ -224,10 +175,13 @@ impl Sweep {
     async fn refresh(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         self.keep_pace(run).await;
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
-        let lapsed = lapsed_before(self.vault.clock.now_millis());
-        let refreshing = self.vault.refresh(row, Some(lapsed), &in_hand, &budget, run.line);
+        let takeover = run.takeover(&row.id).unwrap_or(UnixMillis(0));
+        let refreshing = self.vault.refresh(row, Cause::Swept { takeover }, &in_hand, &budget, run.line);
         match Box::pin(refreshing).await {
-            Refreshing::Renewed(..) | Refreshing::NeedsReinstall | Refreshing::Removed => run.answered(),
+            Refreshing::Renewed(..)
+            | Refreshing::StillAlive(_)
+            | Refreshing::NeedsReinstall
+            | Refreshing::Removed => run.answered(),
             Refreshing::LookAgain(_) | Refreshing::NotNow(WhyNot::Rescued | WhyNot::Store, _) => {}
             Refreshing::NotNow(WhyNot::Undecided(error), _) if is_about_all(&error) => run.undecided(&error),
             // The lease was not even taken, or the answer was of no use.
@@ -237,6 +191,18 @@ impl Sweep {
             }
         }
         Ok(())
+    }
+
+    /// The current pair is dead.
+    async fn condemn(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        run: &mut Run<'_>,
+    ) -> Result<(), StoreError> {
+        let nobody = random::attempt(&*self.vault.random);
+        let condemning = self.vault.condemn(row, pair, &nobody, run.ends_at, run.line);
+        condemning.await.map(|_marked_promoted_or_changed| ())
     }
 
     fn later(&self, ms: u64) -> UnixMillis {

@@ -10,21 +10,27 @@ mod claims;
 mod installations;
 mod rescue;
 mod rewrap;
+mod superseded;
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use shared::budget::{Budget, Limits};
-use shared::clock::Clock;
-use shared::config::{ConfigError, Lookup};
-use shared::direct::{Answer, AnswersInJson, Invocation};
+use shared::clock::{Clock, UnixMillis};
+use shared::config::{ConfigError, Lookup, required};
+use shared::direct::{Answer, AnswersInJson, Invocation, malformed};
 use shared::installation::InstallationId;
 use shared::notion::TokenError;
 use shared::random::Random;
-use shared::store::{SHARDS, StoreError};
+use shared::store::{RescueQueue, SHARDS, StoreError};
 use shared::telemetry::{Metric, RequestLine};
-use shared::vault::{InHand, NoSecrets, SetUpError, Vault, report_store};
+use shared::vault::{InHand, NoSecrets, SetUpError, Vault, lapsed_before, report_store};
 use tokio::time::Instant;
+
+use rescue::Waiting;
 
 /// How long a run takes where Lambda does not say, in seconds.
 const RUN_SECS: u64 = 200;
@@ -39,6 +45,8 @@ pub struct Sweep {
     pace: Duration,
     max_looks: u32,
     revoke_superseded: bool,
+    /// What SQS has put aside of the rescue queue: looked at, never taken.
+    dead_letters: RescueQueue,
 }
 
 /// One run.
@@ -52,8 +60,10 @@ struct Run<'a> {
     looks_left: u32,
     /// How many in a row it did not answer.
     unanswered: u32,
-    /// Whose pairs still wait in the rescue queue; `None` if that is not known.
-    in_rescue: Option<Vec<InstallationId>>,
+    /// Whether it has said anything at all that decides.
+    has_answered: bool,
+    /// What waited in the rescue queue at the last look; `None` if that is not known.
+    waiting: Option<Waiting>,
     line: &'a mut RequestLine,
 }
 
@@ -74,10 +84,11 @@ impl Run<'_> {
     /// Notion did not say anything that decides. Silence is about all rows; a refusal may be about this one.
     fn undecided(&mut self, error: &TokenError) {
         match error {
-            TokenError::ComeBackLater(_) | TokenError::Blocked(_) => self.stop_asking(error.key()),
-            TokenError::NotSent | TokenError::OutcomeUnknown(_) | TokenError::InvalidClient(_) => {
-                self.unanswered(error.key());
+            // Nor will the next row be told anything else.
+            TokenError::ComeBackLater(_) | TokenError::Blocked(_) | TokenError::InvalidClient(_) => {
+                self.stop_asking(error.key());
             }
+            TokenError::NotSent | TokenError::OutcomeUnknown(_) => self.unanswered(error.key()),
             _ => {
                 self.line.count(Metric::SweepFailed);
                 self.unanswered(error.key());
@@ -93,19 +104,34 @@ impl Run<'_> {
     }
 
     fn answered(&mut self) {
-        self.unanswered = 0;
+        (self.unanswered, self.has_answered) = (0, true);
     }
 
-    /// Whether a lease that was never given back may be taken over: the new pair of its holder does not wait in the
-    /// rescue queue.
-    fn may_take_over(&self, id: &InstallationId) -> bool {
-        self.in_rescue.as_ref().is_some_and(|waiting| !waiting.contains(id))
+    /// Leases of this installation that ended before this moment were never given back and may be taken over: the new pair
+    /// of their holder did not wait in the rescue queue at the look into it, and came no later. `None`: none may.
+    fn takeover(&self, id: &InstallationId) -> Option<UnixMillis> {
+        let waiting = self.waiting.as_ref().filter(|waiting| !waiting.has_installation(id))?;
+        Some(lapsed_before(waiting.looked_at))
+    }
+
+    /// Where few are asked about, a few that are not answered are all of them.
+    fn tell_of_silence(&mut self) {
+        if self.unanswered > 0 && !self.has_answered {
+            self.stop_asking("no_answer");
+        }
+    }
+
+    /// Something panicked over one row or record, which is left.
+    fn panicked(&mut self) {
+        self.line.count(Metric::Panicked);
+        self.line.count(Metric::SweepFailed);
     }
 
     fn stop_asking(&mut self, reason: &'static str) {
         if self.looks_left > 0 {
             self.line.count(Metric::NotionDown);
             self.line.note("stopped_asking", reason);
+            tracing::error!(alarm = "notion_down", reason, "Notion is asked no more in this run");
         }
         self.looks_left = 0;
     }
@@ -118,7 +144,7 @@ impl Run<'_> {
 }
 
 impl Sweep {
-    /// Reads the settings of the vault, `IDLE_CHECK_DAYS`, `SWEEP_PACE_MS` (default 1000: the time between two questions
+    /// Reads the settings of the vault, `RESCUE_DEAD_LETTERS_URL`, `IDLE_CHECK_DAYS`, `SWEEP_PACE_MS` (default 1000: the time between two questions
     /// to Notion), `SWEEP_MAX_LOOKS` (default 150: the questions of one run), and `REVOKE_SUPERSEDED` (default false:
     /// whether a pair that a later install replaced is revoked; whether that spares the later one is not known of Notion).
     ///
@@ -130,8 +156,10 @@ impl Sweep {
         clock: impl Clock + 'static,
         random: impl Random + 'static,
     ) -> Result<Self, SetUpError> {
+        let vault = Vault::read(lookup, clock, random)?.with_idle_check(lookup)?;
         Ok(Self {
-            vault: Vault::read(lookup, clock, random)?.with_idle_check(lookup)?,
+            dead_letters: vault.rescue.at(required(lookup, "RESCUE_DEAD_LETTERS_URL")?),
+            vault,
             pace: Duration::from_millis(number(lookup, "SWEEP_PACE_MS", 1000)?.into()),
             max_looks: number(lookup, "SWEEP_MAX_LOOKS", 150)?,
             revoke_superseded: match lookup("REVOKE_SUPERSEDED").as_deref() {
@@ -158,6 +186,24 @@ impl Sweep {
     }
 }
 
+/// Whether a sweep is what was meant: `{}`, or with who says so. A foreign event is not.
+fn is_ours(input: &Value) -> bool {
+    input.as_object().is_some_and(|input| {
+        input.iter().all(|(name, value)| name == "caller" && (value.is_string() || value.is_null()))
+    })
+}
+
+/// Deals with one row or record; nothing, if something panics over it: the others have their turn all the same.
+async fn guarded<T>(dealing: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(dealing)
+        .catch_unwind()
+        .await
+        .inspect_err(|_panic| {
+            tracing::error!(alarm = "panic", "the sweep panicked over one row, and leaves it")
+        })
+        .ok()
+}
+
 fn number(lookup: &impl Lookup, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
     let Some(text) = lookup(variable) else { return Ok(default) };
     text.parse().map_err(|_| ConfigError::Invalid { variable, expected: "a number" })
@@ -174,6 +220,12 @@ impl AnswersInJson for Sweep {
 
     /// The answer is the run's summary: how often each metric was counted.
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
+        if !is_ours(&asked.input) {
+            line.reject("malformed");
+            return malformed(
+                "a sweep takes no input but `caller`, a text: whatever this is, it was sent by mistake",
+            );
+        }
         let began = Instant::now();
         let time_left = self.vault.time_left(asked.deadline_ms).unwrap_or(Duration::from_secs(RUN_SECS));
         let budget = self.vault.budget(asked.deadline_ms);
@@ -196,12 +248,14 @@ impl AnswersInJson for Sweep {
             ends_at,
             looks_left: self.max_looks,
             unanswered: 0,
-            in_rescue: None,
+            has_answered: false,
+            waiting: None,
             line,
         };
         Box::pin(self.empty_rescue_queue(&mut run)).await;
         Box::pin(self.settle_claims(&mut run)).await;
         Box::pin(self.look_after_installations(&mut run)).await;
+        run.tell_of_silence();
         Box::pin(self.rewrap_seals(&mut run)).await;
         let mut summary = run.line.counted();
         summary.insert("complete".to_owned(), (run.looks_left > 0 && !run.is_over()).into());

@@ -3,13 +3,31 @@
 use shared::clock::{UnixMillis, UnixSeconds};
 use shared::flow::ClaimKey;
 use shared::installation::{InstallationId, NewInstallation, SealedPair};
-use shared::notion::RevokeError;
 use shared::pages::Notice;
-use shared::store::{Outcome, Received, Refreshed, Rescued, Saved, SavedRefresh, StoreError};
+use shared::store::{
+    Health, Installation, Outcome, Received, Refreshed, RescueError, Rescued, Save, Saved, SavedRefresh,
+    StoreError, Whose,
+};
 use shared::telemetry::Metric;
-use shared::vault::report_broken_seal;
 
-use crate::{Run, Sweep};
+use crate::{Run, Sweep, guarded};
+
+/// What waits, at the moment of a look into the rescue queue and among its dead letters.
+pub(crate) struct Waiting {
+    /// The moment. Whatever was put into the queue before is known.
+    pub(crate) looked_at: UnixMillis,
+    whose: Vec<Whose>,
+}
+
+impl Waiting {
+    pub(crate) fn has_installation(&self, id: &InstallationId) -> bool {
+        self.whose.iter().any(|whose| whose.id == *id)
+    }
+
+    pub(crate) fn has_claim(&self, key: &ClaimKey) -> bool {
+        self.whose.iter().any(|whose| whose.claim.as_ref() == Some(key))
+    }
+}
 
 /// Why a record stays in the queue.
 enum Stays {
@@ -35,20 +53,21 @@ impl Sweep {
         }
         let mut stayed = Vec::new();
         while !run.is_over() {
+            let looked_at = self.vault.clock.now_millis();
             let received = match self.vault.rescue.receive(run.ends_at).await {
                 Ok(received) => received,
-                Err(error) => {
-                    run.line.count(Metric::SweepFailed);
-                    let error = &error as &dyn std::error::Error;
-                    return tracing::error!(alarm = "rescue_queue", error, "the rescue queue did not answer");
-                }
+                Err(error) => return queue_failed(&error, run),
             };
             if received.is_empty() {
-                run.in_rescue = self.all_that_waits(stayed, run).await;
+                run.waiting = match self.look_into_queue(looked_at, stayed, run).await {
+                    Ok(waiting) => waiting,
+                    Err(error) => return queue_failed(&error, run),
+                };
                 return;
             }
             for record in &received {
-                match Box::pin(self.replay_rescued(record, run)).await {
+                let replaying = guarded(Box::pin(self.replay_rescued(record, run)));
+                match replaying.await.unwrap_or(Err(Stays::Itself)) {
                     Ok(()) => {
                         if let Err(error) = self.vault.rescue.delete_rescued(record, run.ends_at).await {
                             // It comes again, and nothing will be left to do.
@@ -58,7 +77,7 @@ impl Sweep {
                     Err(Stays::Itself) => {
                         run.line.count(Metric::SweepFailed);
                         tracing::error!(alarm = "rescue_record", "a record cannot be saved, and stays");
-                        stayed.push(record.record.as_ref().map(|record| record.rescued.id().clone()));
+                        stayed.push(record.whose.clone());
                     }
                     Err(Stays::Table(error)) => return run.failed(&error),
                 }
@@ -66,16 +85,22 @@ impl Sweep {
         }
     }
 
-    /// Whose records wait, if those that stayed are all there are: another receiver may hide some, and a reply with some may
-    /// have been lost.
-    async fn all_that_waits(
+    /// `look_into_queue`: whose records wait, dead letters included. None if that is not known: another receiver may hide
+    /// some, a reply with some may have been lost, and one that says not even whose it is may be anybody's.
+    async fn look_into_queue(
         &self,
-        stayed: Vec<Option<InstallationId>>,
+        looked_at: UnixMillis,
+        stayed: Vec<Option<Whose>>,
         run: &Run<'_>,
-    ) -> Option<Vec<InstallationId>> {
-        let waiting = self.vault.rescue.waiting(run.ends_at).await.ok()?;
-        let all = u64::try_from(stayed.len()).is_ok_and(|stayed| stayed == waiting);
-        all.then(|| stayed.into_iter().collect::<Option<Vec<_>>>()).flatten()
+    ) -> Result<Option<Waiting>, RescueError> {
+        let waiting = self.vault.rescue.waiting(run.ends_at).await?;
+        if u64::try_from(stayed.len()) != Ok(waiting) {
+            return Ok(None);
+        }
+        let Some(dead_letters) = self.dead_letters.look(run.ends_at).await? else { return Ok(None) };
+        let dead_letters = dead_letters.into_iter().map(|received| received.whose);
+        let whose = stayed.into_iter().chain(dead_letters).collect::<Option<Vec<_>>>();
+        Ok(whose.map(|whose| Waiting { looked_at, whose }))
     }
 
     /// `replay_rescued`.
@@ -99,13 +124,15 @@ impl Sweep {
             // The queue's reply was lost, so the callback gave the grant back and told the person.
             return Ok(());
         }
-        let connected = installation.connected();
         let installation = &NewInstallation {
             // What an earlier version of ours put into the queue does not have it.
             forgotten_id: run.in_hand.key_ring.value.forgotten_id(installation.id.as_str()),
             ..installation.clone()
         };
-        match store.save(installation, &key, &connected, budget.save_by, &*self.vault.random).await? {
+        let led = self.vault.led(&key, installation, &run.in_hand.key_ring.value);
+        // It may have been given back although no claim says so: `unverified`, and looked at in this very run.
+        let save = Save { install: installation, claim: &key, led: &led, prompt: false };
+        match store.save(&save, budget.save_by, &*self.vault.random).await? {
             Saved::Current | Saved::Beside => run.line.count(Metric::Recovered),
             Saved::TombstoneWins => self.give_back(&installation.id, &installation.pair, run).await?,
         }
@@ -120,30 +147,43 @@ impl Sweep {
             store.save_refreshed(refreshed, false, due_at, run.budget().save_by, &*self.vault.random);
         match saving.await? {
             SavedRefresh::Current(_) | SavedRefresh::KeptAside => run.line.count(Metric::Recovered),
-            SavedRefresh::TombstoneWins => self.give_back(&refreshed.id, &refreshed.pair, run).await?,
+            SavedRefresh::TombstoneWins => {
+                self.give_back(&refreshed.id, &refreshed.pair, run).await?;
+                // The tombstone waits for it no longer.
+                let (now, used) = (self.vault.clock.now_millis(), &refreshed.used);
+                store.settle_tombstone(&refreshed.id, used, now, run.ends_at).await?;
+            }
         }
         Ok(())
     }
 
-    /// The installation was removed meanwhile.
+    /// The installation was removed meanwhile. What is current by a later install all the same stays: connections from before
+    /// 2026-06-08 hand out the token that they gave before.
     async fn give_back(
         &self,
         id: &InstallationId,
         pair: &SealedPair,
         run: &mut Run<'_>,
     ) -> Result<(), Stays> {
-        let opened = self.vault.open_access(id, &pair.access, &run.in_hand.key_ring.value).await;
-        let token = opened.map_err(|error| {
-            report_broken_seal(id, error);
+        let (in_hand, budget) = (run.in_hand.clone(), run.budget());
+        let standing = self.vault.store.read_installation(id, budget.claim_by).await?;
+        let is_kept =
+            |row: &Installation| row.health != Health::Removed && row.holds(&pair.access_fingerprint);
+        if standing.as_ref().is_some_and(is_kept) {
+            return Ok(());
+        }
+        let returning = self.vault.return_rescued(id, pair, &in_hand, &budget, run.line);
+        Box::pin(returning).await.map_err(|error| {
+            if let Some(error) = &error {
+                run.undecided(error);
+            }
             Stays::Itself
-        })?;
-        self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().revoke_by).await.map_err(
-            |RevokeError(error)| {
-                run.undecided(&error);
-                Stays::Itself
-            },
-        )?;
-        run.line.count(Metric::Revoked);
-        Ok(())
+        })
     }
+}
+
+fn queue_failed(error: &RescueError, run: &mut Run<'_>) {
+    run.line.count(Metric::SweepFailed);
+    let error = error as &dyn std::error::Error;
+    tracing::error!(alarm = "rescue_queue", error, "the rescue queue did not answer");
 }

@@ -6,7 +6,7 @@ use shared::store::StoreError;
 use shared::telemetry::Metric;
 use shared::vault::report_broken_seal;
 
-use crate::{Run, Sweep};
+use crate::{Run, Sweep, guarded};
 
 /// How many installations one run seals anew: each is a read and a write of the table, none is a question to Notion.
 const MAX_REWRAPS: u32 = 1000;
@@ -28,8 +28,10 @@ impl Sweep {
                             return;
                         }
                         left -= 1;
-                        if let Err(error) = Box::pin(self.rewrap(id, run)).await {
-                            run.failed(&error);
+                        match guarded(Box::pin(self.rewrap(id, run))).await {
+                            Some(Ok(())) => {}
+                            Some(Err(error)) => run.failed(&error),
+                            None => run.panicked(),
                         }
                     }
                     after = page.next;
@@ -56,8 +58,8 @@ impl Sweep {
             // Sealed with a key that is newer than this run's ring.
             _ => return Ok(()),
         };
-        let key = ring.newest();
-        if vault.store.rewrap(&row, pair.as_ref(), &superseded, key, run.ends_at).await? {
+        let sealed_anew = vault.store.replace_pairs(&row, pair.as_ref(), &superseded, None, run.ends_at);
+        if sealed_anew.await?.is_some() {
             run.line.count(Metric::Rewrapped);
         }
         Ok(())

@@ -3,13 +3,14 @@
 //! | input | |
 //! |---|---|
 //! | `workspace_id`, `user_id` | whose token; `user_id` is null if the workspace owns the installation |
-//! | `refused_fingerprint` | optional: the fingerprint of a token that Notion answered with 401. Another one comes back |
+//! | `refused_fingerprint` | optional: the fingerprint of a token that Notion answered with 401. Another one comes back; or, where that was said minutes ago already and Notion says that the token is alive, `refused_but_alive` |
 //! | `refresh` | optional, true: a token from a refresh that ended after this request came |
 //! | `caller` | optional: what the caller calls itself, for the audit |
 //!
-//! The answer has `access_token`, `fingerprint`, `version`, `generation` and `health`; else `error` (`not_installed`,
-//! `needs_reinstall`, `removed`, `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps: `install_url`,
-//! `retry_after_secs`. The refresh token never leaves the vault.
+//! The answer has `access_token`, `fingerprint`, `version`, `generation`, `health` and, where Notion said when the token ends,
+//! `expires_at` (seconds since the epoch); else `error` (`not_installed`, `needs_reinstall`, `removed`, `refused_but_alive`,
+//! `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps: `install_url`, `retry_after_secs`. The
+//! refresh token never leaves the vault.
 
 mod vend;
 
@@ -46,7 +47,7 @@ impl Token {
         Ok(Self { vault: Vault::read(lookup, clock, random)?.with_idle_check(lookup)? })
     }
 
-    fn refusal(&self, no_token: NoToken) -> Answer {
+    fn refusal(&self, no_token: NoToken, line: &mut RequestLine) -> Answer {
         let install_url = self.vault.connection.install_url();
         let reinstall = |status, error, message| {
             Answer::error(status, error, message).with("install_url", install_url.as_str())
@@ -67,6 +68,18 @@ impl Token {
                 "removed",
                 "the installation was removed; the person may install again at install_url",
             ),
+            NoToken::RefusedButAlive(fingerprint) => {
+                line.count(Metric::RefusedButAlive);
+                tracing::warn!(
+                    alarm = "refused_but_alive",
+                    "a token was reported as refused again, and Notion says that it is alive"
+                );
+                let message = "Notion says that this token is alive, so no other one was fetched. Look at the request that was \
+                               refused: the header must be `Authorization: Bearer` and the whole token, the host \
+                               api.notion.com, and a 401 may come from something else on the way";
+                Answer::error(StatusCode::CONFLICT, "refused_but_alive", message)
+                    .with("fingerprint", fingerprint.as_str())
+            }
             NoToken::NotNow { reason, retry_after } => Answer::try_later(retry_after, reason),
         }
     }
@@ -83,7 +96,9 @@ fn want(input: &Value, asked_at: UnixMillis) -> Result<Want, &'static str> {
         None | Some(Value::Null) if refresh => Ok(Want::RefreshedSince(asked_at)),
         None | Some(Value::Null) => Ok(Want::Stored),
         // Another token than the refused one is what a wish to refresh would bring too.
-        Some(Value::String(text)) if !text.is_empty() => Ok(Want::Instead(Fingerprint::from(text.as_str()))),
+        Some(Value::String(text)) if !text.is_empty() => {
+            Ok(Want::OtherThan(Fingerprint::from(text.as_str())))
+        }
         Some(_) => Err("refused_fingerprint must be the fingerprint that came with the token"),
     }
 }
@@ -124,15 +139,19 @@ impl AnswersInJson for Token {
                 line.count(Metric::Vended);
                 line.note("version", vended.version);
                 line.note("fingerprint", vended.fingerprint.as_str());
-                Answer::success(json!({
+                let answer = Answer::success(json!({
                     "access_token": vended.token.expose(),
                     "fingerprint": vended.fingerprint.as_str(),
                     "version": vended.version,
                     "generation": vended.generation,
                     "health": "active",
-                }))
+                }));
+                match vended.expires_at_ms {
+                    Some(expires_at_ms) => answer.with("expires_at", expires_at_ms / 1000),
+                    None => answer,
+                }
             }
-            Err(no_token) => self.refusal(no_token),
+            Err(no_token) => self.refusal(no_token, line),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use shared::budget::{Budget, OutOfTime, until};
 use shared::clock::UnixMillis;
 use shared::installation::{InstallationId, SealedPair};
+use shared::notion::TokenError;
 use shared::random;
 use shared::seal::Fingerprint;
 use shared::secret::AccessToken;
 use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::RequestLine;
-use shared::vault::{InHand, Look, Refreshing, report_broken_seal, report_store};
+use shared::vault::{Cause, Condemned, InHand, Look, Refreshing, WhyNot, report_broken_seal, report_store};
 use tokio::time::Instant;
 
 use crate::Token;
@@ -21,6 +22,11 @@ const MAX_WAIT_MS: u64 = 1600;
 /// When to come again while a refresh that was cut off waits for the sweep.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 const SOON: Duration = Duration::from_secs(5);
+/// For how long a report of a refused token counts as one of a series, in milliseconds: then Notion is asked before another
+/// refresh is spent.
+const SERIES_MS: u64 = 600_000;
+/// For how long Notion's word that a token is alive is good enough for the next report, in milliseconds.
+const GOOD_FOR_MS: u64 = 30_000;
 
 /// Which token is wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +34,7 @@ pub(crate) enum Want {
     /// The one that is stored.
     Stored,
     /// Another one than this, which was refused: compare and refresh.
-    Instead(Fingerprint),
+    OtherThan(Fingerprint),
     /// One from a refresh or an install that ended after this moment.
     RefreshedSince(UnixMillis),
 }
@@ -39,10 +45,12 @@ pub(crate) struct Live {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) version: u64,
     pub(crate) generation: u64,
+    /// When it ends, if Notion said so.
+    pub(crate) expires_at_ms: Option<u64>,
 }
 
 /// Why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoToken {
     /// There is no such installation.
     NotInstalled,
@@ -50,6 +58,8 @@ pub(crate) enum NoToken {
     NeedsReinstall,
     /// It was uninstalled.
     Removed,
+    /// The token that was reported as refused is alive, Notion says: another one would be refused as well.
+    RefusedButAlive(Fingerprint),
     /// It is not known yet.
     NotNow { reason: &'static str, retry_after: Duration },
 }
@@ -58,7 +68,7 @@ impl Want {
     pub(crate) fn key(&self) -> &'static str {
         match self {
             Self::Stored => "stored",
-            Self::Instead(_) => "instead",
+            Self::OtherThan(_) => "other_than_refused",
             Self::RefreshedSince(_) => "refreshed",
         }
     }
@@ -66,7 +76,7 @@ impl Want {
     fn is_met_by(&self, row: &Installation, pair: &SealedPair) -> bool {
         match self {
             Self::Stored => true,
-            Self::Instead(refused) => pair.access_fingerprint != *refused,
+            Self::OtherThan(refused) => pair.access_fingerprint != *refused,
             Self::RefreshedSince(moment) => {
                 row.refreshed_at_ms.max(row.installed_at_ms).is_some_and(|at_ms| at_ms >= moment.0)
             }
@@ -139,11 +149,17 @@ impl Token {
             return Err(NoToken::NeedsReinstall);
         }
         let Some(pair) = &row.pair else { return Err(NoToken::NeedsReinstall) };
-        if row.health == Health::Active && want.is_met_by(row, pair) {
+        let now = self.vault.clock.now_millis();
+        let is_usable = row.health == Health::Active && want.is_met_by(row, pair);
+        if is_usable && !pair.is_about_to_expire(now) {
             return self.open(row, pair, in_hand).await.map(Step::Done);
         }
-        let now = self.vault.clock.now_millis();
+        // Until it has ended it is good enough, as long as nothing was sent that may have replaced it.
+        let good_enough = is_usable && !pair.has_expired(now) && !pair.is_unsettled();
         if row.refresh_after_ms > now.0 {
+            if good_enough {
+                return self.open(row, pair, in_hand).await.map(Step::Done);
+            }
             let retry_after = Duration::from_millis(row.refresh_after_ms - now.0);
             return Err(NoToken::NotNow { reason: "waits", retry_after });
         }
@@ -154,38 +170,79 @@ impl Token {
             }
             return Ok(Step::Wait);
         }
+        if let Want::OtherThan(refused) = want
+            && row.found_alive_at_ms.is_some_and(|at_ms| now.0 < at_ms.saturating_add(GOOD_FOR_MS))
+        {
+            return Err(NoToken::RefusedButAlive(refused.clone()));
+        }
         if Instant::now() >= budget.claim_by {
             // Waited too long to begin anything: what is begun must have its time.
             return Err(still_refreshing(OutOfTime));
         }
         if (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none() {
-            match self.vault.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
-                Look::Alive => return self.verified(row, pair, want, in_hand, budget).await,
-                Look::Dead => {}
-                Look::Unknown(_) => return Err(NoToken::NotNow { reason: "unverified", retry_after: SOON }),
-                Look::Sealed => return Err(broken_seal()),
-            }
-            if pair.refresh.is_none() {
-                let marked = self.vault.mark_dead(&row.id, pair, budget.save_by, line).await;
-                let marked = marked.map_err(|error| store_failed(&error))?;
-                return if marked { Err(NoToken::NeedsReinstall) } else { Ok(Step::Again(None)) };
+            if let Some(step) = self.look(row, pair, want, in_hand, budget, line).await? {
+                return Ok(step);
             }
         }
-        match Box::pin(self.vault.refresh(row, None, in_hand, budget, line)).await {
+        let cause = match want {
+            Want::OtherThan(_) => Cause::Refused {
+                ask_first: row.refused_at_ms.is_some_and(|at_ms| now.0 < at_ms.saturating_add(SERIES_MS)),
+            },
+            Want::Stored | Want::RefreshedSince(_) => Cause::Asked,
+        };
+        match Box::pin(self.vault.refresh(row, cause, in_hand, budget, line)).await {
             Refreshing::Renewed(row, token) => {
-                let fingerprint =
-                    row.pair.as_ref().map_or(&pair.access_fingerprint, |new| &new.access_fingerprint);
+                let new = row.pair.as_ref().unwrap_or(pair);
                 Ok(Step::Done(Live {
                     token,
-                    fingerprint: fingerprint.clone(),
+                    fingerprint: new.access_fingerprint.clone(),
                     version: row.version,
                     generation: row.generation,
+                    expires_at_ms: new.expires_at_ms,
                 }))
+            }
+            Refreshing::StillAlive(row) => {
+                let alive = row.pair.as_ref().unwrap_or(pair);
+                Err(NoToken::RefusedButAlive(alive.access_fingerprint.clone()))
             }
             Refreshing::LookAgain(seen) => Ok(Step::Again(seen)),
             Refreshing::NeedsReinstall => Err(NoToken::NeedsReinstall),
             Refreshing::Removed => Err(NoToken::Removed),
+            // Ahead of its end nothing is lost by waiting, unless it may have been replaced.
+            Refreshing::NotNow(WhyNot::Undecided(error), _)
+                if good_enough && !matches!(error, TokenError::OutcomeUnknown(_)) =>
+            {
+                self.open(row, pair, in_hand).await.map(Step::Done)
+            }
             Refreshing::NotNow(why, retry_after) => Err(NoToken::NotNow { reason: why.key(), retry_after }),
+        }
+    }
+
+    /// Asks Notion about the access token; none if a refresh has to tell.
+    async fn look(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        want: &Want,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<Option<Step>, NoToken> {
+        match self.vault.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
+            Look::Alive => return self.verified(row, pair, want, in_hand, budget).await.map(Some),
+            Look::Dead => {}
+            Look::Unknown(_) => return Err(NoToken::NotNow { reason: "unverified", retry_after: SOON }),
+            Look::Sealed => return Err(broken_seal()),
+        }
+        if pair.refresh.is_some() {
+            return Ok(None);
+        }
+        let nobody = random::attempt(&*self.vault.random);
+        let condemned = self.vault.condemn(row, pair, &nobody, budget.save_by, line).await;
+        match condemned.map_err(|error| store_failed(&error))? {
+            Condemned::Marked => Err(NoToken::NeedsReinstall),
+            Condemned::Promoted(row) => Ok(Some(Step::Again(Some(row)))),
+            Condemned::Changed => Ok(Some(Step::Again(None))),
         }
     }
 
@@ -205,9 +262,15 @@ impl Token {
         let Some(row) = marked.await.map_err(|error| store_failed(&error))? else {
             return Ok(Step::Again(None));
         };
-        // A token without a refresh token that was refused but lives is the only one there is.
-        if pair.refresh.is_none() || want.is_met_by(&row, pair) {
+        if want.is_met_by(&row, pair) {
             return self.open(&row, pair, in_hand).await.map(Step::Done);
+        }
+        if pair.refresh.is_none() {
+            // It is the only one there is.
+            return match want {
+                Want::OtherThan(refused) => Err(NoToken::RefusedButAlive(refused.clone())),
+                _ => self.open(&row, pair, in_hand).await.map(Step::Done),
+            };
         }
         Ok(Step::Again(Some(row)))
     }
@@ -219,6 +282,7 @@ impl Token {
                 fingerprint: pair.access_fingerprint.clone(),
                 version: row.version,
                 generation: row.generation,
+                expires_at_ms: pair.expires_at_ms,
             }),
             Err(error) => {
                 report_broken_seal(&row.id, error);

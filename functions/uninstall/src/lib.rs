@@ -7,8 +7,9 @@
 //! | `forget` | optional, true: nothing of the person stays, the row's key included |
 //! | `caller` | optional: what the caller calls itself, for the audit |
 //!
-//! Safe to repeat. The answer has `removed` and `revoked`: where Notion did not take the tokens back yet, they stay sealed
-//! in the tombstone, nothing is vended, and the sweep goes on. Else `error` is `other_generation`, `not_installed` (with
+//! Safe to repeat, also late: a repeated message about one `generation` neither removes what was installed after it nor counts
+//! as a removal at its own time. The answer has `removed` and `revoked`: where Notion did not take the tokens back yet, they stay sealed
+//! in the tombstone, nothing is vended, and the sweep goes on. `generation` 0 means that there was nobody. Else `error` is `other_generation`, `not_installed` (with
 //! a `generation` only), `try_later`, `malformed` or `misconfigured`.
 
 use std::time::Duration;
@@ -123,11 +124,11 @@ impl AnswersInJson for Uninstall {
                 Ok(removal) => removal,
                 Err(error) => return store_failed(&error),
             },
-            Err(NoSecrets::Misconfigured | NoSecrets::Unavailable) => Removal::ToBeRevoked,
+            Err(NoSecrets::Misconfigured | NoSecrets::Unavailable) => Removal::ToBeRevoked(None),
         };
         Answer::success(json!({
             "removed": true,
-            "revoked": removal == Removal::Complete,
+            "revoked": matches!(removal, Removal::Complete),
             "generation": tombstone.generation,
         }))
     }

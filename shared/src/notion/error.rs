@@ -71,6 +71,10 @@ pub enum TokenError {
     /// `invalid_client`: not our secret, or no longer. The code was not looked at.
     #[error("Notion does not accept the client secret")]
     InvalidClient(NotionAnswer),
+    /// `invalid_request` or `validation_error`: something in the request is not as Notion wants it. What it wants of a
+    /// code's form, nobody knows; the rest of the request is ours.
+    #[error("Notion refuses the form of the request (status {})", .0.status)]
+    Malformed(NotionAnswer),
     /// Another error of ours in Notion's eyes, such as `unauthorized_client` or `test_env_error`.
     #[error("Notion refuses the request (status {})", .0.status)]
     Refused(NotionAnswer),
@@ -104,10 +108,16 @@ impl TokenError {
             Self::Blocked(_) => "blocked",
             Self::InvalidGrant(_) => "invalid_grant",
             Self::InvalidClient(_) => "invalid_client",
-            Self::Refused(_) => "refused_by_notion",
+            Self::Malformed(_) | Self::Refused(_) => "refused_by_notion",
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::Unusable { .. } => "unusable",
         }
+    }
+
+    /// Whether Notion has looked at the request and will say the same again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::Refused(_))
     }
 
     /// What Notion answered, if it did.
@@ -120,6 +130,7 @@ impl TokenError {
             | Self::Blocked(answer)
             | Self::InvalidGrant(answer)
             | Self::InvalidClient(answer)
+            | Self::Malformed(answer)
             | Self::Refused(answer)
             | Self::Unusable { answer, .. } => Some(answer),
         }
@@ -167,6 +178,7 @@ pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
         (408 | 409 | 500.., _) => TokenError::OutcomeUnknown(Some(answer)),
         (_, Some("invalid_grant")) => TokenError::InvalidGrant(answer),
         (_, Some("invalid_client")) => TokenError::InvalidClient(answer),
+        (400, Some("invalid_request" | "validation_error")) => TokenError::Malformed(answer),
         (400..=499, Some(_)) => TokenError::Refused(answer),
         (401 | 403, None) => TokenError::Blocked(answer),
         _ => TokenError::OutcomeUnknown(Some(answer)),

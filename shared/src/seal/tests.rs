@@ -79,12 +79,12 @@ fn ring_with_other_seed() -> KeyRing {
 
 #[test]
 fn associated_data_cannot_be_read_in_two_ways() {
-    let one = associated_data("ab", TokenKind::Access, KeyVersion(1));
+    let one = associated_data("ab", Kind::Access, KeyVersion(1));
     for other in [
-        associated_data("a", TokenKind::Access, KeyVersion(1)),
-        associated_data("ab", TokenKind::Refresh, KeyVersion(1)),
-        associated_data("ab", TokenKind::Access, KeyVersion(2)),
-        associated_data("abaccess", TokenKind::Access, KeyVersion(1)),
+        associated_data("a", Kind::Access, KeyVersion(1)),
+        associated_data("ab", Kind::Refresh, KeyVersion(1)),
+        associated_data("ab", Kind::Access, KeyVersion(2)),
+        associated_data("abaccess", Kind::Access, KeyVersion(1)),
     ] {
         assert_ne!(one, other);
     }

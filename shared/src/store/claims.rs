@@ -15,7 +15,8 @@ use crate::budget::until;
 use crate::clock::UnixSeconds;
 use crate::flow::ClaimKey;
 use crate::installation::InstallationId;
-use crate::pages::{Connected, Notice};
+use crate::pages::Notice;
+use crate::seal::Sealed;
 
 const EXCHANGING: &str = "exchanging";
 const CONNECTED: &str = "connected";
@@ -41,9 +42,18 @@ pub enum Outcome {
     /// The holder is at work, or was cut off.
     Exchanging,
     /// The installation is saved.
-    Connected(Connected),
+    Connected(Led),
     /// It ended otherwise.
     Ended(Notice),
+}
+
+/// What a flow led to. Names nobody: a person who is forgotten is not to stay here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Led {
+    /// The installation's key, sealed for this claim.
+    pub installation: Option<Sealed>,
+    /// Whether Notion duplicated the template into the workspace.
+    pub template_duplicated: bool,
 }
 
 /// What came of claiming.
@@ -190,9 +200,9 @@ impl Store {
         &self,
         key: &ClaimKey,
         attempt: &str,
-        connected: &Connected,
+        led: &Led,
     ) -> Result<Update, StoreError> {
-        let attributes = outcome_attributes(&Outcome::Connected(connected.clone()));
+        let attributes = outcome_attributes(&Outcome::Connected(led.clone()));
         let (mut sets, mut values) = (Vec::new(), HashMap::new());
         for (index, (name, value)) in attributes.into_iter().enumerate() {
             sets.push(format!("{name} = :v{index}"));
@@ -222,10 +232,11 @@ fn outcome_attributes(outcome: &Outcome) -> HashMap<String, AttributeValue> {
     let key = match outcome {
         Outcome::Exchanging => EXCHANGING,
         Outcome::Ended(notice) => notice.key(),
-        Outcome::Connected(connected) => {
-            item::insert_text(&mut attributes, "workspace_name", connected.workspace_name.as_deref());
-            item::insert_text(&mut attributes, "person_name", connected.person_name.as_deref());
-            let duplicated = AttributeValue::Bool(connected.template_duplicated);
+        Outcome::Connected(led) => {
+            if let Some(installation) = &led.installation {
+                attributes.insert("installation".to_owned(), item::binary(installation.as_bytes()));
+            }
+            let duplicated = AttributeValue::Bool(led.template_duplicated);
             attributes.insert("template_duplicated".to_owned(), duplicated);
             CONNECTED
         }
@@ -238,9 +249,8 @@ fn outcome_attributes(outcome: &Outcome) -> HashMap<String, AttributeValue> {
 pub(super) fn read(row: &HashMap<String, AttributeValue>) -> Result<Claim, StoreError> {
     let outcome = match item::text(row, "outcome").ok_or(StoreError::Row("outcome"))? {
         EXCHANGING => Outcome::Exchanging,
-        CONNECTED => Outcome::Connected(Connected {
-            workspace_name: item::text(row, "workspace_name").map(str::to_owned),
-            person_name: item::text(row, "person_name").map(str::to_owned),
+        CONNECTED => Outcome::Connected(Led {
+            installation: item::sealed(row, "installation"),
             template_duplicated: matches!(row.get("template_duplicated"), Some(AttributeValue::Bool(true))),
         }),
         key => Outcome::Ended(Notice::parse(key).ok_or(StoreError::Row("outcome"))?),

@@ -7,26 +7,27 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use tokio::time::Instant;
 
-use super::item::{Row, integer, number, string, text};
+use super::cancelled::Cancelled;
+use super::forgotten::{Forgotten, says_forgotten};
+use super::installations::MAX_SUPERSEDED;
+use super::item::{Row, integer, list, number, string, text};
 use super::row::{self, Health, Installation};
 use super::update::CONFLICT_WAIT_MS;
-use super::{IN_PASSING, Store, StoreError, due, failed, not_built};
+use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::clock::UnixMillis;
+use crate::installation::SealedPair;
 use crate::seal::{KeyRing, OpenError};
-
-/// What stands in the place of a person who was forgotten begins so: see [`KeyRing::forgotten_id`].
-const FORGOTTEN: &str = "forgotten/";
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {
     /// It is in the table.
     Written,
-    /// The row that stands is newer, and stays.
+    /// The row that stands is newer, or has tokens that are still to go back, and stays.
     KeptNewer,
     /// Its person was forgotten since.
     Forgotten,
@@ -38,48 +39,41 @@ pub enum Imported {
 #[derive(Debug, Clone, PartialEq)]
 enum Prepared {
     /// A person is forgotten.
-    Forgotten { row: Row, removed_at_ms: u64 },
+    Forgotten { row: Row, forgotten: Forgotten },
     /// An installation, or the tombstone of one.
-    Installation {
-        row: Row,
-        /// The version that it had.
-        version: u64,
-        /// When it was installed or, after that, removed.
-        since_ms: u64,
-        forgotten_id: String,
-    },
+    Installation(Box<Candidate>),
 }
 
-/// The row that stands is older: it was written less often, and what it says was so before.
-const OLDER: &str = "attribute_not_exists(installation_id) OR (version < :version \
-    AND (attribute_not_exists(exchanged_at_ms) OR exchanged_at_ms <= :since_ms) \
-    AND (attribute_not_exists(removed_at_ms) OR removed_at_ms < :since_ms))";
-
-/// The person was not forgotten since.
-const NOT_FORGOTTEN: &str = "attribute_not_exists(installation_id) OR removed_at_ms < :since_ms";
-
-/// Whether the row of this key says that somebody is forgotten. Such rows are imported first: they keep others out.
-#[must_use]
-pub fn says_forgotten(row_key: &str) -> bool {
-    row_key.starts_with(FORGOTTEN)
+/// An installation's row out of a backup.
+#[derive(Debug, Clone, PartialEq)]
+struct Candidate {
+    row: Row,
+    read: Installation,
+    /// When it was installed or, after that, removed.
+    since_ms: u64,
+    forgotten_id: String,
 }
 
 /// Makes a row ready to be written, or says why it is none.
 fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, String> {
     let read = row::read(&row).map_err(|error| error.to_string())?;
     if says_forgotten(read.id.as_str()) {
-        let removed_at_ms = read.removed_at_ms.ok_or("a row has no readable removed_at_ms")?;
-        return Ok(Prepared::Forgotten { row, removed_at_ms });
+        let forgotten = Forgotten::read(&row).map_err(|error| error.to_string())?;
+        return Ok(Prepared::Forgotten { row, forgotten });
     }
     opens(&read, ring).map_err(|error| error.to_string())?;
-    for name in ["due_at_ms", "due_shard", "refresh_after_ms", "seal_shard"] {
+    for name in
+        ["due_at_ms", "due_shard", "found_alive_at_ms", "refresh_after_ms", "refused_at_ms", "seal_shard"]
+    {
         row.remove(name);
     }
-    // Whoever refreshed it when the backup was made has gone long since.
-    if let Some(AttributeValue::L(pairs)) = row.get_mut("pair") {
-        for pair in pairs {
-            if let AttributeValue::M(pair) = pair {
-                pair.remove("lease");
+    // Whoever refreshed them when the backup was made has gone long since.
+    for pairs in ["pair", "superseded"] {
+        if let Some(AttributeValue::L(pairs)) = row.get_mut(pairs) {
+            for pair in pairs {
+                if let AttributeValue::M(pair) = pair {
+                    pair.remove("lease");
+                }
             }
         }
     }
@@ -94,14 +88,101 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
     if let Some(oldest) = read.oldest_key() {
         row.insert("seal_shard".to_owned(), string(&due::seal_shard(&read.id, oldest)));
     }
-    row.insert("version".to_owned(), number(read.version.saturating_add(1)));
     let exchanged_at_ms = integer(&row, "exchanged_at_ms").or(read.installed_at_ms).unwrap_or(0);
-    Ok(Prepared::Installation {
+    Ok(Prepared::Installation(Box::new(Candidate {
         row,
-        version: read.version,
         since_ms: exchanged_at_ms.max(read.removed_at_ms.unwrap_or(0)),
         forgotten_id: ring.forgotten_id(read.id.as_str()),
-    })
+        read,
+    })))
+}
+
+impl Candidate {
+    /// What is written, given what stands: nothing that happened since is undone, no pair is dropped, and no generation
+    /// comes twice.
+    fn over(
+        &self,
+        standing: Option<&Row>,
+        forgotten: Option<Forgotten>,
+        overwrite: bool,
+    ) -> Result<Plan, StoreError> {
+        if forgotten.is_some_and(|forgotten| forgotten.removed_at_ms >= self.since_ms) {
+            return Ok(Plan::Keep(Imported::Forgotten));
+        }
+        let mut row = self.row.clone();
+        let mut generation =
+            forgotten.map_or(0, |forgotten| forgotten.generation.saturating_add(1)).max(self.read.generation);
+        let mut version = self.read.version;
+        if let Some(standing_row) = standing {
+            let standing = row::read(standing_row)?;
+            if !self.may_replace(&standing, standing_row, overwrite) {
+                return Ok(Plan::Keep(Imported::KeptNewer));
+            }
+            let is_same = |pair: &SealedPair| {
+                self.read.pair.as_ref().is_some_and(|ours| ours.access_fingerprint == pair.access_fingerprint)
+            };
+            let same_pair = standing.pair.as_ref().is_some_and(is_same);
+            generation = generation.max(standing.generation.saturating_add(u64::from(!same_pair)));
+            version = version.max(standing.version);
+            keep_pairs_of(&mut row, standing_row);
+        }
+        row.insert("generation".to_owned(), number(generation));
+        row.insert("version".to_owned(), number(version.saturating_add(1)));
+        if let Some(oldest) = row::oldest_key_in(&row)? {
+            row.insert("seal_shard".to_owned(), string(&due::seal_shard(&self.read.id, oldest)));
+        }
+        Ok(Plan::Write(row))
+    }
+
+    fn may_replace(&self, standing: &Installation, standing_row: &Row, overwrite: bool) -> bool {
+        let exchanged_at_ms = integer(standing_row, "exchanged_at_ms").unwrap_or(0);
+        let removed = standing.health == Health::Removed;
+        // Tokens that are still to go back to Notion, or a person who is to be forgotten.
+        if removed && (standing.forget || standing.pairs().next().is_some()) {
+            return false;
+        }
+        // What was used up since brings nothing but harm when it is sent again.
+        let refresh = self.read.refresh_fingerprint();
+        if refresh.is_some_and(|refresh| standing.used_up.contains(refresh)) {
+            return false;
+        }
+        // A removal of then is no reason to remove what was installed since.
+        if self.read.health == Health::Removed && !removed && exchanged_at_ms > self.since_ms {
+            return false;
+        }
+        overwrite
+            || (standing.version < self.read.version
+                && exchanged_at_ms <= self.since_ms
+                && standing.removed_at_ms.is_none_or(|removed_at_ms| removed_at_ms < self.since_ms))
+    }
+}
+
+enum Plan {
+    Write(Row),
+    Keep(Imported),
+}
+
+/// What the row that stands holds is kept beside the pair of the backup, the current one next in line for its place.
+fn keep_pairs_of(row: &mut Row, standing: &Row) {
+    let fingerprint = |pair: &AttributeValue| {
+        pair.as_m().ok().and_then(|pair| text(pair, "access_fingerprint")).map(str::to_owned)
+    };
+    let mut kept: Vec<AttributeValue> = list(row, "superseded").to_vec();
+    let mut known: Vec<String> = list(row, "pair").iter().chain(&kept).filter_map(fingerprint).collect();
+    for pair in list(standing, "superseded").iter().chain(list(standing, "pair")) {
+        let Some(of_pair) = fingerprint(pair) else { continue };
+        if !known.contains(&of_pair) {
+            known.push(of_pair);
+            kept.push(pair.clone());
+        }
+    }
+    kept.drain(..kept.len().saturating_sub(MAX_SUPERSEDED));
+    row.insert("superseded".to_owned(), AttributeValue::L(kept));
+    let mut used_up = list(row, "used_up").to_vec();
+    used_up.extend(
+        list(standing, "used_up").iter().filter(|used| !list(row, "used_up").contains(used)).cloned(),
+    );
+    row.insert("used_up".to_owned(), AttributeValue::L(used_up));
 }
 
 /// Whether the current tokens were sealed for this very row, with this very ring: those of another stack are not.
@@ -115,8 +196,9 @@ fn opens(row: &Installation, ring: &KeyRing) -> Result<(), OpenError> {
 }
 
 impl Store {
-    /// Writes a row that comes from a backup, unless the one that stands is newer (with `overwrite`, whatever stands) or
-    /// its person was forgotten since. What is vended of it, Notion has confirmed before.
+    /// Writes a row that comes from a backup, unless the one that stands is newer or its person was forgotten since. With
+    /// `overwrite` also over a newer one, whose pairs are kept beside the backup's; never over a tombstone whose tokens are
+    /// still to go back. What is vended of it, Notion has confirmed before.
     ///
     /// # Errors
     ///
@@ -129,83 +211,97 @@ impl Store {
         now: UnixMillis,
         deadline: Instant,
     ) -> Result<Imported, StoreError> {
-        let writes = match prepare(row, ring, now) {
-            Err(reason) => return Ok(Imported::Unreadable(reason)),
-            Ok(Prepared::Forgotten { row, removed_at_ms }) => {
-                let put = Put::builder()
-                    .table_name(&self.installations_table)
-                    .set_item(Some(row))
-                    .condition_expression(NOT_FORGOTTEN)
-                    .expression_attribute_values(":since_ms", number(removed_at_ms));
-                vec![TransactWriteItem::builder().put(put.build().map_err(not_built)?).build()]
-            }
-            Ok(Prepared::Installation { mut row, version, since_ms, forgotten_id }) => {
-                let mut put = Put::builder().table_name(&self.installations_table);
-                if overwrite {
-                    // Versions only grow: a write that saw the row before must not take it for the one it saw.
-                    let standing = self.version_of(&row, deadline).await?.unwrap_or(0);
-                    row.insert("version".to_owned(), number(version.max(standing).saturating_add(1)));
-                } else {
-                    put = put
-                        .condition_expression(OLDER)
-                        .expression_attribute_values(":version", number(version))
-                        .expression_attribute_values(":since_ms", number(since_ms));
+        let importing = async {
+            match prepare(row, ring, now) {
+                Err(reason) => Ok(Imported::Unreadable(reason)),
+                Ok(Prepared::Forgotten { row, forgotten }) => {
+                    self.import_forgotten(row, forgotten, deadline).await
                 }
-                let put = put.set_item(Some(row)).build().map_err(not_built)?;
-                let check = ConditionCheck::builder()
-                    .table_name(&self.installations_table)
-                    .key("installation_id", string(&forgotten_id))
-                    .condition_expression(NOT_FORGOTTEN)
-                    .expression_attribute_values(":since_ms", number(since_ms))
-                    .build()
-                    .map_err(not_built)?;
-                vec![
-                    TransactWriteItem::builder().put(put).build(),
-                    TransactWriteItem::builder().condition_check(check).build(),
-                ]
+                Ok(Prepared::Installation(candidate)) => {
+                    self.import_installation(&candidate, overwrite, deadline).await
+                }
             }
         };
-        until(deadline, Box::pin(self.write_imported(writes))).await?
+        until(deadline, Box::pin(importing)).await?
     }
 
-    /// Sends it; again while another transaction is in the way.
-    async fn write_imported(&self, writes: Vec<TransactWriteItem>) -> Result<Imported, StoreError> {
+    async fn import_installation(
+        &self,
+        candidate: &Candidate,
+        overwrite: bool,
+        deadline: Instant,
+    ) -> Result<Imported, StoreError> {
+        loop {
+            let standing = self.read_row(candidate.read.id.as_str(), deadline).await?;
+            let forgotten = self.read_forgotten(&candidate.forgotten_id, deadline).await?;
+            let row = match candidate.over(standing.as_ref(), forgotten, overwrite)? {
+                Plan::Keep(kept) => return Ok(kept),
+                Plan::Write(row) => row,
+            };
+            let put = Put::builder().table_name(&self.installations_table).set_item(Some(row));
+            let put = match standing.as_ref().and_then(|standing| integer(standing, "version")) {
+                None => put.condition_expression("attribute_not_exists(installation_id)"),
+                Some(version) => put
+                    .condition_expression("version = :if_version")
+                    .expression_attribute_values(":if_version", number(version)),
+            };
+            let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
+            let as_seen = self.forgotten_as_seen(&candidate.forgotten_id, forgotten)?;
+            if self.write_imported(vec![put, as_seen]).await? {
+                return Ok(Imported::Written);
+            }
+        }
+    }
+
+    async fn import_forgotten(
+        &self,
+        mut row: Row,
+        forgotten: Forgotten,
+        deadline: Instant,
+    ) -> Result<Imported, StoreError> {
+        let key = text(&row, "installation_id").unwrap_or_default().to_owned();
+        loop {
+            let standing = self.read_forgotten(&key, deadline).await?;
+            if standing.is_some_and(|standing| standing.removed_at_ms >= forgotten.removed_at_ms) {
+                return Ok(Imported::KeptNewer);
+            }
+            let generation = standing.map_or(0, |standing| standing.generation).max(forgotten.generation);
+            row.insert("generation".to_owned(), number(generation));
+            let put = Put::builder().table_name(&self.installations_table).set_item(Some(row.clone()));
+            let put = match standing {
+                None => put.condition_expression("attribute_not_exists(installation_id)"),
+                Some(standing) => put
+                    .condition_expression("removed_at_ms = :removed_at_ms AND generation = :generation")
+                    .expression_attribute_values(":removed_at_ms", number(standing.removed_at_ms))
+                    .expression_attribute_values(":generation", number(standing.generation)),
+            };
+            let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
+            if self.write_imported(vec![put]).await? {
+                return Ok(Imported::Written);
+            }
+        }
+    }
+
+    /// Sends it; whether it was written, or something has changed since it was read.
+    async fn write_imported(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         loop {
             let sent =
                 self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
-            let Err(error) = sent else { return Ok(Imported::Written) };
+            let Err(error) = sent else { return Ok(true) };
             let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
                 error.as_service_error()
             else {
                 return Err(failed(&error));
             };
-            let reasons = cancelled.cancellation_reasons();
-            let is = |index: usize, code: &str| {
-                reasons.get(index).and_then(CancellationReason::code).is_some_and(|reason| reason == code)
-            };
-            if is(1, "ConditionalCheckFailed") {
-                return Ok(Imported::Forgotten);
+            let cancelled = Cancelled::read(cancelled.cancellation_reasons());
+            if cancelled.is_by_condition() {
+                return Ok(false);
             }
-            if is(0, "ConditionalCheckFailed") {
-                return Ok(Imported::KeptNewer);
-            }
-            if !IN_PASSING.iter().any(|code| is(0, code) || is(1, code)) {
-                return Err(failed(&error));
+            if !cancelled.is_in_passing() {
+                return Err(cancelled.error());
             }
             tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
         }
-    }
-
-    async fn version_of(&self, row: &Row, deadline: Instant) -> Result<Option<u64>, StoreError> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.installations_table)
-            .key("installation_id", string(text(row, "installation_id").unwrap_or_default()))
-            .consistent_read(true)
-            .send();
-        let answer = until(deadline, get).await?.map_err(|error| failed(&error))?;
-        Ok(answer.item().and_then(|row| integer(row, "version")))
     }
 }
 
@@ -236,6 +332,7 @@ mod tests {
             workspace_icon: None,
             owner: Owner::Workspace,
             duplicated_template_id: None,
+            expires_in: None,
             request_id: None,
         };
         let mut pair = grant.seal("client", "attempt", UnixMillis(1000), ring, &OsRandom).pair;
@@ -262,9 +359,10 @@ mod tests {
 
     fn prepared(row: Row, ring: &KeyRing) -> (Row, u64) {
         match prepare(row, ring, NOW) {
-            Ok(Prepared::Installation { row, version: 7, since_ms, forgotten_id }) => {
-                assert_eq!(forgotten_id, ring.forgotten_id("w/workspace"));
-                (row, since_ms)
+            Ok(Prepared::Installation(candidate)) => {
+                assert_eq!(candidate.forgotten_id, ring.forgotten_id("w/workspace"));
+                let Plan::Write(row) = candidate.over(None, None, false).unwrap() else { panic!("kept") };
+                (row, candidate.since_ms)
             }
             other => panic!("{other:?}"),
         }
@@ -345,7 +443,8 @@ mod tests {
             ("removed_at_ms".to_owned(), number(5000)),
         ]);
         assert!(says_forgotten(&ring().forgotten_id("w/workspace")) && !says_forgotten("w/workspace"));
-        let as_it_is = Prepared::Forgotten { row: forgotten.clone(), removed_at_ms: 5000 };
+        let of_then = Forgotten { removed_at_ms: 5000, generation: 1 };
+        let as_it_is = Prepared::Forgotten { row: forgotten.clone(), forgotten: of_then };
         assert_eq!(prepare(forgotten, &ring(), NOW), Ok(as_it_is));
     }
 }

@@ -3,7 +3,7 @@
 //! | attribute | type | |
 //! |---|---|---|
 //! | `installation_id` | S, key | see `InstallationId` |
-//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints; `lease` (`holder`, `until_ms`) while somebody refreshes them, `in_doubt` after a refresh whose answer nobody has |
+//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints; `expires_at_ms` if Notion said so, `lease` (`holder`, `until_ms`) while somebody refreshes them, `in_doubt` after a refresh whose answer nobody has |
 //! | `superseded` | L of M | pairs that later installs replaced, kept until the sweep has dealt with them |
 //! | `exchanged_at_ms` | N | orders installs: an older exchange never replaces a newer one |
 //! | `written_by` | S | the attempt of the last install: recognises its own lost success |
@@ -11,6 +11,7 @@
 //! | `health` | S | `active`, `unverified`, `needs_reinstall`, `removed` |
 //! | `verified_at_ms`, `refreshed_at_ms` | N | when Notion last said that the pair is alive; the last refresh |
 //! | `refresh_after_ms` | N | nobody refreshes before |
+//! | `refused_at_ms`, `found_alive_at_ms` | N | when a report of a refused token last brought a new pair; when Notion last said to such a report that the token lives |
 //! | `used_up` | L of S | fingerprints of the refresh tokens that were used up, newest last |
 //! | `needs_reinstall_at_ms` | N | since when the grant is dead |
 //! | `removed_at_ms`, `forget` | N, BOOL | on a tombstone; the person asked to be forgotten |
@@ -55,8 +56,13 @@ pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation
     NOT contains(used_up, :refresh_fingerprint) AND (attribute_not_exists(pair[0].refresh_fingerprint) \
     OR pair[0].refresh_fingerprint <> :refresh_fingerprint))";
 
+/// And, where the person was forgotten once: the row's generation is not behind the one of then.
+pub(super) const GENERATION_GOES_ON: &str =
+    "attribute_not_exists(generation) OR generation >= :generation_before";
+
 /// What a pair that becomes current by an install leaves behind: all of it belongs to the one before.
-pub(super) const OF_THE_PAIR_BEFORE: [&str; 2] = ["needs_reinstall_at_ms", "refresh_after_ms"];
+pub(super) const OF_THE_PAIR_BEFORE: [&str; 4] =
+    ["found_alive_at_ms", "needs_reinstall_at_ms", "refresh_after_ms", "refused_at_ms"];
 
 /// What an install has to do with a row that the fast path did not write.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,18 +82,19 @@ pub(super) enum Decision {
     TombstoneWins,
 }
 
-/// The attributes that an install sets.
-pub(super) fn facts(install: &NewInstallation) -> Row {
+/// The attributes that an install sets. One that was not saved promptly may have been given back: Notion is asked first.
+pub(super) fn facts(install: &NewInstallation, prompt: bool) -> Row {
     let mut row = HashMap::from([
         ("client_id".to_owned(), string(&install.pair.client_id)),
         ("workspace_id".to_owned(), string(&install.workspace_id)),
         ("bot_id".to_owned(), string(&install.pair.bot_id)),
-        ("health".to_owned(), string("active")),
+        ("health".to_owned(), string(if prompt { "active" } else { "unverified" })),
         ("exchanged_at_ms".to_owned(), number(install.pair.exchanged_at_ms)),
         ("verified_at_ms".to_owned(), number(install.pair.exchanged_at_ms)),
         ("written_by".to_owned(), string(&install.attempt)),
     ]);
-    let first_look_ms = install.pair.exchanged_at_ms.saturating_add(due::FIRST_LOOK_MS);
+    let first_look_ms =
+        if prompt { install.pair.exchanged_at_ms.saturating_add(due::FIRST_LOOK_MS) } else { 0 };
     row.extend(due::due_attributes(&install.id, first_look_ms).map(|(name, value)| (name.to_owned(), value)));
     insert_text(&mut row, "workspace_name", install.workspace_name.as_deref());
     insert_text(&mut row, "workspace_icon", install.workspace_icon.as_deref());
@@ -120,8 +127,14 @@ fn is_pair_of(pair: &AttributeValue, access_fingerprint: &Fingerprint) -> bool {
     pair.as_m().is_ok_and(|map| text(map, "access_fingerprint") == Some(access_fingerprint.as_str()))
 }
 
-/// Decides what `install` does to `standing`, a row that is not plainly older.
-pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decision, StoreError> {
+/// Decides what `install` does to `standing`, a row that is not plainly older. `generation_before` is that of a person who
+/// was forgotten.
+pub(super) fn decide(
+    standing: &Row,
+    install: &NewInstallation,
+    prompt: bool,
+    generation_before: u64,
+) -> Result<Decision, StoreError> {
     if text(standing, "written_by") == Some(&install.attempt) {
         return Ok(Decision::AlreadyWritten);
     }
@@ -141,8 +154,11 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
         let used_up = list(standing, "used_up");
         used_up.iter().any(|used| used.as_s().is_ok_and(|used| used == refresh.as_str()))
     });
-    let is_alive = text(standing, "health") == Some("active");
-    let keeps_current = current.is_some() && (standing_is_newer || (used_up && is_alive));
+    let health = text(standing, "health");
+    // What is dead keeps its place against nothing that may be alive.
+    let keeps_current = current.is_some()
+        && health != Some("needs_reinstall")
+        && (standing_is_newer || (used_up && health == Some("active")));
     let pair = match current {
         // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
         // superseded, and a refresh token that came with it once is not thrown away.
@@ -150,6 +166,8 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
             with_refresh_of(current.clone(), &pair_attribute(ours))
         }
         Some(current) if is_ours(current) => with_refresh_of(pair_attribute(ours), current),
+        // Its successor is, or was, in the row: nothing is to be kept of it.
+        Some(current) if keeps_current && used_up => current.clone(),
         // A later exchange was saved before us: its pair stays, ours is kept aside and checked by the sweep.
         Some(current) if keeps_current => {
             superseded.retain(|pair| !is_ours(pair));
@@ -165,15 +183,18 @@ pub(super) fn decide(standing: &Row, install: &NewInstallation) -> Result<Decisi
     if !keeps_current {
         // What becomes current here is not superseded too: whoever revokes superseded pairs would kill it.
         superseded.retain(|pair| !is_ours(pair));
-        let facts = facts(install);
+        let facts = facts(install, prompt);
         for name in absent(&facts) {
             row.remove(name);
         }
         row.extend(facts);
+        // Also where a dead one of a later exchange made room.
+        let exchanged_at_ms = integer(standing, "exchanged_at_ms").unwrap_or(0).max(ours.exchanged_at_ms);
+        row.insert("exchanged_at_ms".to_owned(), number(exchanged_at_ms));
         for name in OF_THE_PAIR_BEFORE.into_iter().chain(["removed_at_ms", "forget"]) {
             row.remove(name);
         }
-        let generation = integer(standing, "generation").unwrap_or(0);
+        let generation = integer(standing, "generation").unwrap_or(0).max(generation_before);
         row.insert("generation".to_owned(), number(generation + 1));
         row.insert("installed_at_ms".to_owned(), number(ours.exchanged_at_ms));
     }

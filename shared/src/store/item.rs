@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::seal::Sealed;
+
 /// A row, by attribute name.
 pub(super) type Row = HashMap<String, AttributeValue>;
 
@@ -30,6 +32,10 @@ pub(super) fn integer(row: &Row, name: &str) -> Option<u64> {
 
 pub(super) fn list<'a>(row: &'a Row, name: &str) -> &'a [AttributeValue] {
     row.get(name).and_then(|value| value.as_l().ok()).map_or(&[], Vec::as_slice)
+}
+
+pub(super) fn sealed(row: &Row, name: &str) -> Option<Sealed> {
+    Some(Sealed::from_bytes(row.get(name)?.as_b().ok()?.as_ref().to_vec()))
 }
 
 /// Inserts a text; an absent one is an absent attribute.

@@ -4,8 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::installations::MAX_SUPERSEDED;
-use super::item::{number, string};
+use super::item::{Row, number, string};
 use super::row::{self, Health, Installation, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
 use super::{Store, StoreError, due, save};
@@ -35,6 +34,9 @@ pub struct Refreshed {
     pub pair: SealedPair,
     /// The oldest key that something in the row is sealed with then.
     pub oldest_key: KeyVersion,
+    /// Whether it was got because somebody's token was said to be refused: then the next report is looked into first.
+    #[serde(default)]
+    pub by_report: bool,
 }
 
 /// What came of taking the lease.
@@ -68,15 +70,19 @@ impl Store {
         id: &InstallationId,
         deadline: Instant,
     ) -> Result<Option<Installation>, StoreError> {
+        self.read_row(id.as_str(), deadline).await?.as_ref().map(row::read).transpose()
+    }
+
+    /// Any row of the table, consistently.
+    pub(super) async fn read_row(&self, key: &str, deadline: Instant) -> Result<Option<Row>, StoreError> {
         let get = self
             .client
             .get_item()
             .table_name(&self.installations_table)
-            .key("installation_id", string(id.as_str()))
+            .key("installation_id", string(key))
             .consistent_read(true)
             .send();
-        let answer = until(deadline, get).await?.map_err(|error| super::failed(&error))?;
-        answer.item().map(row::read).transpose()
+        Ok(until(deadline, get).await?.map_err(|error| super::failed(&error))?.item)
     }
 
     /// One cheap read that opens the connection ahead of the first request.
@@ -89,8 +95,8 @@ impl Store {
     }
 
     /// `take_lease`: marks the pair as being refreshed, if the row still holds the refresh token `used` and nobody else
-    /// is at it. A lease that ended before `lapsed_before` was never given back; it may be taken over, and whether its
-    /// holder has used the token up stays in doubt.
+    /// is at it. A lease that ended before `takeover` was never given back; it may be taken over, and whether its holder has
+    /// used the token up stays in doubt.
     ///
     /// # Errors
     ///
@@ -153,6 +159,34 @@ impl Store {
         update.send(self, deadline).await.map(|_released_or_not_ours| ())
     }
 
+    /// `release_alive`: gives the lease back because nothing has to be refreshed: Notion says that the access token is alive.
+    /// Gives the row as it stands then, unless the lease is another's by now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; the lease lapses then.
+    pub async fn release_alive(
+        &self,
+        id: &InstallationId,
+        holder: &str,
+        now: UnixMillis,
+        due_at: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let update = RowUpdate::of(id, "pair[0].lease.holder = :holder AND health IN (:active, :unverified)")
+            .text("holder", holder)
+            .text("active", "active")
+            .text("unverified", "unverified")
+            .set("verified_at_ms", number(now.0))
+            .set("found_alive_at_ms", number(now.0))
+            .remove(&["pair[0].lease"])
+            .due_at(due_at.0);
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(row) => Some(row),
+            Written::Refused(_) => None,
+        })
+    }
+
     /// `save_refreshed`: makes the pair current if the row still holds the refresh token that it was got for. It does
     /// not ask whose lease it is: whoever used up the token has the only pair there is.
     ///
@@ -201,93 +235,46 @@ impl Store {
         let health = if prompt { Health::Active } else { Health::Unverified };
         let at_ms = number(refreshed.pair.exchanged_at_ms);
         let used_up = refreshed.used_up.iter().map(|used| string(used.as_str())).collect();
-        let update =
-            RowUpdate::of(&refreshed.id, "pair[0].refresh_fingerprint = :used AND health <> :removed")
-                .text("used", refreshed.used.as_str())
-                .text("removed", "removed")
-                .set("pair", AttributeValue::L(vec![pair_attribute(&refreshed.pair)]))
-                .set("used_up", AttributeValue::L(used_up))
-                .set("seal_shard", string(&due::seal_shard(&refreshed.id, refreshed.oldest_key)))
-                .set("health", string(health.key()))
-                .set("bot_id", string(&refreshed.pair.bot_id))
-                .set("refreshed_at_ms", at_ms.clone())
-                .set("verified_at_ms", at_ms)
-                .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
-                .due_at(due_at.0);
+        // A refresh token that Notion did not replace tells nothing of which refresh came last.
+        let condition = if refreshed.pair.refresh_fingerprint.as_ref() == Some(&refreshed.used) {
+            "pair[0].refresh_fingerprint = :used AND health <> :removed AND pair[0].exchanged_at_ms < :refreshed_at_ms"
+        } else {
+            "pair[0].refresh_fingerprint = :used AND health <> :removed"
+        };
+        let mut update = RowUpdate::of(&refreshed.id, condition)
+            .text("used", refreshed.used.as_str())
+            .text("removed", "removed")
+            .set("pair", AttributeValue::L(vec![pair_attribute(&refreshed.pair)]))
+            .set("used_up", AttributeValue::L(used_up))
+            .set("seal_shard", string(&due::seal_shard(&refreshed.id, refreshed.oldest_key)))
+            .set("health", string(health.key()))
+            .set("bot_id", string(&refreshed.pair.bot_id))
+            .set("refreshed_at_ms", at_ms.clone())
+            .set("verified_at_ms", at_ms)
+            .remove(&["refresh_after_ms", "needs_reinstall_at_ms", "found_alive_at_ms"])
+            .due_at(due_at.0);
+        if refreshed.by_report {
+            update = update.set("refused_at_ms", number(refreshed.pair.exchanged_at_ms));
+        }
         let standing = match update.send(self, deadline).await? {
             Written::Done(row) => return Ok(SavedRefresh::Current(row)),
             Written::Refused(standing) => standing,
         };
         let is_ours = |pair: &SealedPair| pair.access_fingerprint == refreshed.pair.access_fingerprint;
-        match standing {
-            Some(row) if row.pair.as_ref().is_some_and(is_ours) => Ok(SavedRefresh::Current(row)),
-            Some(row) if row.superseded.iter().any(is_ours) => Ok(SavedRefresh::KeptAside),
-            // Saved, and used up by the next refresh before we heard of it.
-            Some(row)
-                if refreshed
-                    .pair
-                    .refresh_fingerprint
-                    .as_ref()
-                    .is_some_and(|ours| row.used_up.contains(ours)) =>
-            {
-                Ok(SavedRefresh::KeptAside)
-            }
-            Some(row) if row.health != Health::Removed => self.keep_aside(&row, refreshed, deadline).await,
-            // A row that is gone was forgotten.
-            _ => Ok(SavedRefresh::TombstoneWins),
+        // A row that is gone was forgotten.
+        let Some(row) = standing.filter(|row| row.health != Health::Removed) else {
+            return Ok(SavedRefresh::TombstoneWins);
+        };
+        // Saved, and used up by the next refresh before we heard of it.
+        let ours = refreshed.pair.refresh_fingerprint.as_ref();
+        let was_saved = ours.is_some_and(|ours| row.used_up.contains(ours));
+        if row.pair.as_ref().is_some_and(is_ours) {
+            Ok(SavedRefresh::Current(row))
+        } else if was_saved || row.superseded.iter().any(is_ours) {
+            Ok(SavedRefresh::KeptAside)
+        } else {
+            self.keep_aside(&row, refreshed, deadline).await
         }
-    }
-
-    /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at.
-    async fn keep_aside(
-        &self,
-        standing: &Installation,
-        refreshed: &Refreshed,
-        deadline: Instant,
-    ) -> Result<SavedRefresh, StoreError> {
-        let mut superseded = standing.superseded.clone();
-        // In the place of the pair that it was got for, if an install has moved that one aside: its token is used up.
-        superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(&refreshed.used));
-        superseded.push(refreshed.pair.clone());
-        for dropped in superseded.drain(..superseded.len().saturating_sub(MAX_SUPERSEDED)) {
-            save::report_dropped(&dropped.bot_id);
-        }
-        // Also of a row that had left the sweep's list.
-        let due_at = standing.due_at_ms.unwrap_or(refreshed.pair.exchanged_at_ms + SOON_MS);
-        match self.replace_superseded(standing, &superseded, Some(UnixMillis(due_at)), deadline).await? {
-            Some(_) => Ok(SavedRefresh::KeptAside),
-            // Somebody wrote in between: look again.
-            None => Err(StoreError::Failed("the row changed meanwhile".to_owned())),
-        }
-    }
-
-    /// Writes which superseded pairs are left, if the row has not changed since it was read.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn replace_superseded(
-        &self,
-        standing: &Installation,
-        superseded: &[SealedPair],
-        due_at: Option<UnixMillis>,
-        deadline: Instant,
-    ) -> Result<Option<Box<Installation>>, StoreError> {
-        let sealed = standing.pair.iter().chain(superseded).filter_map(row::oldest_key).min();
-        let superseded = superseded.iter().map(pair_attribute).collect();
-        let mut update = RowUpdate::of(&standing.id, "version = :if_version")
-            .value("if_version", number(standing.version))
-            .set("superseded", AttributeValue::L(superseded));
-        if let Some(due_at) = due_at {
-            update = update.due_at(due_at.0);
-        }
-        if let Some(oldest) = sealed {
-            update = update.set("seal_shard", string(&due::seal_shard(&standing.id, oldest)));
-        }
-        Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Some(row),
-            Written::Refused(_) => None,
-        })
     }
 
     /// `mark_needs_reinstall`: the grant is dead. Only if the row still holds the tokens that Notion said so of, and

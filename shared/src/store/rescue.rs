@@ -8,10 +8,12 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::budget::{OutOfTime, until};
 use crate::config::{ConfigError, Lookup, required};
+use crate::flow::ClaimKey;
 use crate::installation::{InstallationId, NewInstallation};
 use crate::store::Refreshed;
 
@@ -44,15 +46,6 @@ pub enum Rescued {
 }
 
 impl Rescued {
-    /// Whose it is.
-    #[must_use]
-    pub fn id(&self) -> &InstallationId {
-        match self {
-            Self::Install { installation, .. } => &installation.id,
-            Self::Refresh { refreshed } => &refreshed.id,
-        }
-    }
-
     /// Ready for the queue.
     #[must_use]
     pub fn record(self) -> RescueRecord {
@@ -65,11 +58,34 @@ impl Rescued {
 pub struct Received {
     /// The record; `None` if it cannot be read.
     pub record: Option<RescueRecord>,
+    /// Whose it is, also if this release cannot read the rest.
+    pub whose: Option<Whose>,
     receipt: String,
+}
+
+/// What a record of any release says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    /// The installation.
+    pub id: InstallationId,
+    /// The claim that waits for it.
+    pub claim: Option<ClaimKey>,
+}
+
+impl Whose {
+    fn read(record: &Value) -> Option<Self> {
+        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        let id = text("/installation/id").or_else(|| text("/refreshed/id"))?;
+        Some(Self { id: InstallationId::of_row(id), claim: text("/claim").map(ClaimKey::of_row) })
+    }
 }
 
 /// For how long nobody else gets a record that was received, in seconds: longer than a sweep runs (240).
 const VISIBILITY_SECS: i32 = 270;
+/// And one that was only looked at: long enough to page through all of them.
+const LOOK_VISIBILITY_SECS: i32 = 30;
+/// How many records are looked at, ten at a time: beyond that, whose they are is not known.
+const MAX_LOOKS: u32 = 20;
 
 /// The queue.
 #[derive(Debug, Clone)]
@@ -106,8 +122,16 @@ impl RescueQueue {
     /// [`RescueError`].
     pub async fn send(&self, record: &RescueRecord, deadline: Instant) -> Result<(), RescueError> {
         let body = serde_json::to_string(record).map_err(|error| RescueError::Failed(error.to_string()))?;
+        // SQS takes any character but these two, which a name may have.
+        let body = body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
         let send = self.client.send_message().queue_url(&self.queue_url).message_body(body).send();
         until(deadline, send).await?.map(|_| ()).map_err(|error| failed(&error))
+    }
+
+    /// The queue at another address, by the same client.
+    #[must_use]
+    pub fn at(&self, queue_url: String) -> Self {
+        Self { client: self.client.clone(), queue_url }
     }
 
     /// Takes up to ten records; each comes again after a while, unless it is taken off the queue.
@@ -116,20 +140,48 @@ impl RescueQueue {
     ///
     /// [`RescueError`].
     pub async fn receive(&self, deadline: Instant) -> Result<Vec<Received>, RescueError> {
+        self.receive_hiding(VISIBILITY_SECS, deadline).await
+    }
+
+    /// Looks at every record and leaves it where it is; none if there are too many, or some are hidden.
+    ///
+    /// # Errors
+    ///
+    /// [`RescueError`].
+    pub async fn look(&self, deadline: Instant) -> Result<Option<Vec<Received>>, RescueError> {
+        let mut all = Vec::new();
+        for _ in 0..MAX_LOOKS {
+            let some = self.receive_hiding(LOOK_VISIBILITY_SECS, deadline).await?;
+            if some.is_empty() {
+                let waiting = self.waiting(deadline).await?;
+                return Ok((u64::try_from(all.len()) == Ok(waiting)).then_some(all));
+            }
+            all.extend(some);
+        }
+        Ok(None)
+    }
+
+    async fn receive_hiding(
+        &self,
+        visibility_secs: i32,
+        deadline: Instant,
+    ) -> Result<Vec<Received>, RescueError> {
         let receive = self
             .client
             .receive_message()
             .queue_url(&self.queue_url)
             .max_number_of_messages(10)
-            .visibility_timeout(VISIBILITY_SECS)
+            .visibility_timeout(visibility_secs)
             // Long polling asks every server of the queue; short polling would miss records.
             .wait_time_seconds(1)
             .send();
         let answer = until(deadline, receive).await?.map_err(|error| failed(&error))?;
         let received = answer.messages().iter().filter_map(|message| {
-            let record = message.body().and_then(|body| serde_json::from_str::<RescueRecord>(body).ok());
+            let json = message.body().and_then(|body| serde_json::from_str::<Value>(body).ok());
+            let whose = json.as_ref().and_then(Whose::read);
+            let record = json.and_then(|json| serde_json::from_value::<RescueRecord>(json).ok());
             let record = record.filter(|record| record.format == 1);
-            Some(Received { record, receipt: message.receipt_handle()?.to_owned() })
+            Some(Received { record, whose, receipt: message.receipt_handle()?.to_owned() })
         });
         Ok(received.collect())
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
-use super::item::{Row, binary, insert_text, integer, list, number, string, text};
+use super::item::{Row, binary, insert_text, integer, list, number, sealed, string, text};
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion, Sealed};
 
@@ -14,7 +14,7 @@ use crate::seal::{Fingerprint, KeyVersion, Sealed};
 pub enum Health {
     /// As far as we know.
     Active,
-    /// It comes from a backup: nothing of it is vended before Notion has said that it is alive.
+    /// It comes from a backup or out of the rescue queue, or took the place of a dead one: nothing of it is vended before Notion has said that it is alive.
     Unverified,
     /// Its grant is dead; the person has to install again.
     NeedsReinstall,
@@ -56,6 +56,8 @@ pub struct Installation {
     pub owner_user_id: Option<String>,
     /// The person's name.
     pub owner_name: Option<String>,
+    /// The person's e-mail address.
+    pub owner_email: Option<String>,
     /// Notion's id of the authorization.
     pub bot_id: Option<String>,
     /// Whether it can be used.
@@ -82,6 +84,10 @@ pub struct Installation {
     pub used_up: Vec<Fingerprint>,
     /// Nobody refreshes before.
     pub refresh_after_ms: u64,
+    /// When a token that somebody reported as refused last brought a new pair.
+    pub refused_at_ms: Option<u64>,
+    /// When Notion last said, to such a report, that the access token is alive.
+    pub found_alive_at_ms: Option<u64>,
     /// When the sweep looks at it, if it does.
     pub due_at_ms: Option<u64>,
 }
@@ -108,6 +114,17 @@ impl Installation {
     #[must_use]
     pub fn refresh_fingerprint(&self) -> Option<&Fingerprint> {
         self.pair.as_ref()?.refresh_fingerprint.as_ref()
+    }
+
+    /// The pair that takes the current one's place when that one is dead: the newest of those that it replaced, of this
+    /// public connection, and not used up.
+    #[must_use]
+    pub fn next_in_line(&self, client_id: &str) -> Option<&SealedPair> {
+        self.superseded.iter().rev().find(|pair| {
+            let used_up =
+                pair.refresh_fingerprint.as_ref().is_some_and(|refresh| self.used_up.contains(refresh));
+            pair.client_id == client_id && !used_up
+        })
     }
 
     /// Whether it holds the access token with this fingerprint, as its current one or kept aside.
@@ -141,6 +158,7 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
         workspace_name: owned("workspace_name"),
         owner_user_id: owned("owner_user_id"),
         owner_name: owned("owner_name"),
+        owner_email: owned("owner_email"),
         bot_id: owned("bot_id"),
         health: text(row, "health").and_then(Health::parse).ok_or(StoreError::Row("health"))?,
         generation: integer(row, "generation").ok_or(StoreError::Row("generation"))?,
@@ -158,6 +176,8 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
             .map(|text| Fingerprint::from(text.as_str()))
             .collect(),
         refresh_after_ms: integer(row, "refresh_after_ms").unwrap_or(0),
+        refused_at_ms: integer(row, "refused_at_ms"),
+        found_alive_at_ms: integer(row, "found_alive_at_ms"),
         due_at_ms: integer(row, "due_at_ms"),
     })
 }
@@ -180,10 +200,7 @@ pub(super) fn lease_attribute(lease: &Lease) -> AttributeValue {
 fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
     let broken = || StoreError::Row("pair");
     let map = pair.as_m().map_err(|_| broken())?;
-    let sealed = |name: &str| {
-        let bytes = map.get(name)?.as_b().ok()?;
-        Some(Sealed::from_bytes(bytes.as_ref().to_vec()))
-    };
+    let sealed = |name: &str| sealed(map, name);
     let fingerprint = |name: &str| text(map, name).map(Fingerprint::from);
     Ok(SealedPair {
         access: sealed("access").ok_or_else(broken)?,
@@ -194,6 +211,7 @@ fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
         bot_id: text(map, "bot_id").unwrap_or_default().to_owned(),
         client_id: text(map, "client_id").unwrap_or_default().to_owned(),
         exchanged_at_ms: integer(map, "exchanged_at_ms").ok_or_else(broken)?,
+        expires_at_ms: integer(map, "expires_at_ms"),
         lease: map.get("lease").and_then(|value| value.as_m().ok()).map(read_lease).transpose()?,
         in_doubt: matches!(map.get("in_doubt"), Some(AttributeValue::Bool(true))),
     })
@@ -213,6 +231,9 @@ pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
         if let Some(sealed) = sealed {
             map.insert(name.to_owned(), binary(sealed.as_bytes()));
         }
+    }
+    if let Some(expires_at_ms) = pair.expires_at_ms {
+        map.insert("expires_at_ms".to_owned(), number(expires_at_ms));
     }
     if let Some(lease) = &pair.lease {
         map.insert("lease".to_owned(), lease_attribute(lease));

@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use tokio::time::Instant;
 
+use super::cancelled::Cancelled;
+use super::claims::Led;
+use super::forgotten::Forgotten;
 use super::installations::{
-    self, Decision, MAX_SUPERSEDED, OF_THE_PAIR_BEFORE, PLAINLY_OLDER, REFRESH_TOKEN_IS_NEW,
+    self, Decision, GENERATION_GOES_ON, MAX_SUPERSEDED, OF_THE_PAIR_BEFORE, PLAINLY_OLDER,
+    REFRESH_TOKEN_IS_NEW,
 };
 use super::item::{Row, number, string};
 use super::row::pair_attribute;
-use super::{IN_PASSING, Store, StoreError, failed, not_built};
+use super::{Store, StoreError, failed, not_built, supersede};
 use crate::budget::until;
 use crate::flow::ClaimKey;
 use crate::installation::NewInstallation;
-use crate::pages::Connected;
 use crate::random::{self, Random};
 
 const FIRST_BACKOFF_MS: u64 = 25;
@@ -43,88 +45,115 @@ enum Plan {
 }
 
 enum Refused {
-    /// By the row, which stands as given.
-    ByRow(Row),
-    /// By the row's absence: it was there when we decided.
-    RowGone,
-    /// The person was forgotten after the exchange.
-    ByForgotten,
-    /// By the claim: it is settled, or gone.
-    ByClaim,
+    /// By what stands: each part, if its condition did not hold.
+    ByConditions(Conditions),
     /// For now.
     TryAgain(StoreError),
     /// For good.
     Failed(StoreError),
 }
 
+#[derive(Default)]
+struct Conditions {
+    /// The row as it stands; none if it is gone, which was there when we decided.
+    row: Option<Option<Row>>,
+    /// What stays of the person, who was forgotten once.
+    forgotten: Option<Option<Forgotten>>,
+    /// The claim is settled, or gone.
+    claim: bool,
+}
+
+/// What is saved, and how it is told.
+pub struct Save<'a> {
+    /// The installation.
+    pub install: &'a NewInstallation,
+    /// The claim of its flow.
+    pub claim: &'a ClaimKey,
+    /// What the claim is told.
+    pub led: &'a Led,
+    /// Whether it comes straight from Notion. One that waited in the rescue queue may have been given back meanwhile: it is
+    /// `unverified` until Notion has said that it is alive, and due at once.
+    pub prompt: bool,
+}
+
 impl Store {
     /// Saves an installation and, in the same transaction, the outcome of its flow.
     ///
-    /// One trip where there is no row or a plainly older one. Tries until `deadline`; every write recognises its
-    /// own lost success by the attempt.
+    /// One trip where there is no row or a plainly older one, and nobody was ever forgotten. Tries until `deadline`; every
+    /// write recognises its own lost success by the attempt.
     ///
     /// # Errors
     ///
     /// [`StoreError`]: whether it is saved is not known then.
     pub async fn save(
         &self,
-        install: &NewInstallation,
-        claim: &ClaimKey,
-        connected: &Connected,
+        save: &Save<'_>,
         deadline: Instant,
         random: &dyn Random,
     ) -> Result<Saved, StoreError> {
         let mut last = None;
-        until(deadline, Box::pin(self.try_to_save(install, claim, connected, random, &mut last)))
+        until(deadline, Box::pin(self.try_to_save(save, random, &mut last)))
             .await
             .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
     }
 
     async fn try_to_save(
         &self,
-        install: &NewInstallation,
-        claim: &ClaimKey,
-        connected: &Connected,
+        save: &Save<'_>,
         random: &dyn Random,
         last: &mut Option<StoreError>,
     ) -> Result<Saved, StoreError> {
-        let mut plan = Plan::Blind;
-        let mut tell_claim = true;
+        let install = save.install;
+        let (mut standing, mut forgotten, mut tell_claim) = (None, None, true);
         let mut backoff_ms = FIRST_BACKOFF_MS;
         loop {
+            let generation_before = forgotten.map_or(0, |forgotten: Forgotten| forgotten.generation);
+            let plan = match &standing {
+                None => Plan::Blind,
+                Some(row) => {
+                    Plan::Decided(installations::decide(row, install, save.prompt, generation_before)?)
+                }
+            };
+            if matches!(plan, Plan::Decided(Decision::AlreadyWritten)) {
+                return Ok(Saved::Current);
+            }
+            if forgotten.is_some_and(|forgotten| forgotten.removed_at_ms >= install.pair.exchanged_at_ms) {
+                return Ok(Saved::TombstoneWins);
+            }
             let (write, saved) = match &plan {
-                Plan::Blind => (self.blind_write(install)?, Saved::Current),
-                Plan::Decided(Decision::AlreadyWritten) => return Ok(Saved::Current),
-                Plan::Decided(Decision::TombstoneWins) => return Ok(Saved::TombstoneWins),
+                Plan::Blind => (self.blind_write(install, save.prompt, generation_before)?, Saved::Current),
                 Plan::Decided(Decision::Write { row, if_version, current, .. }) => {
                     let saved = if *current { Saved::Current } else { Saved::Beside };
                     (self.decided_write(row, *if_version)?, saved)
                 }
+                Plan::Decided(Decision::TombstoneWins | Decision::AlreadyWritten) => {
+                    return Ok(Saved::TombstoneWins);
+                }
             };
-            let tell = self.connected_update(claim, &install.attempt, connected)?;
+            let not_forgotten = self.forgotten_as_seen(&install.forgotten_id, forgotten)?;
+            let tell = self.connected_update(save.claim, &install.attempt, save.led)?;
             let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
-            match self.transact(write, self.not_forgotten(install)?, tell).await {
+            match self.transact(write, not_forgotten, tell).await {
                 Ok(()) => {
                     if let Plan::Decided(Decision::Write { dropped_bots, .. }) = &plan {
                         for bot_id in dropped_bots {
-                            report_dropped(bot_id);
+                            supersede::report_dropped(bot_id);
                         }
                     }
                     return Ok(saved);
                 }
-                Err(Refused::ByRow(standing)) => {
-                    plan = Plan::Decided(installations::decide(&standing, install)?);
-                    continue;
-                }
-                Err(Refused::ByForgotten) => return Ok(Saved::TombstoneWins),
-                Err(Refused::RowGone) => {
-                    plan = Plan::Blind;
+                Err(Refused::ByConditions(refused)) => {
+                    // The tokens matter more than the page: save them all the same.
+                    tell_claim &= !refused.claim;
+                    if let Some(found) = refused.forgotten {
+                        forgotten = found;
+                    }
+                    let Some(row) = refused.row else { continue };
+                    standing = row;
+                    if standing.is_some() {
+                        continue;
+                    }
                     *last = Some(StoreError::Failed("the row went away".to_owned()));
-                }
-                // The tokens matter more than the page: save them all the same.
-                Err(Refused::ByClaim) => {
-                    tell_claim = false;
-                    continue;
                 }
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::TryAgain(error)) => *last = Some(error),
@@ -145,7 +174,7 @@ impl Store {
         let Err(error) = sent else { return Ok(()) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                Err(refused(cancelled.cancellation_reasons()))
+                Err(refused(&Cancelled::read(cancelled.cancellation_reasons())))
             }
             Some(TransactWriteItemsError::IdempotentParameterMismatchException(_)) => {
                 Err(Refused::Failed(failed(&error)))
@@ -157,19 +186,28 @@ impl Store {
         }
     }
 
-    fn blind_write(&self, install: &NewInstallation) -> Result<TransactWriteItem, StoreError> {
-        let facts = installations::facts(install);
+    /// `generation_before` is that of a person who was forgotten: no row goes on from less.
+    fn blind_write(
+        &self,
+        install: &NewInstallation,
+        prompt: bool,
+        generation_before: u64,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let facts = installations::facts(install, prompt);
         let remove: Vec<&str> = installations::absent(&facts).chain(OF_THE_PAIR_BEFORE).collect();
         let refresh = install.pair.refresh_fingerprint.as_ref();
-        let condition = match refresh {
+        let mut condition = match refresh {
             Some(_) => format!("({PLAINLY_OLDER}) AND ({REFRESH_TOKEN_IS_NEW})"),
             None => PLAINLY_OLDER.to_owned(),
         };
+        if generation_before > 0 {
+            condition = format!("({condition}) AND ({GENERATION_GOES_ON})");
+        }
         let mut sets = vec![
             "superseded = list_append(if_not_exists(superseded, :empty), if_not_exists(pair, :empty))"
                 .to_owned(),
             "pair = :pair".to_owned(),
-            "generation = if_not_exists(generation, :zero) + :one".to_owned(),
+            "generation = if_not_exists(generation, :generation_before) + :one".to_owned(),
             "version = if_not_exists(version, :zero) + :one".to_owned(),
             "first_installed_at_ms = if_not_exists(first_installed_at_ms, :exchanged_at_ms)".to_owned(),
             "installed_at_ms = :exchanged_at_ms".to_owned(),
@@ -184,6 +222,7 @@ impl Store {
             .expression_attribute_values(":empty", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":pair", AttributeValue::L(vec![pair_attribute(&install.pair)]))
             .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":generation_before", number(generation_before))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":removed", string("removed"))
             .expression_attribute_values(":seal_shard", installations::seal_shard(install))
@@ -204,17 +243,6 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update.map_err(not_built)?).build())
     }
 
-    /// A person who was forgotten after the exchange stays forgotten, although no row says so.
-    fn not_forgotten(&self, install: &NewInstallation) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.installations_table)
-            .key("installation_id", string(&install.forgotten_id))
-            .condition_expression("attribute_not_exists(installation_id) OR removed_at_ms < :exchanged_at_ms")
-            .expression_attribute_values(":exchanged_at_ms", number(install.pair.exchanged_at_ms))
-            .build();
-        Ok(TransactWriteItem::builder().condition_check(check.map_err(not_built)?).build())
-    }
-
     fn decided_write(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.installations_table)
@@ -227,31 +255,21 @@ impl Store {
     }
 }
 
-/// A superseded pair for which a row had no more room.
-pub(super) fn report_dropped(bot_id: &str) {
-    tracing::error!(alarm = "superseded_dropped", bot_id, "a superseded pair was dropped");
-}
-
 /// Reads the reasons in the order of the transaction: the row, the forgotten person, the claim.
-fn refused(reasons: &[CancellationReason]) -> Refused {
-    const CONDITION: Option<&str> = Some("ConditionalCheckFailed");
-    let code = |index: usize| reasons.get(index).and_then(CancellationReason::code);
-    if code(0) == CONDITION {
-        return match reasons[0].item() {
-            Some(row) if !row.is_empty() => Refused::ByRow(row.clone()),
-            _ => Refused::RowGone,
+fn refused(cancelled: &Cancelled<'_>) -> Refused {
+    if cancelled.is_by_condition() {
+        let forgotten = cancelled.refused(1).map(|row| row.map(Forgotten::read).transpose());
+        return match forgotten.transpose() {
+            Ok(forgotten) => Refused::ByConditions(Conditions {
+                row: cancelled.refused(0).map(Option::<&Row>::cloned),
+                forgotten,
+                claim: cancelled.refused(2).is_some(),
+            }),
+            Err(error) => Refused::Failed(error),
         };
     }
-    if code(1) == CONDITION {
-        return Refused::ByForgotten;
-    }
-    if code(2) == CONDITION {
-        return Refused::ByClaim;
-    }
-    let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
-    let error = StoreError::Failed(format!("cancelled: {}", codes.join(", ")));
-    let in_passing = |code: &&str| *code == "None" || IN_PASSING.contains(code);
-    if codes.iter().all(in_passing) { Refused::TryAgain(error) } else { Refused::Failed(error) }
+    let error = cancelled.error();
+    if cancelled.is_in_passing() { Refused::TryAgain(error) } else { Refused::Failed(error) }
 }
 
 /// Between half of `backoff_ms` and all of it.

@@ -69,7 +69,7 @@ impl Vault {
                 return if known.is_ok() { Ok(()) } else { Err(error) };
             }
             let again = Instant::now() + self.wait_before_retry(&error.0);
-            let hopeless = matches!(error.0, TokenError::Refused(_) | TokenError::Blocked(_));
+            let hopeless = error.0.is_refusal() || matches!(error.0, TokenError::Blocked(_));
             if hopeless || tries == MAX_REVOCATIONS || again >= deadline {
                 return Err(error);
             }

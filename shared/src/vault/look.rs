@@ -8,8 +8,7 @@ use tokio::time::Instant;
 use super::{InHand, Retries, Vault, report_broken_seal};
 use crate::installation::{InstallationId, SealedPair};
 use crate::notion::TokenError;
-use crate::random;
-use crate::store::StoreError;
+use crate::store::{Installation, StoreError};
 use crate::telemetry::{Metric, RequestLine};
 
 /// What Notion says of an access token.
@@ -63,26 +62,46 @@ impl Vault {
         }
     }
 
-    /// Marks an installation whose access token is dead, and that has no refresh token. Gives back whether it was marked:
-    /// not if it has changed meanwhile.
+    /// The current `pair` of `row` is dead, which was read since Notion said so: `promote_superseded`, where one is in line,
+    /// and only where none is `mark_needs_reinstall`. Nothing, if the row has changed, or somebody else than `holder`
+    /// refreshes it.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; it is not known then.
-    pub async fn mark_dead(
+    pub async fn condemn(
         &self,
-        id: &InstallationId,
+        row: &Installation,
         pair: &SealedPair,
+        holder: &str,
         deadline: Instant,
         line: &mut RequestLine,
-    ) -> Result<bool, StoreError> {
-        let (nobody, now) = (random::attempt(&*self.random), self.clock.now_millis());
-        let marked = self.store.mark_needs_reinstall(pair, id, &nobody, now, deadline).await?;
-        if marked {
-            line.count(Metric::NeedsReinstall);
+    ) -> Result<Condemned, StoreError> {
+        let now = self.clock.now_millis();
+        if let Some(next) = row.next_in_line(&self.connection.client_id) {
+            let promoted = self.store.promote_superseded(row, next, now, deadline).await?;
+            return Ok(promoted.map_or(Condemned::Changed, |row| {
+                line.count(Metric::Promoted);
+                Condemned::Promoted(row)
+            }));
         }
-        Ok(marked)
+        if !self.store.mark_needs_reinstall(pair, &row.id, holder, now, deadline).await? {
+            return Ok(Condemned::Changed);
+        }
+        line.count(Metric::NeedsReinstall);
+        Ok(Condemned::Marked)
     }
+}
+
+/// What became of an installation whose current pair is dead.
+#[derive(Debug)]
+pub enum Condemned {
+    /// Another pair has taken its place: the row as it stands.
+    Promoted(Box<Installation>),
+    /// The person has to install again.
+    Marked,
+    /// Somebody wrote in between.
+    Changed,
 }
 
 /// When to ask again after an answer that decided nothing.

@@ -1,7 +1,7 @@
 //! The refresh protocol: a lease in the row, a compare-and-swap on the refresh token that was used up.
 //!
 //! `read` → `take_lease` → `send` → `save_refreshed`, else `put_into_rescue`, else `give_back`; on `invalid_grant`
-//! `adopt_winner`, `wait_for_lease` or `mark_needs_reinstall`; on anything else `release_lease`. A new pair is never
+//! `adopt_winner`, `wait_for_lease`, `promote_superseded` or `mark_needs_reinstall`; on anything else `release_lease`. A new pair is never
 //! handed out before it is saved. DESIGN.md says why; the model (`tests/it/model`) checks it.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::look::come_back_after;
-use super::{GiveBack, InHand, Retries, Vault, report_broken_seal, report_store};
+use super::{Condemned, GiveBack, InHand, Look, Retries, Vault, report_broken_seal, report_store};
 use crate::budget::Budget;
 use crate::clock::UnixMillis;
 use crate::installation::{Lease, Renewed, SealedPair};
@@ -38,11 +38,31 @@ pub fn lapsed_before(now: UnixMillis) -> UnixMillis {
     UnixMillis(now.0.saturating_sub(TAKE_OVER_AFTER_MS))
 }
 
+/// Why a pair is refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody wishes it, or the access token is about to end.
+    Asked,
+    /// Notion is said to have refused the access token.
+    Refused {
+        /// Whether Notion is asked first if that is so: it was said a little while ago already.
+        ask_first: bool,
+    },
+    /// The sweep found the access token dead, or the last refresh cut off. It takes over a lease that ended before this
+    /// moment and was never given back; nobody else takes over any.
+    Swept {
+        /// See [`lapsed_before`].
+        takeover: UnixMillis,
+    },
+}
+
 /// What a refresh came to.
 #[derive(Debug)]
 pub enum Refreshing {
     /// The row holds a new pair, ours.
     Renewed(Box<Installation>, AccessToken),
+    /// Nothing was refreshed: Notion says that the access token is alive.
+    StillAlive(Box<Installation>),
     /// Somebody else was faster or is at it: the row as it was seen last, if it was.
     LookAgain(Option<Box<Installation>>),
     /// The grant is dead, and the row says so.
@@ -88,17 +108,17 @@ struct Attempt<'a> {
     pair: &'a SealedPair,
     used: &'a Fingerprint,
     lease: Lease,
+    cause: Cause,
     budget: &'a Budget,
     in_hand: &'a InHand,
 }
 
 impl Vault {
-    /// Refreshes the pair of `row`, which was read consistently, if nobody else does. The sweep takes over leases that
-    /// [lapsed before](lapsed_before) a moment; nobody else takes over any.
+    /// Refreshes the pair of `row`, which was read consistently, if nobody else does.
     pub async fn refresh(
         &self,
         row: &Installation,
-        takeover: Option<UnixMillis>,
+        cause: Cause,
         in_hand: &InHand,
         budget: &Budget,
         line: &mut RequestLine,
@@ -119,7 +139,10 @@ impl Vault {
         let now = self.clock.now_millis();
         let holder = random::attempt(&*self.random);
         let lease = Lease { holder, until_ms: now.0.saturating_add(LEASE_MS) };
-        let takeover = takeover.filter(|_| row.lease().is_some());
+        let takeover = match cause {
+            Cause::Swept { takeover } if row.lease().is_some() => Some(takeover),
+            _ => None,
+        };
         let taken = match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
             Ok(Leased::Taken(taken)) => taken,
             Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
@@ -133,7 +156,18 @@ impl Vault {
         };
         // The row as it is now: what was kept aside since it was read is in it.
         let pair = taken.pair.as_ref().unwrap_or(pair);
-        let attempt = Attempt { row: &taken, pair, used, lease, budget, in_hand };
+        let attempt = Attempt { row: &taken, pair, used, lease, cause, budget, in_hand };
+        // Under the lease, so that however many report it, one asks. Of a pair in doubt, a refresh is the question.
+        if cause == (Cause::Refused { ask_first: true }) && !pair.in_doubt {
+            match self.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
+                Look::Alive => return self.leave_alive(&attempt).await,
+                Look::Dead => {}
+                Look::Sealed => return self.release(attempt, None, WhyNot::BrokenSeal, line).await,
+                Look::Unknown(error) => {
+                    return self.release(attempt, None, WhyNot::Undecided(error), line).await;
+                }
+            }
+        }
         // The answer has to come while the lease lasts, by the clock too: a frozen process thaws much later.
         let may_send = || {
             let needed = budget.exchange_by.saturating_duration_since(Instant::now());
@@ -150,7 +184,24 @@ impl Vault {
         match answer {
             Ok(renewed) => Box::pin(self.keep(attempt, renewed, secret, line)).await,
             Err(TokenError::InvalidGrant(_)) => Box::pin(self.adopt_or_mark(attempt, line)).await,
-            Err(error) => self.release(attempt, error, line).await,
+            Err(error) => {
+                let sent = matches!(error, TokenError::OutcomeUnknown(_)).then_some(InDoubt);
+                self.release(attempt, sent, WhyNot::Undecided(error), line).await
+            }
+        }
+    }
+
+    /// `release_alive`: nothing has to be refreshed.
+    async fn leave_alive(&self, attempt: &Attempt<'_>) -> Refreshing {
+        let (id, holder, now) = (&attempt.row.id, &attempt.lease.holder, self.clock.now_millis());
+        let due_at = self.next_look(now);
+        match self.store.release_alive(id, holder, now, due_at, attempt.budget.save_by).await {
+            Ok(Some(row)) => Refreshing::StillAlive(row),
+            Ok(None) => Refreshing::LookAgain(None),
+            Err(error) => {
+                report_store(&error);
+                not_now(WhyNot::Store, 5)
+            }
         }
     }
 
@@ -177,7 +228,7 @@ impl Vault {
         if !row.id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) {
             tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
             self.give_back(give_back, budget.revoke_by, line).await;
-            return not_now(WhyNot::Unusable, 60);
+            return self.release(attempt, Some(InDoubt), WhyNot::Unusable, line).await;
         }
         let refreshed = self.sealed(&attempt, &renewed, now);
         // A process that was frozen past its lease: others may have sent the same refresh token since.
@@ -224,6 +275,7 @@ impl Vault {
             bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
             client_id: before.client_id.clone(),
             exchanged_at_ms: now.0,
+            expires_at_ms: renewed.expires_in.map(|life| now.plus(life).0),
             // An answer without a refresh token keeps the old one.
             refresh: before.refresh.clone(),
             refresh_fingerprint: before.refresh_fingerprint.clone(),
@@ -246,7 +298,14 @@ impl Vault {
         used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
         let sealed = std::iter::once(&pair).chain(&row.superseded);
         let oldest_key = sealed.filter_map(oldest_key).min().unwrap_or_else(|| ring.newest());
-        Refreshed { id: row.id.clone(), used: attempt.used.clone(), used_up, pair, oldest_key }
+        Refreshed {
+            id: row.id.clone(),
+            used: attempt.used.clone(),
+            used_up,
+            pair,
+            oldest_key,
+            by_report: matches!(attempt.cause, Cause::Refused { .. }),
+        }
     }
 
     async fn put_into_rescue(
@@ -273,7 +332,7 @@ impl Vault {
     }
 
     /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another holds one, and only
-    /// then `mark_needs_reinstall`.
+    /// then `promote_superseded` or `mark_needs_reinstall`.
     async fn adopt_or_mark(&self, attempt: Attempt<'_>, line: &mut RequestLine) -> Refreshing {
         let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
         loop {
@@ -300,14 +359,10 @@ impl Vault {
             if standing.lease().is_some_and(|lease| lease.holder != *holder) {
                 return Refreshing::LookAgain(Some(Box::new(standing)));
             }
-            let now = self.clock.now_millis();
-            match self.store.mark_needs_reinstall(attempt.pair, id, holder, now, deadline).await {
-                Ok(true) => {
-                    line.count(Metric::NeedsReinstall);
-                    return Refreshing::NeedsReinstall;
-                }
-                // Somebody wrote in between.
-                Ok(false) => {}
+            match self.condemn(&standing, attempt.pair, holder, deadline, line).await {
+                Ok(Condemned::Marked) => return Refreshing::NeedsReinstall,
+                Ok(Condemned::Promoted(row)) => return Refreshing::LookAgain(Some(row)),
+                Ok(Condemned::Changed) => {}
                 Err(error) => {
                     report_store(&error);
                     return not_now(WhyNot::Store, 5);
@@ -316,27 +371,37 @@ impl Vault {
         }
     }
 
-    /// `release_lease`: nothing is known of the grant. The row stays as it is, and nobody asks again at once.
-    async fn release(&self, attempt: Attempt<'_>, error: TokenError, line: &mut RequestLine) -> Refreshing {
-        let retry_after = come_back_after(&error, self.wait_before_retry(&error));
-        let answer = error.answer();
+    /// `release_lease`: nothing is known of the grant. The row stays as it is, and nobody asks again at once. Where the
+    /// refresh token was sent, it stays in doubt whether it is used up.
+    async fn release(
+        &self,
+        attempt: Attempt<'_>,
+        in_doubt: Option<InDoubt>,
+        why: WhyNot,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let mut retry_after = Duration::from_mins(1);
         line.count(Metric::RefreshFailed);
-        line.note("refresh", error.key());
-        line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
-        line.note("notion_request_id", answer.and_then(|answer| answer.request_id.as_deref()));
-        let in_doubt = matches!(error, TokenError::OutcomeUnknown(_));
-        tracing::warn!(alarm = error.key(), error = &error as &dyn std::error::Error, "a refresh failed");
-        let wait_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-        let refresh_after = UnixMillis(self.clock.now_millis().0.saturating_add(wait_ms));
-        let (id, holder) = (&attempt.row.id, &attempt.lease.holder);
-        if let Err(error) =
-            self.store.release_lease(id, holder, in_doubt, refresh_after, attempt.budget.save_by).await
-        {
+        line.note("refresh", why.key());
+        if let WhyNot::Undecided(error) = &why {
+            retry_after = come_back_after(error, self.wait_before_retry(error));
+            let answer = error.answer();
+            line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
+            line.note("notion_request_id", answer.and_then(|answer| answer.request_id.as_deref()));
+            tracing::warn!(alarm = error.key(), error = error as &dyn std::error::Error, "a refresh failed");
+        }
+        let refresh_after = self.clock.now_millis().plus(retry_after);
+        let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
+        let released = self.store.release_lease(id, holder, in_doubt.is_some(), refresh_after, deadline);
+        if let Err(error) = released.await {
             report_store(&error);
         }
-        Refreshing::NotNow(WhyNot::Undecided(error), retry_after)
+        Refreshing::NotNow(why, retry_after)
     }
 }
+
+/// The refresh token was sent, and whether it is used up is not known.
+struct InDoubt;
 
 fn not_now(why: WhyNot, retry_after_secs: u64) -> Refreshing {
     Refreshing::NotNow(why, Duration::from_secs(retry_after_secs))

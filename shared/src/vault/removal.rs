@@ -1,23 +1,37 @@
-//! Uninstalling: `tombstone`, `revoke`, `purge` (or `forget`), each of them safe to repeat.
+//! Uninstalling: `tombstone`, then each pair goes back to Notion, then `purge` (or `forget`); each safe to repeat.
 
-use super::{InHand, Vault, lapsed_before, report_broken_seal};
+use super::returning::{ByRefresh, Returned};
+use super::{InHand, Vault, lapsed_before};
 use crate::budget::Budget;
 use crate::installation::SealedPair;
-use crate::seal::OpenError;
+use crate::notion::TokenError;
+use crate::seal::Fingerprint;
 use crate::store::{Installation, StoreError};
 use crate::telemetry::{Metric, RequestLine};
 
 /// How far a removal came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Removal {
     /// Nothing of the tokens is left, here or at Notion.
     Complete,
-    /// Notion did not take the tokens back yet: they stay sealed in the tombstone, and the sweep goes on.
-    ToBeRevoked,
+    /// Notion did not take all tokens back yet: what is left stays sealed in the tombstone, and the sweep goes on. What
+    /// Notion said, if that is why.
+    ToBeRevoked(Option<TokenError>),
+}
+
+/// The pairs of a tombstone on their way back.
+struct Leaving {
+    tombstone: Installation,
+    /// Those that have not ended yet, the current one first.
+    left: Vec<SealedPair>,
+    /// The access tokens that were revoked.
+    revoked: Vec<Fingerprint>,
+    stopped: Option<TokenError>,
 }
 
 impl Vault {
-    /// Gives back every token of a tombstone, then purges it.
+    /// Gives back every pair of a tombstone, then purges it. A pair that is dealt with leaves the row, so that the next try
+    /// goes on where this one stopped.
     ///
     /// # Errors
     ///
@@ -29,54 +43,136 @@ impl Vault {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Result<Removal, StoreError> {
-        let now = self.clock.now_millis();
-        for pair in tombstone.pairs() {
-            let token = match self.open_access(&tombstone.id, &pair.access, &in_hand.key_ring.value).await {
-                Ok(token) => token,
-                // The key may come back; what is purged does not.
-                Err(error @ (OpenError::RingNotRead | OpenError::UnknownVersion(_))) => {
-                    report_broken_seal(&tombstone.id, error);
-                    return Ok(Removal::ToBeRevoked);
-                }
-                Err(error @ OpenError::Broken) => {
-                    report_broken_seal(&tombstone.id, error);
-                    report_orphaned(pair, "a token of a removed installation does not open", line);
-                    continue;
-                }
-            };
-            if pair.client_id != self.connection.client_id {
-                // Notion would say of it, as of any unknown token, that it is revoked.
-                report_orphaned(pair, "a token of a removed installation is another connection's", line);
-                continue;
+        let pairs: Vec<SealedPair> = tombstone.pairs().cloned().collect();
+        let before = pairs.len();
+        let mut leaving =
+            Leaving { tombstone: tombstone.clone(), left: pairs.clone(), revoked: Vec::new(), stopped: None };
+        for pair in &pairs {
+            if leaving.stopped.is_some() {
+                break;
             }
-            if let Err(error) = self.revoke(&token, &in_hand.client_secret, budget.save_by).await {
-                line.note("revocation", error.0.key());
-                tracing::warn!(
-                    bot_id = pair.bot_id,
-                    error = &error as &dyn std::error::Error,
-                    "a token is still to be revoked"
-                );
-                return Ok(Removal::ToBeRevoked);
+            if !Box::pin(self.leave(pair, &mut leaving, in_hand, budget, line)).await? {
+                return Ok(Removal::ToBeRevoked(None));
             }
-            line.count(Metric::Revoked);
         }
-        for pair in tombstone.pairs().filter(|pair| pair.is_unsettled()) {
-            let lease = pair.lease.as_ref();
-            if lease.is_some_and(|lease| lease.until_ms >= lapsed_before(now).0) {
-                // Whoever refreshes it gives its new pair back, and then the lease.
-                return Ok(Removal::ToBeRevoked);
+        let Leaving { tombstone, left, revoked, stopped } = leaving;
+        if !left.is_empty() {
+            if left.len() < before {
+                let rest = left.get(1..).unwrap_or_default();
+                self.store.replace_pairs(&tombstone, left.first(), rest, None, budget.rescue_by).await?;
             }
-            // Notion may have given a new pair to somebody who was cut off; revoking this one may not have reached it.
-            report_orphaned(pair, "a refresh of a removed installation was cut off", line);
+            return Ok(Removal::ToBeRevoked(stopped));
         }
-        if tombstone.forget {
-            let forgotten_id = in_hand.key_ring.value.forgotten_id(tombstone.id.as_str());
-            self.store.forget(tombstone, &forgotten_id, budget.rescue_by).await?;
+        let forgotten_id = in_hand.key_ring.value.forgotten_id(tombstone.id.as_str());
+        // A message that comes late must not bring the key of a forgotten person back for good.
+        let of_forgotten =
+            tombstone.generation == 0 && self.store.was_forgotten(&forgotten_id, budget.rescue_by).await?;
+        let done = if tombstone.forget || of_forgotten {
+            self.store.forget(&tombstone, &forgotten_id, budget.rescue_by).await?
         } else {
-            self.store.purge(tombstone, budget.rescue_by).await?;
+            self.store.purge(&tombstone, budget.rescue_by).await?
+        };
+        if !done {
+            // Connections from before 2026-06-08 hand out the token that they gave before: what was revoked may be current.
+            let now = self.clock.now_millis();
+            self.store.doubt_current(&tombstone.id, &revoked, now, budget.rescue_by).await?;
+            return Ok(Removal::ToBeRevoked(None));
         }
         line.count(Metric::Removed);
         Ok(Removal::Complete)
+    }
+
+    /// One pair. Gives back whether to go on: not if the row has changed meanwhile.
+    async fn leave(
+        &self,
+        pair: &SealedPair,
+        leaving: &mut Leaving,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<bool, StoreError> {
+        let (id, now) = (leaving.tombstone.id.clone(), self.clock.now_millis());
+        let in_flight = pair.lease.as_ref().is_some_and(|lease| lease.until_ms >= lapsed_before(now).0);
+        match self.return_pair(&id, pair, in_hand, budget.save_by, line).await {
+            Returned::Gone if in_flight => {
+                // Whoever refreshes it gives its new pair back, and then the lease.
+            }
+            Returned::Gone => {
+                leaving.revoked.push(pair.access_fingerprint.clone());
+                if pair.is_unsettled() {
+                    // Notion may have given a new pair to somebody who was cut off; revoking this one may not have reached it.
+                    report_orphaned(pair, "a refresh of a removed installation was cut off", line);
+                }
+                leaving.ends(pair);
+            }
+            Returned::Lost(what) => {
+                report_orphaned(pair, what, line);
+                leaving.ends(pair);
+            }
+            Returned::Stays(error) => leaving.stopped = error,
+            Returned::OnlyByRefresh if in_flight => {}
+            Returned::OnlyByRefresh => {
+                // Noted before it is sent: should we be cut off, its successor may live with nobody to revoke it.
+                let doubted = SealedPair { lease: None, in_doubt: true, ..pair.clone() };
+                if !leaving.replace(self, pair, doubted.clone(), budget).await? {
+                    return Ok(false);
+                }
+                match self.return_by_refresh(&id, &doubted, in_hand, budget, line).await {
+                    ByRefresh::Returned => leaving.ends(&doubted),
+                    ByRefresh::WasDead => {
+                        if pair.is_unsettled() {
+                            report_orphaned(pair, "a refresh of a removed installation was cut off", line);
+                        }
+                        leaving.ends(&doubted);
+                    }
+                    ByRefresh::Lost(what) => {
+                        report_orphaned(pair, what, line);
+                        leaving.ends(&doubted);
+                    }
+                    ByRefresh::Held(renewed, error) => {
+                        if !leaving.replace(self, &doubted, *renewed, budget).await? {
+                            report_orphaned(pair, "a refreshed pair could be neither revoked nor kept", line);
+                        }
+                        leaving.stopped = Some(error);
+                    }
+                    ByRefresh::Stays { error, sent } => {
+                        if !sent {
+                            let as_before = SealedPair { in_doubt: pair.is_unsettled(), ..doubted.clone() };
+                            leaving.replace(self, &doubted, as_before, budget).await?;
+                        }
+                        leaving.stopped = Some(error);
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Leaving {
+    fn ends(&mut self, pair: &SealedPair) {
+        self.left.retain(|left| left.access_fingerprint != pair.access_fingerprint);
+    }
+
+    /// Writes another pair in the place of `pair`, here and in the row; not if the row has changed meanwhile.
+    async fn replace(
+        &mut self,
+        vault: &Vault,
+        pair: &SealedPair,
+        by: SealedPair,
+        budget: &Budget,
+    ) -> Result<bool, StoreError> {
+        for left in &mut self.left {
+            if left.access_fingerprint == pair.access_fingerprint {
+                left.clone_from(&by);
+            }
+        }
+        let rest = self.left.get(1..).unwrap_or_default();
+        let writing =
+            vault.store.replace_pairs(&self.tombstone, self.left.first(), rest, None, budget.rescue_by);
+        let Some(row) = writing.await? else { return Ok(false) };
+        self.tombstone = *row;
+        Ok(true)
     }
 }
 

@@ -115,7 +115,7 @@ async fn what_was_lost_comes_back_unverified_and_notion_says_what_is_alive() {
     // The standing rows are newer now; unless somebody wants the backup all the same.
     assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 2, 0, 0]));
     let before = number(&row_of(&world, GRACE).await.unwrap(), "version");
-    assert_eq!(import(&world, &[backup.path(), "--overwrite"]).await, (0, [2, 0, 0, 0]));
+    assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [2, 0, 0, 0]));
     let grace = row_of(&world, GRACE).await.unwrap();
     assert_eq!(string(&grace, "health"), Some("unverified"));
     assert!(number(&grace, "version") > before, "versions only grow");
@@ -146,8 +146,8 @@ async fn nothing_that_happened_since_is_undone() {
     install(&world, ADA).await;
     let live = vend(&world, ADA).await;
     assert_eq!(in_json(&world, &["revoke", ACME, GRACE, "--forget", "--yes"]).await.0, 0);
-    for arguments in [&[backup.path()][..], &[backup.path(), "--overwrite"]] {
-        let written = u64::from(arguments.len() == 2);
+    for arguments in [&[backup.path()][..], &[backup.path(), "--overwrite", "--yes"]] {
+        let written = u64::from(arguments.len() == 3);
         let counts = [written, 1 - written, 1, 0];
         assert_eq!(import(&world, arguments).await, (0, counts), "{arguments:?}");
         assert!(row_of(&world, GRACE).await.is_none(), "who was forgotten is brought back by nothing");
@@ -158,9 +158,60 @@ async fn nothing_that_happened_since_is_undone() {
 
     // A removal stays a removal, also where the table was lost before it.
     lose(&world, ADA).await;
-    assert_eq!(in_json(&world, &["revoke", ACME, ADA, "--yes"]).await.0, 0);
+    let (code, said) = in_json(&world, &["revoke", ACME, ADA, "--yes"]).await;
+    assert!(
+        code == 1 && said["said"].as_str().unwrap().contains("nobody"),
+        "the tombstone stands all the same: {said}"
+    );
     assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 1, 1, 0]));
     assert_eq!(vend(&world, ADA).await["error"], "removed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overwriting_asks_first_and_drops_no_pair() {
+    let world = World::start().await;
+    install(&world, ADA).await;
+    let backup = Backup::named("overwritten");
+    assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
+    world.clock.advance_secs(60);
+    install(&world, ADA).await;
+    let live = vend(&world, ADA).await;
+    // Nobody said yes.
+    let refused = operator(&world, &["import", backup.path(), "--overwrite"], "").await;
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("--yes"), "{}", said(&refused));
+    assert_eq!(vend(&world, ADA).await["fingerprint"], live["fingerprint"]);
+
+    assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [1, 0, 0, 0]));
+    let row = row_of(&world, ADA).await.unwrap();
+    assert_eq!(number(&row, "generation"), 3, "no generation comes twice");
+    let held = world.open_all(&row);
+    let alive = &world.notion().grants()[0].refresh_tokens;
+    assert!(alive.len() == 2 && alive.iter().all(|token| held.contains(token)), "each is kept");
+    // Again: the pair that came back is not kept twice, and nothing of it is lost.
+    assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [1, 0, 0, 0]));
+    assert_eq!(world.open_all(&row_of(&world, ADA).await.unwrap()).len(), 2);
+    // The pair of the backup turns out to be dead: the one that it took the place of goes on.
+    let first = world.notion().grants()[0].access_tokens[0].clone();
+    crate::rescued::revoke(&world, &first).await;
+    let after = vend(&world, ADA).await;
+    assert_eq!(after["access_token"], live["access_token"], "{after}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_written_over_a_tombstone_whose_tokens_are_still_to_go_back() {
+    let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
+    install(&world, ADA).await;
+    let backup = Backup::named("tombstone");
+    assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
+    world.notion().inject(Endpoint::Revoke, simulated_notion::Fault::Html(403), u32::MAX);
+    let answer = world.ask("uninstall", person(ADA, ACME, json!({}))).await;
+    assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(false)));
+    assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [0, 1, 0, 0]));
+    world.notion().clear_faults();
+    world.clock.advance_secs(3601);
+    assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
+    assert!(world.notion().grants()[0].access_tokens.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

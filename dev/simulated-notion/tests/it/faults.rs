@@ -204,6 +204,36 @@ async fn a_held_request_takes_effect_although_its_client_gave_up() {
 }
 
 #[tokio::test]
+async fn a_connection_may_make_so_many_requests_in_a_minute() {
+    let bench = Bench::with(|settings| settings.requests_per_minute = Some(5)).await;
+    let pair = bench.pair().await;
+    for _ in 0..4 {
+        assert!(bench.works(&pair.access).await);
+    }
+    let refused = bench.refresh(&pair.refresh).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("60")));
+    bench.advance_secs(59);
+    assert!(!bench.works(&pair.access).await);
+    bench.advance_secs(1);
+    assert!(bench.works(&pair.access).await, "a window ends, and with it what was counted");
+    assert_eq!(bench.refresh(&pair.refresh).await.status, 200, "what was refused was not processed");
+}
+
+#[tokio::test]
+async fn expires_in_is_sent_where_it_is_asked_for_and_the_life_is_limited() {
+    for (lifetime, sends, expected) in
+        [(None, true, json!(null)), (Some(3600), false, json!(null)), (Some(3600), true, json!(3600))]
+    {
+        let bench = Bench::with(|settings| {
+            (settings.access_token_lifetime_secs, settings.sends_expires_in) = (lifetime, sends);
+        })
+        .await;
+        let answer = bench.exchange(&bench.code()).await.json();
+        assert_eq!(answer["expires_in"], expected);
+    }
+}
+
+#[tokio::test]
 async fn stopping_cuts_held_requests() {
     let bench = Bench::start().await;
     bench.notion.inject(Endpoint::Token, Fault::Hold, 1);

@@ -22,6 +22,7 @@ fn install(attempt: &str, access: &str, refresh: Option<&str>, exchanged_at_ms: 
             avatar_url: None,
         },
         duplicated_template_id: None,
+        expires_in: None,
         request_id: None,
     };
     grant.seal("client", attempt, UnixMillis(exchanged_at_ms), &ring, &OsRandom)
@@ -29,7 +30,7 @@ fn install(attempt: &str, access: &str, refresh: Option<&str>, exchanged_at_ms: 
 
 /// The row as the first install leaves it.
 fn row_of(first: &NewInstallation) -> Row {
-    let mut row = facts(first);
+    let mut row = facts(first, true);
     row.insert("installation_id".to_owned(), string(first.id.as_str()));
     row.insert("pair".to_owned(), AttributeValue::L(vec![pair_attribute(&first.pair)]));
     row.insert("superseded".to_owned(), AttributeValue::L(Vec::new()));
@@ -60,20 +61,20 @@ fn fingerprint(install: &NewInstallation) -> String {
 #[test]
 fn a_lost_success_recognises_itself() {
     let first = install("a", "token-a", None, 1000);
-    assert_eq!(decide(&row_of(&first), &first).unwrap(), Decision::AlreadyWritten);
+    assert_eq!(decide(&row_of(&first), &first, true, 0).unwrap(), Decision::AlreadyWritten);
 }
 
 #[test]
 fn an_older_exchange_is_kept_aside_and_never_replaces_a_newer_one() {
     let (newer, older) = (install("a", "token-a", None, 2000), install("b", "token-b", None, 1000));
-    let (row, current) = written(decide(&row_of(&newer), &older));
+    let (row, current) = written(decide(&row_of(&newer), &older, true, 0));
     assert!(!current);
     assert_eq!(fingerprints(&row, "pair"), [fingerprint(&newer)]);
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
     assert_eq!(integer(&row, "generation"), Some(1));
     assert_eq!(text(&row, "written_by"), Some("a"));
     // Told again, it is there once.
-    let (row, _) = written(decide(&row, &older));
+    let (row, _) = written(decide(&row, &older, true, 0));
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
 }
 
@@ -81,7 +82,7 @@ fn an_older_exchange_is_kept_aside_and_never_replaces_a_newer_one() {
 fn the_same_token_again_is_one_grant_and_keeps_its_refresh_token() {
     let first = install("a", "token-a", Some("refresh-a"), 1000);
     let again = install("b", "token-a", None, 2000);
-    let (row, current) = written(decide(&row_of(&first), &again));
+    let (row, current) = written(decide(&row_of(&first), &again, true, 0));
     assert!(current);
     assert_eq!(fingerprints(&row, "superseded"), Vec::<String>::new());
     let pair = list(&row, "pair")[0].as_m().unwrap();
@@ -97,7 +98,7 @@ fn the_same_token_again_is_one_grant_and_keeps_its_refresh_token() {
 fn the_same_token_from_an_older_exchange_leaves_the_newer_row_and_gives_it_its_refresh_token() {
     let (newer, older) =
         (install("a", "token-a", None, 2000), install("b", "token-a", Some("refresh-b"), 1000));
-    let (row, current) = written(decide(&row_of(&newer), &older));
+    let (row, current) = written(decide(&row_of(&newer), &older, true, 0));
     assert!(!current);
     assert_eq!(fingerprints(&row, "pair"), [fingerprint(&newer)]);
     assert_eq!(fingerprints(&row, "superseded"), Vec::<String>::new());
@@ -113,14 +114,14 @@ fn the_same_token_from_an_older_exchange_leaves_the_newer_row_and_gives_it_its_r
 fn an_older_telling_of_the_same_token_does_not_replace_the_newer_refresh_token() {
     let newer = install("a", "token-a", Some("refresh-a"), 2000);
     let older = install("b", "token-a", Some("refresh-b"), 1000);
-    let (row, _) = written(decide(&row_of(&newer), &older));
+    let (row, _) = written(decide(&row_of(&newer), &older, true, 0));
     assert_eq!(list(&row, "pair"), [pair_attribute(&newer.pair)]);
 }
 
 #[test]
 fn a_pair_that_becomes_current_again_is_no_longer_superseded() {
     let (a, b) = (install("a", "token-a", None, 1000), install("b", "token-b", None, 2000));
-    let (row, _) = written(decide(&row_of(&a), &b));
+    let (row, _) = written(decide(&row_of(&a), &b, true, 0));
     let (row, _) = written(decide(&row, &install("c", "token-a", None, 3000)));
     assert_eq!(fingerprints(&row, "pair"), [fingerprint(&a)]);
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&b)]);
@@ -137,7 +138,7 @@ fn a_tombstone_newer_than_the_exchange_wins_and_an_older_one_does_not() {
             ("generation".to_owned(), number(4)),
             ("version".to_owned(), number(9)),
         ]);
-        let decision = decide(&tombstone, &install);
+        let decision = decide(&tombstone, &install, true, 0);
         if wins {
             assert_eq!(decision.unwrap(), Decision::TombstoneWins, "removed at {removed_at_ms}");
             continue;
@@ -155,7 +156,8 @@ fn superseded_pairs_are_bounded_and_the_oldest_goes_first() {
     let mut dropped = Vec::new();
     for i in 0..MAX_SUPERSEDED as u64 + 5 {
         let next = install(&format!("i{i}"), &format!("token-{i}"), None, 2 + i);
-        let Decision::Write { row: next_row, dropped_bots, .. } = decide(&row, &next).unwrap() else {
+        let Decision::Write { row: next_row, dropped_bots, .. } = decide(&row, &next, true, 0).unwrap()
+        else {
             panic!()
         };
         row = next_row;
@@ -190,7 +192,7 @@ fn a_refresh_token_that_was_used_up_is_no_news_unless_the_grant_is_dead() {
         let mut standing = row_of(&refreshed);
         standing.insert("used_up".to_owned(), AttributeValue::L(vec![string(used.as_str())]));
         standing.insert("health".to_owned(), string(health));
-        let (row, current) = written(decide(&standing, &again));
+        let (row, current) = written(decide(&standing, &again, true, 0));
         let expected = if stays { &refreshed } else { &again };
         assert_eq!((current, fingerprints(&row, "pair")), (!stays, vec![fingerprint(expected)]), "{health}");
         assert_eq!(fingerprints(&row, "superseded").len(), 1, "{health}: the other one is kept aside");

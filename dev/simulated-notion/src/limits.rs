@@ -1,0 +1,50 @@
+//! How many requests a connection may make (Notion's request limits): a fixed window of 60 seconds per connection, in
+//! which everything counts that the connection sends, whatever becomes of it.
+
+use std::collections::HashMap;
+
+use axum::http::HeaderMap;
+
+use crate::notion::Notion;
+use crate::request::{basic_user, bearer};
+use crate::traffic::Endpoint;
+
+/// How long a window is, in milliseconds.
+const WINDOW_MS: u64 = 60_000;
+
+/// The windows that are open, by client id.
+#[derive(Default)]
+pub(crate) struct Windows(HashMap<String, Window>);
+
+struct Window {
+    ends_at_ms: u64,
+    requests: u64,
+}
+
+impl Windows {
+    /// Counts one request; if it is over `limit`, in how many seconds the window ends.
+    pub(crate) fn count(&mut self, client_id: String, limit: u64, now_ms: u64) -> Option<u64> {
+        let fresh = || Window { ends_at_ms: now_ms + WINDOW_MS, requests: 0 };
+        let window = self.0.entry(client_id).or_insert_with(fresh);
+        if window.ends_at_ms <= now_ms {
+            *window = fresh();
+        }
+        window.requests += 1;
+        (window.requests > limit).then(|| (window.ends_at_ms - now_ms).div_ceil(1000))
+    }
+}
+
+impl Notion {
+    /// The connection that a request counts for; none for what a browser opens.
+    pub(crate) fn connection_of(&self, endpoint: Endpoint, headers: &HeaderMap) -> Option<String> {
+        match endpoint {
+            Endpoint::Authorize => None,
+            Endpoint::Token | Endpoint::Introspect | Endpoint::Revoke => basic_user(headers),
+            Endpoint::UsersMe => {
+                let token = bearer(headers)?;
+                let (grant, _) = self.find_pair(|pair| pair.access_token == token)?;
+                Some(self.memory.grants[grant].client_id.clone())
+            }
+        }
+    }
+}

@@ -122,6 +122,9 @@ pub struct SealedPair {
     /// Whether its refresh token may have been used up by a refresh whose answer nobody has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_doubt: bool,
+    /// Whether its installation was removed before the present one was made: it has to go back, and is in line for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_revoke: bool,
 }
 
 /// The in-row marker: somebody is refreshing, or was cut off while they did.
@@ -287,6 +290,7 @@ impl Grant {
                 expires_at_ms: self.expires_in.map(|life| exchanged_at.plus(life).0),
                 lease: None,
                 in_doubt: false,
+                to_revoke: false,
             },
             id,
         }

@@ -1,5 +1,6 @@
 //! The two tables and the rescue queue.
 
+mod broken;
 mod cancelled;
 mod claims;
 mod due;
@@ -10,7 +11,7 @@ mod item;
 mod refresh;
 mod removal;
 mod rescue;
-mod rewrap;
+
 mod row;
 mod save;
 mod supersede;

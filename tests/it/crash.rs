@@ -3,22 +3,33 @@
 //!
 //! What is killed is dropped where it stands; what is frozen goes on later, when others have taken over. Each seed says who
 //! is stopped, after how many turns, and for how long. People of one world have a seed each and go at the same time.
+//!
+//! Around them the round draws what else happens to a system that runs for years: a table that refuses some writes, so that
+//! records wait in the rescue queue; records that are delivered twice, put aside and brought back later; claims that expire;
+//! uninstall messages that come again, late; a panic over one row; a clock that jumps while a sweep is between its look into
+//! the queue and its last row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use dev::aws::{CLAIMS_TABLE, Fault, INSTALLATIONS_TABLE, Reply};
 use dev::stack::NotionSide;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use simulated_notion::{ACME, Grant, Rotation};
 
-use crate::harness::{Row, World, event, has_lease, person, string};
+use crate::harness::{Row, World, event, has_lease, number, person, string};
+use crate::poison::Fuse;
 use crate::stampede::with_people;
 
 const PEOPLE: usize = 125;
 const ROUNDS: usize = 28;
+/// How many uninstall messages may still come again.
+const MESSAGES: usize = 12;
 /// How many turns a process gets at most; a refresh or an install takes about as many.
 const MOST_TURNS: u64 = 6;
 
@@ -77,6 +88,31 @@ struct Tally {
     late: usize,
     killed_by_a_replay: usize,
     unsaved_us: Vec<u64>,
+    /// What else happened, by its name.
+    happened: BTreeMap<&'static str, usize>,
+}
+
+impl Tally {
+    /// Who was told of by a sweep.
+    fn count(&mut self, swept: &Value) {
+        let counted = |metric: &str| usize::try_from(swept[metric].as_u64().unwrap_or(0)).unwrap();
+        self.flagged += counted("StuckClaim");
+        self.marked += counted("NeedsReinstall");
+        self.note("pairs that took a dead one's place", counted("Promoted"));
+        self.note("records recovered", counted("Recovered"));
+    }
+
+    fn note(&mut self, what: &'static str, times: usize) {
+        *self.happened.entry(what).or_default() += times;
+    }
+}
+
+/// An uninstall message that names a generation, and may come again.
+#[derive(Clone)]
+struct Message {
+    id: String,
+    generation: u64,
+    forget: bool,
 }
 
 struct Crowd {
@@ -84,19 +120,24 @@ struct Crowd {
     ids: Vec<String>,
     /// Notion may answer a family that was killed by a replay; see `check`.
     rotation: Rotation,
+    fuse: Arc<Fuse>,
+    messages: Mutex<Vec<Message>>,
 }
 
 impl Crowd {
     async fn gather(rotation: Rotation) -> Self {
         let ids: Vec<String> =
             (0..PEOPLE).map(|number| format!("a0000000-0000-4000-8000-{number:012}")).collect();
+        let fuse = Arc::new(Fuse::default());
+        let random = Arc::clone(&fuse);
         let world = World::start_with(|options| {
+            options.random = random;
             let NotionSide::Simulated(notion) = &mut options.notion else { unreachable!() };
             notion.workspaces = with_people(&ids);
             notion.settings.rotation = rotation;
         })
         .await;
-        let crowd = Self { world, ids, rotation };
+        let crowd = Self { world, ids, rotation, fuse, messages: Mutex::default() };
         for id in &crowd.ids {
             crowd.install(id).await;
         }
@@ -124,6 +165,9 @@ impl Crowd {
     /// One round: each person's process is stopped as their seed says; then everything recovers, and is checked.
     async fn round(&self, number: usize, tally: &mut Tally) {
         let world = &self.world;
+        let mut chance = Seed(0x5eed_0000 + number as u64);
+        // Everybody shares a process here: who is stopped while they fetch the secrets would stop all the others.
+        Box::pin(world.stack.functions().warm_up()).await;
         let before = join_all(self.ids.iter().map(|id| self.ask(id, json!({})))).await;
         let mut processes = Vec::new();
         for (index, (id, before)) in self.ids.iter().zip(&before).enumerate() {
@@ -133,8 +177,9 @@ impl Crowd {
                     let event = self.callback(id).await;
                     Box::pin(async move { world.invoke(world.stack.callback(), &event).await })
                 }
-                1 => Box::pin(world.ask("uninstall", person(id, ACME, json!({})))),
-                _ => Box::pin(self.ask(id, json!({"refused_fingerprint": before["fingerprint"]}))),
+                1 => Box::pin(self.uninstall(id, before, seed.below(3))),
+                // Not a report: those are looked into when they come so often.
+                _ => Box::pin(self.ask(id, json!({"refresh": true}))),
             };
             let fate = match seed.below(6) {
                 0 => Fate::ThawedAtOnce,
@@ -144,6 +189,7 @@ impl Crowd {
             };
             processes.push((fate, Process { running, turns: 1 + seed.below(MOST_TURNS) }));
         }
+        self.refuse_some_writes(&mut chance, tally);
         let ends = join_all(processes.iter_mut().map(|(_, process)| process)).await;
         let mut frozen = Vec::new();
         for ((fate, process), end) in processes.into_iter().zip(ends) {
@@ -160,18 +206,152 @@ impl Crowd {
         }
         self.check().await;
         self.thaw(&mut frozen, Fate::ThawedAtOnce).await;
+        world.stack.dynamodb().clear_faults();
+        self.check().await;
+        self.disturb_the_queue(&mut chance, tally);
+        self.deliver_messages_again(&mut chance, tally).await;
+        // A sweep now and then in between, while the clock jumps.
+        self.sweep_while_the_clock_jumps(&mut chance, tally).await;
         self.check().await;
         world.clock.advance_secs(46);
         self.thaw(&mut frozen, Fate::ThawedWhenItsLeaseHasEnded).await;
         self.check().await;
         world.clock.advance_secs(61);
-        self.sweep(tally).await;
+        self.let_claims_expire(&mut chance, tally).await;
+        world.stack.rescue_queue().service().bring_back_all();
+        Box::pin(world.stack.functions().warm_up()).await;
+        self.sweep_with_a_panic(&mut chance, tally).await;
+        self.deliver_messages_again(&mut chance, tally).await;
         self.thaw(&mut frozen, Fate::ThawedAfterTheSweep).await;
         self.check().await;
-        // What is thawed so late may leave a lease of its own, and a pair beside the current one.
-        world.clock.advance_secs(110);
+        // What is thawed so late may leave a lease of its own, and a pair beside the current one; what was received is hidden
+        // for a while, and what the sweep has panicked over waits for its turn.
+        for _ in 0..3 {
+            world.clock.advance_secs(301);
+            self.sweep(tally).await;
+        }
+        world.clock.advance_secs(3001);
         self.sweep(tally).await;
         self.nothing_is_lost(tally).await;
+    }
+
+    /// An uninstall: of whatever there is, of this generation, or of this generation and for good.
+    async fn uninstall(&self, id: &str, before: &Value, kind: u64) -> Value {
+        if kind == 0 {
+            return self.world.ask("uninstall", person(id, ACME, json!({}))).await;
+        }
+        let message = Message {
+            id: id.to_owned(),
+            generation: before["generation"].as_u64().unwrap_or(0),
+            forget: kind == 2,
+        };
+        let mut messages = self.messages.lock().unwrap();
+        if messages.len() == MESSAGES {
+            messages.remove(0);
+        }
+        messages.push(message.clone());
+        drop(messages);
+        self.deliver(&message).await
+    }
+
+    async fn deliver(&self, message: &Message) -> Value {
+        let more = json!({"generation": message.generation, "forget": message.forget});
+        self.world.ask("uninstall", person(&message.id, ACME, more)).await
+    }
+
+    /// The table refuses some writes for good, so that what they were to save goes into the rescue queue.
+    fn refuse_some_writes(&self, chance: &mut Seed, tally: &mut Tally) {
+        for operation in ["UpdateItem", "TransactWriteItems"] {
+            let times = u32::try_from(chance.below(12)).unwrap();
+            if times > 0 {
+                let denied = Fault::Answer(Reply::error(400, "AccessDeniedException"));
+                self.world.stack.dynamodb().inject(operation, denied, times);
+                tally.note("writes that the table was to refuse", times as usize);
+            }
+        }
+    }
+
+    /// Records are delivered twice, and all of them may be put aside for a while.
+    fn disturb_the_queue(&self, chance: &mut Seed, tally: &mut Tally) {
+        let queue = self.world.stack.rescue_queue().service();
+        let messages = queue.messages();
+        tally.note("records in the queue", messages.len());
+        for message in messages.iter().filter(|_| chance.below(2) == 0) {
+            queue.deliver_again(message);
+            tally.note("records delivered twice", 1);
+        }
+        if chance.below(3) == 0 {
+            tally.note("dead letters", queue.messages().len());
+            queue.put_aside_all();
+        }
+    }
+
+    /// Messages about a generation come again, whatever has happened since. None costs a later install.
+    async fn deliver_messages_again(&self, chance: &mut Seed, tally: &mut Tally) {
+        let messages = self.messages.lock().unwrap().clone();
+        for message in messages.iter().filter(|_| chance.below(3) == 0) {
+            let standing = self.row_of(&message.id).await;
+            let answer = self.deliver(message).await;
+            tally.note("messages delivered again", 1);
+            let Some(standing) = standing else { continue };
+            if number(&standing, "generation") > message.generation {
+                assert_eq!(answer["error"], "other_generation", "{answer}");
+                let now = self.row_of(&message.id).await;
+                assert_eq!(
+                    now.and_then(|row| string(&row, "health").map(str::to_owned)).as_deref(),
+                    string(&standing, "health")
+                );
+            }
+        }
+    }
+
+    async fn row_of(&self, id: &str) -> Option<Row> {
+        let client = self.world.stack.dynamodb().service().client();
+        let key = AttributeValue::S(format!("{ACME}/user/{id}"));
+        let read = client.get_item().table_name(INSTALLATIONS_TABLE.0).key("installation_id", key);
+        read.send().await.unwrap().item
+    }
+
+    /// Claims that have an outcome, or whose record waits: the others are found by the sweep long before their time.
+    async fn let_claims_expire(&self, chance: &mut Seed, tally: &mut Tally) {
+        let queue = self.world.stack.rescue_queue().service();
+        let waiting = [queue.messages(), queue.dead_letters()].concat();
+        for claim in self.world.claims().await {
+            let key = string(&claim, "claim").unwrap();
+            let is_open = string(&claim, "outcome") == Some("exchanging");
+            if chance.below(2) == 0 && (!is_open || waiting.iter().any(|message| message.contains(key))) {
+                let client = self.world.stack.dynamodb().service().client();
+                let delete = client.delete_item().table_name(CLAIMS_TABLE.0);
+                delete.key("claim", claim["claim"].clone()).send().await.unwrap();
+                tally.note("claims that expired", 1);
+            }
+        }
+    }
+
+    async fn sweep_while_the_clock_jumps(&self, chance: &mut Seed, tally: &mut Tally) {
+        let (turns, jump_secs) = (chance.below(400), chance.below(240));
+        let jump = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            self.world.clock.advance_secs(jump_secs);
+        };
+        let (swept, ()) = tokio::join!(self.world.ask("sweep", json!({})), jump);
+        tally.note("sweeps in which the clock jumped", 1);
+        tally.count(&swept);
+    }
+
+    /// Something panics over whatever draws the next random number.
+    async fn sweep_with_a_panic(&self, chance: &mut Seed, tally: &mut Tally) {
+        if chance.below(2) == 0 {
+            self.fuse.light();
+        }
+        let swept = self.world.ask("sweep", json!({})).await;
+        let panicked = swept["Panicked"].as_u64().unwrap_or(0);
+        assert!(panicked <= 1, "{swept}");
+        tally.note("panics over one row", usize::try_from(panicked).unwrap());
+        self.fuse.put_out();
+        tally.count(&swept);
     }
 
     async fn thaw(&self, frozen: &mut Vec<(Fate, Process<'_>)>, fate: Fate) {
@@ -186,8 +366,7 @@ impl Crowd {
     async fn sweep(&self, tally: &mut Tally) {
         loop {
             let swept = self.world.ask("sweep", json!({})).await;
-            tally.flagged += usize::try_from(swept["StuckClaim"].as_u64().unwrap_or(0)).unwrap();
-            tally.marked += usize::try_from(swept["NeedsReinstall"].as_u64().unwrap_or(0)).unwrap();
+            tally.count(&swept);
             assert!(swept["SweepFailed"].is_null() && swept["NotionDown"].is_null(), "{swept}");
             if swept["complete"] == true {
                 return;
@@ -215,15 +394,18 @@ impl Crowd {
             rows.iter().filter_map(|row| Some((string(row, "owner_user_id")?, row))).collect();
         let grants = world.notion().grants();
         let mut unaccounted = 0;
+        let told = tally.flagged + self.orphans_told_of();
         for id in &self.ids {
-            let row = by_person[id.as_str()];
-            let held = world.open_all(row);
+            // Who was forgotten has no row.
+            let row = by_person.get(id.as_str()).copied();
+            let held = row.map(|row| world.open_all(row)).unwrap_or_default();
             let of_person = grants.iter().filter(|grant| grant.person_id == *id);
             let lost = of_person.flat_map(Grant::living).filter(|token| !held.contains(*token)).count();
-            let health = string(row, "health").unwrap();
-            assert!(!has_lease(row), "{row:?}");
-            // A pair that was lost with its process: the row says so, or its claim did.
-            if lost > 0 && health == "active" {
+            let health = row.map_or("removed", |row| string(row, "health").unwrap());
+            assert!(!row.is_some_and(has_lease), "{row:?}");
+            assert!(health != "removed" || held.is_empty(), "the sweep ends a removal: {row:?}");
+            // A pair that was lost with its process: the row says so, or its claim or an alarm did.
+            if lost > 0 && health != "needs_reinstall" {
                 unaccounted += 1;
             }
             match health {
@@ -233,7 +415,8 @@ impl Crowd {
                         // It was thawed too late, and nobody has got a dead token for it.
                         assert_eq!(health, "unverified", "{vended}");
                         tally.late += 1;
-                    } else if !world.works(vended["access_token"].as_str().unwrap()).await {
+                    } else if !world.works(vended["access_token"].as_str().expect(&vended.to_string())).await
+                    {
                         self.killed_by_a_replay(id, &vended, tally).await;
                     }
                 }
@@ -242,16 +425,21 @@ impl Crowd {
             }
         }
         // Under grace a repeated refresh leaves the lost pair alive beside the one that was got for it: both are one
-        // grant, which the row holds. All others were lost by a claim that the sweep has told of.
+        // grant, which the row holds. All others were told of.
         let graceful = matches!(self.rotation, Rotation::Grace { .. });
-        assert!(graceful || unaccounted <= tally.flagged, "{unaccounted} lost, {} told", tally.flagged);
-        for row in self.world.installations().await {
-            if string(&row, "health") != Some("active") {
-                let id = string(&row, "owner_user_id").unwrap();
+        assert!(graceful || unaccounted <= told, "{unaccounted} lost, {told} told");
+        for id in &self.ids {
+            let row = self.row_of(id).await;
+            if row.as_ref().and_then(|row| string(row, "health")) != Some("active") {
                 world.notion().revoke_grants_of(id, ACME);
                 self.install(id).await;
             }
         }
+    }
+
+    /// Alarms that name a bot of which something may live on.
+    fn orphans_told_of(&self) -> usize {
+        self.world.leaks.log().matches("\"alarm\":\"orphaned_grant\"").count()
     }
 
     /// Between the last look at the clock and the first byte a process can be frozen so long that others refresh, and then
@@ -260,7 +448,12 @@ impl Crowd {
     async fn killed_by_a_replay(&self, id: &str, vended: &Value, tally: &mut Tally) {
         assert_eq!(self.rotation, Rotation::FamilyRevocation, "{id}");
         let again = self.ask(id, json!({"refused_fingerprint": vended["fingerprint"]})).await;
-        assert_eq!(again["error"], "needs_reinstall", "{again}");
+        let lives = match again["access_token"].as_str() {
+            // One that it had replaced.
+            Some(token) => self.world.works(token).await,
+            None => again["error"] == "needs_reinstall",
+        };
+        assert!(lives, "{again}");
         tally.killed_by_a_replay += 1;
     }
 
@@ -315,6 +508,10 @@ fn report(rotation: Rotation, tally: &Tally) {
         at(50),
         at(99),
     );
+    for (what, times) in &tally.happened {
+        println!("  {what}: {times}");
+        assert!(*times > 0, "{what}");
+    }
     assert!(tally.stopped.len() == 4 && tally.finished > 0, "every fate was met");
     assert!(tally.flagged > 0, "a claim was cut off while its code was exchanged");
 }

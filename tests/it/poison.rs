@@ -41,8 +41,18 @@ async fn a_claim_with_a_key_that_is_none_stops_no_sweep() {
 
 /// Panics once when told to: the one thing of ours that any row's work may meet.
 #[derive(Default)]
-struct Fuse {
+pub(crate) struct Fuse {
     is_lit: AtomicBool,
+}
+
+impl Fuse {
+    pub(crate) fn light(&self) {
+        self.is_lit.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn put_out(&self) {
+        self.is_lit.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Random for Fuse {
@@ -63,7 +73,7 @@ async fn a_panic_over_one_row_stops_no_sweep_and_is_told_of() {
     }
     world.expire_access_tokens();
     world.clock.advance_secs(DAY_SECS);
-    fuse.is_lit.store(true, Ordering::SeqCst);
+    fuse.light();
     let swept = world.ask("sweep", json!({})).await;
     assert_eq!(
         (&swept["Refreshed"], &swept["Panicked"], &swept["SweepFailed"]),
@@ -83,11 +93,11 @@ async fn a_panic_in_any_function_rings_the_same_bell() {
     let world = World::start_with(|options| options.random = random).await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     let before = world.vend(json!({})).await;
-    fuse.is_lit.store(true, Ordering::SeqCst);
+    fuse.light();
     let answer = world.vend(json!({"refused_fingerprint": before["fingerprint"]})).await;
     assert_eq!(answer["error"], "internal");
     assert_rings("Panicked", &world.last_line_with("Panicked"));
-    fuse.is_lit.store(true, Ordering::SeqCst);
+    fuse.light();
     let answer = world.invoke(world.stack.install(), &event("GET", "/install", "", &[])).await;
     assert_eq!(answer["statusCode"], 500);
     assert_rings("Panicked", &world.last_line_with("Panicked"));

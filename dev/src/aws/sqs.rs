@@ -54,6 +54,11 @@ impl Queue {
         self.bodies(true)
     }
 
+    /// Delivers a message once more, as SQS may do with any.
+    pub fn deliver_again(&self, body: &str) {
+        self.send(body, false);
+    }
+
     /// Puts every message aside, as after too many receipts.
     pub fn put_aside_all(&self) {
         for message in lock(&self.messages).iter_mut() {

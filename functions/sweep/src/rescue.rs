@@ -121,8 +121,8 @@ impl Sweep {
         let (store, key, budget) = (&self.vault.store, ClaimKey::of_row(claim), run.budget());
         let standing = store.read_claim(&key, UnixSeconds(0), budget.claim_by).await?;
         if standing.is_some_and(|claim| claim.outcome == Outcome::Ended(Notice::NotSaved)) {
-            // The queue's reply was lost, so the callback gave the grant back and told the person.
-            return Ok(());
+            // The queue's reply was lost, so the callback told the person and gave the grant back; unless it was cut off then.
+            return self.give_back(&installation.id, &installation.pair, run).await;
         }
         let installation = &NewInstallation {
             // What an earlier version of ours put into the queue does not have it.

@@ -74,7 +74,7 @@ impl Sweep {
         let (in_hand, deadline) = (run.in_hand.clone(), run.budget().exchange_by);
         let refresh = pair.refresh_fingerprint.as_ref();
         match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
-            Look::Alive if self.revoke_superseded => {
+            Look::Alive if self.revoke_superseded || pair.to_revoke => {
                 run.answered();
                 self.revoke_superseded(&row.id, pair, run).await
             }
@@ -94,7 +94,7 @@ impl Sweep {
                     pair.lease.as_ref().is_some_and(|lease| lease.until_ms >= lapsed_before(now).0);
                 match refresh {
                     _ if in_flight => kept(),
-                    // Its successor is, or was, in the row.
+                    // Its successor is, or was, in the row; or Notion has refused it before.
                     Some(refresh) if row.used_up.contains(refresh) => Some(Fate::Gone),
                     Some(_) => Some(Fate::InQuestion),
                     None => {
@@ -117,19 +117,18 @@ impl Sweep {
         self.keep_pace(run).await;
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         match Box::pin(self.vault.refresh_aside(&row.id, before, &in_hand, &budget)).await {
-            Aside::Renewed(renewed, _) if self.revoke_superseded => {
+            Aside::Renewed(renewed, sealed) if self.revoke_superseded || before.to_revoke => {
                 run.answered();
                 match self.vault.revoke(&renewed.access_token, &in_hand.client_secret, budget.save_by).await {
-                    Ok(()) => run.line.count(Metric::Revoked),
-                    Err(_) => {
-                        report_orphaned(
-                            before,
-                            "a refreshed pair could be neither revoked nor kept",
-                            run.line,
-                        );
+                    Ok(()) => {
+                        run.line.count(Metric::Revoked);
+                        Fate::Gone
+                    }
+                    Err(error) => {
+                        run.undecided(&error.0);
+                        Fate::Kept(*sealed)
                     }
                 }
-                Fate::Gone
             }
             Aside::Renewed(_, sealed) => {
                 run.answered();

@@ -142,7 +142,7 @@ impl Store {
         Ok(claim.filter(|claim| now < claim.expires_at))
     }
 
-    /// Records how a flow ended, if `attempt` still holds its claim; gives back whether it did.
+    /// `settle`: records how a flow ended, if `attempt` still holds its claim; gives back whether it did.
     ///
     /// # Errors
     ///

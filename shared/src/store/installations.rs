@@ -3,7 +3,7 @@
 //! | attribute | type | |
 //! |---|---|---|
 //! | `installation_id` | S, key | see `InstallationId` |
-//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints; `expires_at_ms` if Notion said so, `lease` (`holder`, `until_ms`) while somebody refreshes them, `in_doubt` after a refresh whose answer nobody has |
+//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints; `expires_at_ms` if Notion said so, `lease` (`holder`, `until_ms`) while somebody refreshes them, `in_doubt` after a refresh whose answer nobody has, `to_revoke` if it was removed |
 //! | `superseded` | L of M | pairs that later installs replaced, kept until the sweep has dealt with them |
 //! | `exchanged_at_ms` | N | orders installs: an older exchange never replaces a newer one |
 //! | `written_by` | S | the attempt of the last install: recognises its own lost success |
@@ -14,7 +14,7 @@
 //! | `refused_at_ms`, `found_alive_at_ms` | N | when a report of a refused token last brought a new pair; when Notion last said to such a report that the token lives |
 //! | `used_up` | L of S | fingerprints of the refresh tokens that were used up, newest last |
 //! | `needs_reinstall_at_ms` | N | since when the grant is dead |
-//! | `removed_at_ms`, `forget` | N, BOOL | on a tombstone; the person asked to be forgotten |
+//! | `removed_at_ms`, `forget` | N, BOOL | the last removal, also where somebody has installed since: nothing from before it is saved; on a tombstone whether the person asked to be forgotten |
 //! | `due_shard`, `due_at_ms`, `seal_shard` | S, N, S | see `due` |
 //!
 //! The rest is what Notion said, under Notion's names. The pair is a list so that one update can move it aside
@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Row, insert_text, integer, list, number, string, text};
+use super::refresh::MAX_USED_UP;
 use super::row::{oldest_key, oldest_key_in, pair_attribute};
 use super::{StoreError, due};
 use crate::installation::{NewInstallation, Owner};
@@ -49,8 +50,10 @@ const OPTIONAL: [&str; 8] = [
 
 /// When the fast path may write without having seen the row: there is none, or it is plainly older.
 pub(super) const PLAINLY_OLDER: &str = "attribute_not_exists(installation_id) OR (\
-    health <> :removed AND exchanged_at_ms < :exchanged_at_ms AND size(superseded) < :max_superseded \
-    AND seal_shard = :seal_shard AND pair[0].access_fingerprint <> :access_fingerprint)";
+    health <> :removed AND health <> :needs_reinstall AND exchanged_at_ms < :exchanged_at_ms \
+    AND (attribute_not_exists(removed_at_ms) OR removed_at_ms < :exchanged_at_ms) \
+    AND size(superseded) < :max_superseded AND seal_shard = :seal_shard \
+    AND pair[0].access_fingerprint <> :access_fingerprint)";
 /// And, for a pair with a refresh token: the row neither holds nor has used up that one.
 pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation_id) OR (\
     NOT contains(used_up, :refresh_fingerprint) AND (attribute_not_exists(pair[0].refresh_fingerprint) \
@@ -142,19 +145,35 @@ pub(super) fn decide(
     let is_ours = |pair: &AttributeValue| is_pair_of(pair, &ours.access_fingerprint);
     let if_version = integer(standing, "version").ok_or(StoreError::Row("version"))?;
     let removed_at_ms = integer(standing, "removed_at_ms").unwrap_or(0);
-    if text(standing, "health") == Some("removed") && removed_at_ms >= ours.exchanged_at_ms {
+    let health = text(standing, "health");
+    // Also where somebody has installed since that removal.
+    if removed_at_ms >= ours.exchanged_at_ms {
         return Ok(Decision::TombstoneWins);
     }
     let mut row = standing.clone();
     let mut superseded = list(standing, "superseded").to_vec();
-    let current = list(standing, "pair").first();
+    let mut dead = None;
+    let mut current = list(standing, "pair").first();
+    let mut due_at_once = !prompt;
+    match health {
+        // What was removed has still to go back to Notion, and comes back by nothing.
+        Some("removed") => {
+            superseded.extend(current.take().cloned());
+            superseded.iter_mut().for_each(mark_to_revoke);
+            due_at_once |= !superseded.is_empty();
+        }
+        // What is dead is not kept, and not sent again.
+        Some("needs_reinstall") => {
+            dead = current.filter(|pair| !is_ours(pair)).and_then(refresh_fingerprint_of)
+        }
+        _ => {}
+    }
     let standing_is_newer = integer(standing, "exchanged_at_ms").is_some_and(|at| at > ours.exchanged_at_ms);
     // Older connections hand out the pair that they have; one whose refresh token we have used up since is no news.
     let used_up = ours.refresh_fingerprint.as_ref().is_some_and(|refresh| {
         let used_up = list(standing, "used_up");
         used_up.iter().any(|used| used.as_s().is_ok_and(|used| used == refresh.as_str()))
     });
-    let health = text(standing, "health");
     // What is dead keeps its place against nothing that may be alive.
     let keeps_current = current.is_some()
         && health != Some("needs_reinstall")
@@ -174,12 +193,18 @@ pub(super) fn decide(
             superseded.push(pair_attribute(ours));
             current.clone()
         }
-        Some(current) => {
+        Some(current) if health != Some("needs_reinstall") => {
             superseded.push(current.clone());
             pair_attribute(ours)
         }
-        None => pair_attribute(ours),
+        _ => pair_attribute(ours),
     };
+    if let Some(dead) = dead {
+        let mut used_up = list(standing, "used_up").to_vec();
+        used_up.push(string(dead.as_str()));
+        used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
+        row.insert("used_up".to_owned(), AttributeValue::L(used_up));
+    }
     if !keeps_current {
         // What becomes current here is not superseded too: whoever revokes superseded pairs would kill it.
         superseded.retain(|pair| !is_ours(pair));
@@ -191,7 +216,10 @@ pub(super) fn decide(
         // Also where a dead one of a later exchange made room.
         let exchanged_at_ms = integer(standing, "exchanged_at_ms").unwrap_or(0).max(ours.exchanged_at_ms);
         row.insert("exchanged_at_ms".to_owned(), number(exchanged_at_ms));
-        for name in OF_THE_PAIR_BEFORE.into_iter().chain(["removed_at_ms", "forget"]) {
+        if due_at_once {
+            row.extend(due::due_attributes(&install.id, 0).map(|(name, value)| (name.to_owned(), value)));
+        }
+        for name in OF_THE_PAIR_BEFORE.into_iter().chain(["forget"]) {
             row.remove(name);
         }
         let generation = integer(standing, "generation").unwrap_or(0).max(generation_before);
@@ -214,6 +242,16 @@ pub(super) fn decide(
     }
     row.insert("version".to_owned(), number(if_version + 1));
     Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
+}
+
+fn refresh_fingerprint_of(pair: &AttributeValue) -> Option<Fingerprint> {
+    pair.as_m().ok().and_then(|map| text(map, "refresh_fingerprint")).map(Fingerprint::from)
+}
+
+fn mark_to_revoke(pair: &mut AttributeValue) {
+    if let AttributeValue::M(pair) = pair {
+        pair.insert("to_revoke".to_owned(), AttributeValue::Bool(true));
+    }
 }
 
 /// Where an install stands in the index `sealed`.

@@ -340,7 +340,7 @@ impl Store {
         update.send(self, deadline).await.map(|_| ())
     }
 
-    /// Notion has said that the row's current access token is alive. Gives the row as it stands then, unless it holds
+    /// `mark_verified`: Notion has said that the row's current access token is alive. Gives the row as it stands then, unless it holds
     /// another one by now.
     ///
     /// # Errors

@@ -116,14 +116,21 @@ impl Installation {
         self.pair.as_ref()?.refresh_fingerprint.as_ref()
     }
 
+    /// Whether it holds this refresh token, or held it once, as far as it remembers.
+    #[must_use]
+    pub fn knows(&self, refresh: &Fingerprint) -> bool {
+        let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(refresh) && !pair.to_revoke;
+        self.pairs().any(is_it) || self.used_up.contains(refresh)
+    }
+
     /// The pair that takes the current one's place when that one is dead: the newest of those that it replaced, of this
-    /// public connection, and not used up.
+    /// public connection, not used up and not removed.
     #[must_use]
     pub fn next_in_line(&self, client_id: &str) -> Option<&SealedPair> {
         self.superseded.iter().rev().find(|pair| {
             let used_up =
                 pair.refresh_fingerprint.as_ref().is_some_and(|refresh| self.used_up.contains(refresh));
-            pair.client_id == client_id && !used_up
+            pair.client_id == client_id && !used_up && !pair.to_revoke
         })
     }
 
@@ -201,6 +208,7 @@ fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
     let broken = || StoreError::Row("pair");
     let map = pair.as_m().map_err(|_| broken())?;
     let sealed = |name: &str| sealed(map, name);
+    let flag = |name: &str| matches!(map.get(name), Some(AttributeValue::Bool(true)));
     let fingerprint = |name: &str| text(map, name).map(Fingerprint::from);
     Ok(SealedPair {
         access: sealed("access").ok_or_else(broken)?,
@@ -213,7 +221,8 @@ fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
         exchanged_at_ms: integer(map, "exchanged_at_ms").ok_or_else(broken)?,
         expires_at_ms: integer(map, "expires_at_ms"),
         lease: map.get("lease").and_then(|value| value.as_m().ok()).map(read_lease).transpose()?,
-        in_doubt: matches!(map.get("in_doubt"), Some(AttributeValue::Bool(true))),
+        in_doubt: flag("in_doubt"),
+        to_revoke: flag("to_revoke"),
     })
 }
 
@@ -238,8 +247,10 @@ pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
     if let Some(lease) = &pair.lease {
         map.insert("lease".to_owned(), lease_attribute(lease));
     }
-    if pair.in_doubt {
-        map.insert("in_doubt".to_owned(), AttributeValue::Bool(true));
+    for (name, is_set) in [("in_doubt", pair.in_doubt), ("to_revoke", pair.to_revoke)] {
+        if is_set {
+            map.insert(name.to_owned(), AttributeValue::Bool(true));
+        }
     }
     insert_text(&mut map, "refresh_fingerprint", pair.refresh_fingerprint.as_ref().map(Fingerprint::as_str));
     AttributeValue::M(map)

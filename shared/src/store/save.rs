@@ -77,7 +77,7 @@ pub struct Save<'a> {
 }
 
 impl Store {
-    /// Saves an installation and, in the same transaction, the outcome of its flow.
+    /// `save`: writes an installation and, in the same transaction, the outcome of its flow.
     ///
     /// One trip where there is no row or a plainly older one, and nobody was ever forgotten. Tries until `deadline`; every
     /// write recognises its own lost success by the attempt.
@@ -225,6 +225,7 @@ impl Store {
             .expression_attribute_values(":generation_before", number(generation_before))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":removed", string("removed"))
+            .expression_attribute_values(":needs_reinstall", string("needs_reinstall"))
             .expression_attribute_values(":seal_shard", installations::seal_shard(install))
             .expression_attribute_values(":max_superseded", number(MAX_SUPERSEDED as u64))
             .expression_attribute_values(

@@ -6,25 +6,30 @@ use tokio::time::Instant;
 
 use super::installations::MAX_SUPERSEDED;
 use super::item::{number, string};
-use super::refresh::{Refreshed, SavedRefresh};
+use super::refresh::{MAX_USED_UP, Refreshed, SavedRefresh};
 use super::row::{self, Health, Installation, pair_attribute};
 use super::update::{RowUpdate, Written};
 use super::{Store, StoreError, due};
 use crate::clock::UnixMillis;
 use crate::installation::SealedPair;
+use crate::seal::Fingerprint;
 
 /// When the sweep looks at a pair that was kept aside, in milliseconds from its exchange.
 const SOON_MS: u64 = 86_400_000;
 
 impl Store {
     /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at. Where the
-    /// current one is dead, it takes its place: nobody is to install again while a pair of theirs may be alive.
+    /// current one is dead, it takes its place: nobody is to install again while a pair of theirs may be alive. A row that
+    /// does not know the token that was used is another life's: what was removed is not kept in it.
     pub(super) async fn keep_aside(
         &self,
         standing: &Installation,
         refreshed: &Refreshed,
         deadline: Instant,
     ) -> Result<SavedRefresh, StoreError> {
+        if !standing.knows(&refreshed.used) {
+            return Ok(SavedRefresh::TombstoneWins);
+        }
         let mut superseded = standing.superseded.clone();
         // In the place of the pair that it was got for, if an install has moved that one aside: its token is used up.
         superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(&refreshed.used));
@@ -77,11 +82,36 @@ impl Store {
         due_at: UnixMillis,
         deadline: Instant,
     ) -> Result<Option<Box<Installation>>, StoreError> {
+        // The dead one's refresh token is not sent again, whatever brings it back.
+        let dead = standing.refresh_fingerprint().cloned();
         let update = of_pairs(standing, Some(pair), superseded)
+            .set("used_up", used_up(standing, dead))
             .set("health", string(Health::Unverified.key()))
             .set("bot_id", string(&pair.bot_id))
             .remove(&["needs_reinstall_at_ms", "refresh_after_ms", "refused_at_ms", "found_alive_at_ms"])
             .due_at(due_at.0);
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(row) => Some(row),
+            Written::Refused(_) => None,
+        })
+    }
+
+    /// `adopt_winner`: the row has moved on from a pair whose refresh token Notion has refused. Where it was kept aside, it goes,
+    /// if the row has not changed since it was read; its token is not sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn drop_refused(
+        &self,
+        standing: &Installation,
+        refused: &Fingerprint,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let mut superseded = standing.superseded.clone();
+        superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(refused));
+        let update = of_pairs(standing, standing.pair.as_ref(), &superseded)
+            .set("used_up", used_up(standing, Some(refused.clone())));
         Ok(match update.send(self, deadline).await? {
             Written::Done(row) => Some(row),
             Written::Refused(_) => None,
@@ -143,6 +173,13 @@ fn of_pairs<'a>(
         Some(oldest) => update.set("seal_shard", string(&due::seal_shard(&standing.id, oldest))),
         None => update,
     }
+}
+
+/// The tokens that the row remembers as used up, and one more.
+fn used_up(standing: &Installation, more: Option<Fingerprint>) -> AttributeValue {
+    let mut used_up: Vec<&Fingerprint> = standing.used_up.iter().chain(&more).collect();
+    used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
+    AttributeValue::L(used_up.into_iter().map(|used| string(used.as_str())).collect())
 }
 
 /// A superseded pair for which a row had no more room.

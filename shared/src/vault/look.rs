@@ -25,7 +25,7 @@ pub enum Look {
 }
 
 impl Vault {
-    /// Introspects the access token of a pair.
+    /// `look_at`: asks Notion about the access token of a pair (introspection).
     pub async fn look_at(
         &self,
         id: &InstallationId,

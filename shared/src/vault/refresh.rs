@@ -5,13 +5,16 @@
 //! handed out before it is saved. DESIGN.md says why; the model (`tests/it/model`) checks it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::look::come_back_after;
-use super::{Condemned, GiveBack, InHand, Look, Retries, Vault, report_broken_seal, report_store};
+use super::{
+    Condemned, GiveBack, InHand, Look, Retries, Vault, report_broken_seal, report_orphaned, report_store,
+};
 use crate::budget::Budget;
 use crate::clock::UnixMillis;
 use crate::installation::{Lease, Renewed, SealedPair};
@@ -31,6 +34,9 @@ pub const LEASE_MS: u64 = 45_000;
 const TAKE_OVER_AFTER_MS: u64 = 60_000;
 /// How long each look at the store may take before a pair is given back, in milliseconds.
 const LOOK_LIMIT_MS: u64 = 700;
+
+/// What is told of where a pair ends whose successor may live.
+const LOST_ANSWER: &str = "the answer to a refresh was lost, and with it a pair";
 
 /// Leases that ended before this moment were never given back, and the sweep may take them over.
 #[must_use]
@@ -176,14 +182,23 @@ impl Vault {
         };
         let secret = Arc::clone(&in_hand.client_secret);
         let deadline = budget.exchange_by;
+        let lost = AtomicBool::new(false);
         let send = |secret: Arc<Versioned<ClientSecret>>| {
-            let refresh_token = refresh_token.clone();
-            async move { self.notion.refresh(&secret.value, &refresh_token, deadline).await }.boxed()
+            let (refresh_token, lost) = (refresh_token.clone(), &lost);
+            async move {
+                let answer = self.notion.refresh(&secret.value, &refresh_token, deadline).await;
+                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
+                answer
+            }
+            .boxed()
         };
         let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
         match answer {
             Ok(renewed) => Box::pin(self.keep(attempt, renewed, secret, line)).await,
-            Err(TokenError::InvalidGrant(_)) => Box::pin(self.adopt_or_mark(attempt, line)).await,
+            Err(TokenError::InvalidGrant(_)) => {
+                let may_have_a_successor = attempt.pair.in_doubt || lost.into_inner();
+                Box::pin(self.adopt_or_mark(attempt, may_have_a_successor, line)).await
+            }
             Err(error) => {
                 let sent = matches!(error, TokenError::OutcomeUnknown(_)).then_some(InDoubt);
                 self.release(attempt, sent, WhyNot::Undecided(error), line).await
@@ -272,6 +287,7 @@ impl Vault {
             access_fingerprint,
             lease: None,
             in_doubt: false,
+            to_revoke: false,
             bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
             client_id: before.client_id.clone(),
             exchanged_at_ms: now.0,
@@ -333,7 +349,12 @@ impl Vault {
 
     /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another holds one, and only
     /// then `promote_superseded` or `mark_needs_reinstall`.
-    async fn adopt_or_mark(&self, attempt: Attempt<'_>, line: &mut RequestLine) -> Refreshing {
+    async fn adopt_or_mark(
+        &self,
+        attempt: Attempt<'_>,
+        may_have_a_successor: bool,
+        line: &mut RequestLine,
+    ) -> Refreshing {
         let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
         loop {
             let standing = match self.store.read_installation(id, deadline).await {
@@ -351,7 +372,23 @@ impl Vault {
             };
             if standing.refresh_fingerprint() != Some(attempt.used) {
                 // Our lease went with the pair that it was for.
-                return Refreshing::LookAgain(Some(Box::new(standing)));
+                let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(attempt.used);
+                if !standing.superseded.iter().any(is_it) {
+                    return Refreshing::LookAgain(Some(Box::new(standing)));
+                }
+                match self.store.drop_refused(&standing, attempt.used, deadline).await {
+                    Ok(Some(row)) => {
+                        if may_have_a_successor {
+                            report_orphaned(attempt.pair, LOST_ANSWER, line);
+                        }
+                        return Refreshing::LookAgain(Some(row));
+                    }
+                    Ok(None) => continue,
+                    Err(error) => {
+                        report_store(&error);
+                        return not_now(WhyNot::Store, 5);
+                    }
+                }
             }
             if standing.health == Health::NeedsReinstall {
                 return Refreshing::NeedsReinstall;
@@ -361,7 +398,13 @@ impl Vault {
             }
             match self.condemn(&standing, attempt.pair, holder, deadline, line).await {
                 Ok(Condemned::Marked) => return Refreshing::NeedsReinstall,
-                Ok(Condemned::Promoted(row)) => return Refreshing::LookAgain(Some(row)),
+                Ok(Condemned::Promoted(row)) => {
+                    if may_have_a_successor {
+                        // No row says `needs_reinstall` for it.
+                        report_orphaned(attempt.pair, LOST_ANSWER, line);
+                    }
+                    return Refreshing::LookAgain(Some(row));
+                }
                 Ok(Condemned::Changed) => {}
                 Err(error) => {
                     report_store(&error);

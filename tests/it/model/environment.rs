@@ -1,8 +1,9 @@
 //! What happens to the protocol: Notion, time, people, and faults within their budgets.
 
+use super::notion::Set;
 use super::protocol::TRIES;
-use super::row::{Health, Lease};
-use super::{Action, Ending, Flaw, Fresh, Refresh, State, Step, Token, Worker};
+use super::row::{Health, Lease, Pair};
+use super::{Action, Arrival, Ending, Flaw, Fresh, Refresh, Rescued, State, Step, Token, Worker};
 
 impl Refresh {
     /// What needs no fault.
@@ -16,14 +17,19 @@ impl Refresh {
             }
         }
         actions.extend(state.strays.iter().map(|&used| Action::StrayArrives(used)));
-        // A lease lives longer than a request and the function that makes it: not while its holder runs.
-        let runs = state.holder().is_some_and(|w| !state.workers[w].frozen);
-        if state.row.lease.is_some_and(|lease| !lease.lapsed) && (!runs || self.is(Flaw::ShortLease)) {
-            actions.push(Action::Lapse);
+        for pair in state.row.pairs() {
+            let Some(lease) = pair.lease.filter(|lease| !lease.lapsed) else { continue };
+            // A lease lives longer than a request and the function that makes it: not while its holder runs.
+            let runs = state.holder(lease).is_some_and(|w| !state.workers[w].frozen);
+            if !runs || self.is(Flaw::ShortLease) {
+                actions.push(Action::Lapse(pair.token));
+            }
         }
-        // Not before a refresh has ended: the pair in the row may be spent, and its successor alive.
-        let row = &state.row;
-        if row.health == Health::Removed && row.pair.is_some() && row.lease.is_none() && !row.in_doubt {
+        // An alarm has called the operator.
+        actions.extend(state.dead_letters.iter().map(|&rescued| Action::MovedBack(rescued)));
+        // Not while a refresh may be under way: the pair in the row may be spent, and its successor alive.
+        let runs = |pair: &Pair| pair.lease.is_some_and(|lease| !lease.lapsed);
+        if state.row.removed().next().is_some() && !state.row.removed().any(runs) {
             actions.push(Action::Purge);
         }
     }
@@ -54,13 +60,16 @@ impl Refresh {
                     Step::Answered(fresh) | Step::Beaten(fresh) => {
                         state.workers[w].step = Step::Stranded(fresh);
                     }
+                    Step::Unheard(fresh) => {
+                        state.workers[w].step = Step::Homeless(fresh, Ending::Unrecorded);
+                    }
                     _ => {}
                 }
             }
             Action::SaveReplyLost(w) => {
                 if let Step::Answered(fresh) = state.workers[w].step {
                     state.left.outages -= 1;
-                    self.write(state, fresh);
+                    self.write(state, w, fresh);
                 }
             }
             Action::QueueDown(w) | Action::RescueReplyLost(w) => {
@@ -69,7 +78,7 @@ impl Refresh {
                     state.put_into_rescue(w);
                 }
                 if let Step::Stranded(fresh) = state.workers[w].step {
-                    state.workers[w].step = Step::Homeless(fresh, Ending::Unrecorded);
+                    state.workers[w].step = Step::Unheard(fresh);
                 }
             }
             Action::Crash(w) => self.crash(state, w),
@@ -78,12 +87,30 @@ impl Refresh {
                 state.workers[w].frozen = true;
             }
             Action::Thaw(w) => state.workers[w].frozen = false,
-            Action::Lapse => state.lapse(),
-            Action::Reinstall => self.reinstall(state),
+            Action::Lapse(token) => state.lapse(token),
+            Action::Reinstall(arrival) => self.reinstall(state, arrival),
+            Action::InstallGivenBack(token) => {
+                state.left.outages -= 1;
+                state.revoke(token);
+            }
+            Action::BecomesDeadLetter(rescued) => {
+                state.left.dead_letters -= 1;
+                state.queue.retain(|&queued| queued != rescued);
+                state.dead_letters.push(rescued);
+                state.dead_letters.sort_unstable();
+            }
+            Action::MovedBack(rescued) => {
+                state.dead_letters.retain(|&dead| dead != rescued);
+                state.rescue(rescued);
+            }
             Action::Tombstone => {
                 state.left.uninstalls -= 1;
                 state.row.health = Health::Removed;
+                state.row.removed_at = state.notion.now();
                 state.observed.removed = state.row.generation;
+                // Also what waits to be saved.
+                let grants = (0..state.notion.now()).map(|token| state.notion.grant(token));
+                grants.for_each(|grant| state.observed.uninstalled.insert(grant));
             }
             Action::Purge => state.purge(),
             step => unreachable!("{step:?} is the protocol's"),
@@ -129,23 +156,16 @@ impl Refresh {
         self.rest(state, w);
     }
 
-    fn reinstall(&self, state: &mut State) {
+    fn reinstall(&self, state: &mut State, arrival: Arrival) {
         state.left.reinstalls -= 1;
-        let row = &mut state.row;
-        if let Some(old) = row.pair.replace(state.notion.approve()) {
-            row.superseded.insert(old);
-            if !self.is(Flaw::ReinstallForgets) {
-                // The lease is a part of the pair and moves aside with it: the new pair is free at once, and
-                // a refresh that never ends stays on record.
-                if row.lease.take().is_some() || row.in_doubt {
-                    row.unsettled.insert(old);
-                }
-                row.in_doubt = false;
-            }
+        let token = state.notion.approve();
+        if arrival != Arrival::Saved {
+            state.left.outages -= 1;
+            state.rescue(Rescued::Install(token));
         }
-        row.health = Health::Active;
-        row.generation += 1;
-        row.refreshed_by = None;
+        if arrival != Arrival::Rescued {
+            self.install(state, token, true);
+        }
     }
 }
 
@@ -157,7 +177,10 @@ impl State {
                 actions.extend([Action::LoseRequest(w), Action::LoseReply(w)]);
             }
             // A worker that has changed nothing yet may as well not have come.
-            let busy = !matches!(worker.step, Step::Idle | Step::Waiting(_) | Step::Wanting(..) | Step::Done);
+            let busy = !matches!(
+                worker.step,
+                Step::Idle | Step::Waiting(_) | Step::Wanting(..) | Step::Doubting(_) | Step::Done
+            );
             if !busy || worker.frozen {
                 continue;
             }
@@ -171,18 +194,31 @@ impl State {
                 match worker.step {
                     Step::Answered(fresh) => {
                         actions.push(Action::TableDown(w));
-                        if self.row.pair == Some(fresh.used) {
+                        if self.row.token() == Some(fresh.used) {
                             actions.push(Action::SaveReplyLost(w));
                         }
                     }
-                    Step::Beaten(_) => actions.push(Action::TableDown(w)),
+                    Step::Beaten(_) | Step::Unheard(_) => actions.push(Action::TableDown(w)),
                     Step::Stranded(_) => actions.extend([Action::QueueDown(w), Action::RescueReplyLost(w)]),
                     _ => {}
                 }
             }
         }
         if left.reinstalls > 0 {
-            actions.push(Action::Reinstall);
+            actions.push(Action::Reinstall(Arrival::Saved));
+            if left.outages > 0 {
+                actions.extend([Arrival::Rescued, Arrival::Both].map(Action::Reinstall));
+            }
+        }
+        let waiting = self.queue.iter().chain(&self.dead_letters);
+        actions.extend(waiting.filter_map(|&rescued| match rescued {
+            Rescued::Install(token) if left.outages > 0 && !self.row.knows(token) => {
+                Some(Action::InstallGivenBack(token))
+            }
+            _ => None,
+        }));
+        if left.dead_letters > 0 {
+            actions.extend(self.queue.iter().map(|&rescued| Action::BecomesDeadLetter(rescued)));
         }
         if left.uninstalls > 0 && self.row.health != Health::Removed {
             actions.push(Action::Tombstone);
@@ -196,10 +232,14 @@ impl State {
 
     /// A request whose answer nobody could record allows for another one. Once: `expired` says that it has.
     pub(super) fn excuse(&mut self, w: usize) {
-        use Step::{Condemning, Refused, Releasing, Sent};
+        use Step::{Adopting, Condemning, Refused, Releasing, Sent};
         let worker = &self.workers[w];
         let used = match worker.step {
-            Sent(used, _) | Refused(used) | Condemning(used) | Releasing(Ending::Settled(used)) => Some(used),
+            Sent(used, _)
+            | Refused(used)
+            | Condemning(used, _)
+            | Adopting(Some(used))
+            | Releasing(Ending::Settled(used)) => Some(used),
             step => step.in_hand().map(|fresh| fresh.used),
         };
         if let Some(used) = used.filter(|_| !worker.expired && worker.message.is_none()) {
@@ -207,43 +247,55 @@ impl State {
         }
     }
 
-    /// The worker that works under the lease of the row.
-    fn holder(&self) -> Option<usize> {
-        let lease = self.row.lease?;
+    /// The worker that works under this lease.
+    fn holder(&self, lease: Lease) -> Option<usize> {
         let works = |w: &Worker| !matches!(w.step, Step::Idle | Step::Done) && w.message.is_none();
         self.workers.iter().position(|w| w.attempt == lease.holder && works(w))
     }
 
-    fn lapse(&mut self) {
-        if let Some(w) = self.holder() {
+    fn lapse(&mut self, token: Token) {
+        let Some(at) = self.row.pairs().position(|pair| pair.token == token) else { return };
+        let Some(lease) = self.row.pairs().nth(at).and_then(|pair| pair.lease) else { return };
+        if let Some(w) = self.holder(lease) {
             if self.workers[w].frozen {
                 self.excuse(w);
             }
             self.workers[w].expired = true;
         }
-        self.row.lease = self.row.lease.map(|lease| Lease { lapsed: true, ..lease });
+        if let Some(pair) = self.row.pairs_mut().nth(at) {
+            pair.lease = Some(Lease { lapsed: true, ..lease });
+        }
     }
 
-    /// Revokes all that the row keeps, and forgets it.
+    /// Revokes all that was removed, and forgets it.
     fn purge(&mut self) {
-        let row = &mut self.row;
-        // Pairs whose successors may be alive with nobody to revoke them: an alarm names the bot.
-        row.unsettled.iter().for_each(|pair| self.observed.reported.insert(self.notion.grant(pair)));
-        let kept = row.superseded.iter().chain(row.pair);
-        kept.for_each(|pair| self.notion.revoke(pair));
-        row.pair = None;
-        (row.superseded, row.unsettled) = Default::default();
+        let pairs: Vec<_> = self.row.removed().copied().collect();
+        for pair in pairs {
+            self.revoke(pair.token);
+            if pair.is_unsettled() {
+                // Its successor may be alive with nobody to revoke it: an alarm names the bot.
+                self.observed.reported.insert(self.notion.grant(pair.token));
+            }
+        }
+        self.row.to_revoke.clear();
+        if self.row.health == Health::Removed {
+            self.row.pair = None;
+            self.row.superseded.clear();
+            self.row.consumed = Set::default();
+        }
     }
 }
 
 impl Step {
     /// The pair that this worker, and maybe nobody else, has.
     pub(super) fn in_hand(self) -> Option<Fresh> {
-        let (Self::Answered(pair) | Self::Beaten(pair) | Self::Stranded(pair) | Self::Homeless(pair, _)) =
-            self
-        else {
-            return None;
-        };
-        Some(pair)
+        match self {
+            Self::Answered(pair)
+            | Self::Beaten(pair)
+            | Self::Stranded(pair)
+            | Self::Unheard(pair)
+            | Self::Homeless(pair, _) => Some(pair),
+            _ => None,
+        }
     }
 }

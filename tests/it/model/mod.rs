@@ -3,50 +3,34 @@
 //! One installation, some vends, a sweep, a Notion. The steps bear the names of the product's; a worker looks
 //! at the row, at the rescue queue and at its own memory, and at nothing else. Each step is one call to a
 //! store, or to Notion, and anything may happen between two of them. A request may arrive after its sender
-//! has gone ([`State::strays`]).
+//! has gone ([`State::strays`]). Installs come as a whole here, saved or stranded in the rescue queue; how they
+//! are saved and what uninstalls do to them is [`lifecycle`]'s.
 //!
-//! Left out: what access tokens are for (each vend wants another pair than the one it reads), the callback's
-//! own window between approval and row, the sweep's check of superseded pairs, a revocation that fails. Look
-//! at the clock and send are one step: no protocol closes the window between them, as Notion knows of no
-//! lease.
+//! Left out: what access tokens are for (each vend wants another pair than the one it reads, unless that one is
+//! unverified), access tokens that end before their refresh token, the callback's own window between approval
+//! and row, the sweep's check of superseded pairs, a revocation that fails. Look at the clock and send are one
+//! step: no protocol closes the window between them, as Notion knows of no lease.
 
+mod check;
 mod environment;
+mod flaws;
+mod lifecycle;
 mod notion;
+mod proof;
 mod properties;
 mod protocol;
 mod row;
+mod saving;
+mod sweep;
 mod variants;
 
-use notion::{Notion, Rotation, Set, Token};
+use flaws::Flaw;
+use notion::{Notion, ROOM, Rotation, Set, Token};
 use row::{Lease, Row};
 use stateright::{Model, Property};
 
-/// One thing left out of the protocol, or done wrong. Each has a test that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flaw {
-    /// The save asks nothing of the row.
-    UnconditionalSave,
-    /// The save asks for the lease, and not for the token that was used.
-    FencedSave,
-    /// The lease may lapse while its holder runs.
-    ShortLease,
-    /// The first `invalid_grant` marks the row, whatever the row says by now.
-    MarkAtOnce,
-    /// A vend takes a lapsed lease over, and does not look into the rescue queue.
-    VendTakesOver,
-    /// A lost reply is followed by another try, however many there were. Each of these is excused by the loss
-    /// before it, so it takes a rule of its own to forbid them.
-    BlindRetry,
-    /// `release_lease` after two lost replies leaves no trace in the row.
-    ReleaseForgets,
-    /// Whoever takes over a lapsed lease does not note that the holder before may have sent the token.
-    TakeOverForgets,
-    /// A reinstall moves the pair aside, and not the note that a refresh of it has not ended.
-    ReinstallForgets,
-}
-
 /// How often each thing may happen.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Budget {
     crashes: u8,
     freezes: u8,
@@ -54,6 +38,8 @@ struct Budget {
     losses: u8,
     /// Calls to the table or to the queue that fail, or that succeed without saying so.
     outages: u8,
+    /// Records that the queue puts aside after too many tries.
+    dead_letters: u8,
     reinstalls: u8,
     uninstalls: u8,
 }
@@ -66,6 +52,8 @@ struct Refresh {
     vends: u8,
     sweeps: u8,
     budget: Budget,
+    /// Whether everything that is to be possible can happen within the budget.
+    has_room: bool,
 }
 
 /// A pair that Notion has issued, and what it takes to save it.
@@ -76,12 +64,23 @@ struct Fresh {
     attempt: u8,
 }
 
+/// A record of the rescue queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Rescued {
+    Install(Token),
+    Refresh(Fresh),
+}
+
 /// Where a worker stands: what it will do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
     Idle,
     /// Has seen a lease on this pair.
     Waiting(Token),
+    /// Will ask Notion whether this pair is alive: the row does not know.
+    Doubting(Token),
+    /// Notion has said that it is.
+    Alive(Token),
     /// Will take a lease: none is there, or this lapsed one is.
     Wanting(Token, Option<Lease>),
     /// Has sent the token this often; will do it again, or knows that it must not.
@@ -92,15 +91,21 @@ enum Step {
     Beaten(Fresh),
     /// The table does not answer.
     Stranded(Fresh),
+    /// Neither does the queue.
+    Unheard(Fresh),
     /// Nowhere to keep the pair: the row is a tombstone, or neither store answers.
     Homeless(Fresh, Ending),
-    /// Knows that the row has another pair.
-    Adopting,
+    /// Knows that the row has another pair. Notion may have refused this one.
+    Adopting(Option<Token>),
     Refused(Token),
-    /// Has read again after `invalid_grant`: same pair, nobody else at it.
-    Condemning(Token),
+    /// Has read again after `invalid_grant`: same pair, nobody else at it, and this one could take its place.
+    Condemning(Token, Option<Token>),
     Releasing(Ending),
-    /// A rescued pair has its place; its message can go.
+    /// Saves an install from the rescue queue.
+    Installing(Token),
+    /// The install was exchanged before the row was removed.
+    Late(Token),
+    /// A rescued pair has its place; its record can go.
     Replayed,
     Done,
 }
@@ -126,8 +131,10 @@ struct Worker {
     /// Its own clock says that its lease is over.
     expired: bool,
     frozen: bool,
-    /// The message that is being replayed.
-    message: Option<Fresh>,
+    /// The record that is being replayed.
+    message: Option<Rescued>,
+    /// When this sweep last found that nothing waits in the rescue queue: the leases that had lapsed by then.
+    look: Option<Set>,
 }
 
 /// What only an observer of everything sees. No step looks at it.
@@ -137,16 +144,24 @@ struct Observed {
     lost: Set,
     /// Grants of which somebody was told: an event `needs_reinstall`, or an alarm.
     reported: Set,
+    /// Pairs that we have revoked.
+    given_back: Set,
+    /// A pair became active after it was given back, and Notion was not asked.
+    revived: bool,
     /// The generation that was last uninstalled.
     removed: u8,
+    /// The grants that uninstalls were about.
+    uninstalled: Set,
     /// By token: how many more requests may be sent. One, less the sent, plus the unanswered.
-    allowed: Vec<i8>,
+    allowed: [i8; ROOM],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct State {
     row: Row,
-    queue: Vec<Fresh>,
+    queue: Vec<Rescued>,
+    /// What the queue has put aside, for the operator to move back.
+    dead_letters: Vec<Rescued>,
     notion: Notion,
     /// Vends, then sweeps.
     workers: Vec<Worker>,
@@ -162,6 +177,8 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Read(usize),
+    LookAt(usize),
+    MarkVerified(usize),
     TakeLease(usize),
     WaitForLease(usize),
     Send(usize),
@@ -170,9 +187,12 @@ enum Action {
     GiveBack(usize),
     KeepAside(usize),
     AdoptWinner(usize),
+    PromoteSuperseded(usize),
     MarkNeedsReinstall(usize),
     ReleaseLease(usize),
-    ReplayRescued(usize, Fresh),
+    LookIntoQueue(usize),
+    ReplayRescued(usize, Rescued),
+    Save(usize),
     DeleteRescued(usize),
     NotionAnswers(usize),
     LoseRequest(usize),
@@ -185,10 +205,25 @@ enum Action {
     Crash(usize),
     Freeze(usize),
     Thaw(usize),
-    Lapse,
-    Reinstall,
+    /// The lease of this pair ends.
+    Lapse(Token),
+    Reinstall(Arrival),
+    /// The queue's reply about this install was lost, and its grant goes back.
+    InstallGivenBack(Token),
+    BecomesDeadLetter(Rescued),
+    MovedBack(Rescued),
     Tombstone,
     Purge,
+}
+
+/// Where an install ends up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    Saved,
+    /// The table did not take it, and the queue did.
+    Rescued,
+    /// The table took it without saying so, and the queue did too.
+    Both,
 }
 
 impl Model for Refresh {
@@ -198,26 +233,19 @@ impl Model for Refresh {
     fn init_states(&self) -> Vec<State> {
         let mut notion = Notion::new();
         let row = Row::new(notion.approve());
-        let workers = (0..self.vends + self.sweeps)
-            .map(|w| Worker {
-                step: Step::Idle,
-                attempt: w.min(self.vends),
-                expired: false,
-                frozen: false,
-                message: None,
-            })
-            .collect();
-        let (lost, reported) = Default::default();
-        let observed = Observed { lost, reported, removed: 0, allowed: vec![1; 16] };
+        let workers = (0..self.vends + self.sweeps).map(|w| Worker::new(w.min(self.vends))).collect();
+        let (lost, reported, given_back, uninstalled) = Default::default();
+        let (revived, removed, allowed) = (false, 0, [1; ROOM]);
         vec![State {
             row,
             queue: Vec::new(),
+            dead_letters: Vec::new(),
             notion,
             workers,
             strays: Vec::new(),
             attempts: 0,
-            left: self.budget.clone(),
-            observed,
+            left: self.budget,
+            observed: Observed { lost, reported, given_back, revived, removed, uninstalled, allowed },
         }]
     }
 
@@ -230,10 +258,23 @@ impl Model for Refresh {
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = state.clone();
         self.step(&mut next, action);
+        if !self.is(Flaw::OldLook) {
+            next.forget_looks();
+        }
         (next != *state).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        let mut all = properties::always();
+        if self.has_room {
+            all.extend(properties::sometimes());
+        }
+        all
+    }
+}
+
+impl Worker {
+    fn new(attempt: u8) -> Self {
+        Self { step: Step::Idle, attempt, expired: false, frozen: false, message: None, look: None }
     }
 }

@@ -6,6 +6,9 @@ pub(super) type Token = u8;
 /// The grant that one approval gave, and all pairs that were refreshed from it.
 pub(super) type Grant = u8;
 
+/// How many tokens, and how many attempts, a run may have.
+pub(super) const ROOM: usize = 16;
+
 /// What becomes of a refresh token once it has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rotation {
@@ -27,7 +30,7 @@ impl Set {
     }
 
     pub(super) fn insert(&mut self, item: u8) {
-        assert!(item < 16, "a set has no room for {item}: smaller budgets, or a longer word");
+        assert!(usize::from(item) < ROOM, "a set has no room for {item}: smaller budgets, or a longer word");
         self.0 |= 1 << item;
     }
 
@@ -35,8 +38,25 @@ impl Set {
         self.0 &= !(1 << item);
     }
 
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub(super) fn iter(self) -> impl Iterator<Item = u8> {
-        (0..16).filter(move |&item| self.contains(item))
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let item = u8::try_from(rest.trailing_zeros()).ok().filter(|_| rest != 0)?;
+            rest &= rest - 1;
+            Some(item)
+        })
     }
 }
 
@@ -44,18 +64,19 @@ impl Set {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Notion {
     /// The grant of each token, by token.
-    grants: Vec<Grant>,
+    grants: [Grant; ROOM],
+    issued: u8,
     live: Set,
 }
 
 impl Notion {
     pub(super) fn new() -> Self {
-        Self { grants: Vec::new(), live: Set::default() }
+        Self { grants: [0; ROOM], issued: 0, live: Set::default() }
     }
 
     /// An approval: a grant of its own. Older ones survive it, which is the harder case: more can get lost.
     pub(super) fn approve(&mut self) -> Token {
-        self.issue(self.grants.iter().max().map_or(0, |newest| newest + 1))
+        self.issue(self.grants[..usize::from(self.issued)].iter().max().map_or(0, |newest| newest + 1))
     }
 
     /// A refresh request arrives. `None` is `invalid_grant`.
@@ -67,7 +88,7 @@ impl Notion {
             return None;
         }
         let grant = self.grant(used);
-        let newest = self.of(grant).last().unwrap_or(used);
+        let newest = self.newest(grant);
         self.end(grant);
         if rotation == Rotation::Grace {
             // The newest of a grant with a live token is live itself.
@@ -88,12 +109,18 @@ impl Notion {
         self.live
     }
 
+    /// How many tokens there have been. Serves as the time.
+    pub(super) fn now(&self) -> Token {
+        self.issued
+    }
+
     pub(super) fn grant(&self, token: Token) -> Grant {
         self.grants[usize::from(token)]
     }
 
-    fn of(&self, grant: Grant) -> impl Iterator<Item = Token> {
-        (0..).zip(&self.grants).filter(move |&(_, &of)| of == grant).map(|(token, _)| token)
+    pub(super) fn newest(&self, grant: Grant) -> Token {
+        let newest = self.grants[..usize::from(self.issued)].iter().rposition(|&of| of == grant);
+        newest.and_then(|at| u8::try_from(at).ok()).expect("a grant begins with a pair")
     }
 
     fn end(&mut self, grant: Grant) {
@@ -105,8 +132,10 @@ impl Notion {
     }
 
     fn issue(&mut self, grant: Grant) -> Token {
-        let token = u8::try_from(self.grants.len()).expect("few tokens");
-        self.grants.push(grant);
+        let token = self.issued;
+        assert!(usize::from(token) < ROOM, "no room for {token}: smaller budgets, or more room");
+        self.grants[usize::from(token)] = grant;
+        self.issued += 1;
         self.live.insert(token);
         token
     }

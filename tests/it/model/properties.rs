@@ -5,17 +5,19 @@ use stateright::Property;
 use super::notion::Set;
 use super::protocol::TRIES;
 use super::row::Health;
-use super::{Ending, Refresh, State, Step};
+use super::{Ending, Refresh, Rescued, State, Step};
 
 pub(super) const NO_SILENT_LOSS: &str = "I1 no grant is lost silently";
 pub(super) const ONE_REQUEST: &str = "I2 one request per token and unrecorded answer";
 pub(super) const ONE_MORE_TRY: &str = "I2 one more try per attempt";
-pub(super) const NO_FALSE_MARK: &str = "I3 no healthy installation is marked";
+pub(super) const NO_FALSE_MARK: &str = "I3 no installation with a living pair is marked";
+pub(super) const NO_REVIVAL: &str = "nothing that was given back is active before Notion was asked";
 pub(super) const UNINSTALL_IS_FINAL: &str = "a tombstone stays until somebody installs again";
+pub(super) const NO_RETURN: &str = "what was removed is not in use again";
 pub(super) const ONE_PLACE: &str = "no pair is superseded that is, or was, current";
 pub(super) const NOTHING_LEFT: &str = "the sweep leaves nothing behind";
 
-pub(super) fn all() -> Vec<Property<Refresh>> {
+pub(super) fn always() -> Vec<Property<Refresh>> {
     vec![
         Property::always(NO_SILENT_LOSS, |_, state: &State| state.no_silent_loss()),
         Property::always(ONE_REQUEST, |_, state: &State| {
@@ -25,28 +27,43 @@ pub(super) fn all() -> Vec<Property<Refresh>> {
             state.workers.iter().all(|w| !matches!(w.step, Step::Sent(_, tries) if tries > TRIES))
         }),
         Property::always(NO_FALSE_MARK, |_, state: &State| {
-            let live = |pair| state.notion.live().contains(pair);
-            state.row.health != Health::NeedsReinstall || !state.row.pair.is_some_and(live)
+            let lives = |token| state.notion.live().contains(token);
+            let row = &state.row;
+            let usable = row.superseded.iter().chain(&row.pair).any(|pair| lives(pair.token));
+            row.health != Health::NeedsReinstall || !usable
         }),
+        Property::always(NO_REVIVAL, |_, state: &State| !state.observed.revived),
         Property::always(UNINSTALL_IS_FINAL, |_, state: &State| {
             state.row.generation != state.observed.removed || state.row.health == Health::Removed
         }),
+        Property::always(NO_RETURN, |_, state: &State| {
+            let removed = |token| state.observed.uninstalled.contains(state.notion.grant(token));
+            !state.row.is_usable() || !state.row.token().is_some_and(removed)
+        }),
         // Whoever revokes what is superseded would revoke the pair in use.
         Property::always(ONE_PLACE, |_, state: &State| {
-            let was = |pair| state.row.pair == Some(pair) || state.row.consumed.contains(pair);
-            !state.row.superseded.iter().any(was)
+            let row = &state.row;
+            let was = |token| row.token() == Some(token) || row.consumed.contains(token);
+            !row.superseded.iter().any(|pair| was(pair.token))
         }),
         Property::always(NOTHING_LEFT, |model: &Refresh, state: &State| {
             let row = &state.row;
-            let removed = row.health == Health::Removed;
-            let kept = removed && (row.pair.is_some() || row.superseded.iter().next().is_some());
-            let left = row.lease.is_some() || row.in_doubt || !state.queue.is_empty() || kept;
+            let waits = !state.queue.is_empty() || !state.dead_letters.is_empty();
+            let kept = row.removed().next().is_some();
+            let left = row.lease().is_some() || row.is_due() || waits || kept;
             !left || model.goes_on(state)
         }),
+    ]
+}
+
+pub(super) fn sometimes() -> Vec<Property<Refresh>> {
+    vec![
         Property::sometimes("a refresh succeeds", |_, state: &State| state.row.refreshed_by.is_some()),
         Property::sometimes("a rescued pair is replayed", |_, state: &State| {
-            let saved = |message| message == state.row.pair;
-            state.workers.iter().any(|w| w.step == Step::Replayed && saved(w.message.map(|fresh| fresh.new)))
+            state.workers.iter().any(|w| match w.message {
+                Some(Rescued::Refresh(fresh)) => w.step == Step::Replayed && state.row.is_at(fresh.new),
+                _ => false,
+            })
         }),
         Property::sometimes("a row is marked", |_, state: &State| state.row.health == Health::NeedsReinstall),
         Property::sometimes("a reinstall wins over a refresh in flight", |_, state: &State| {
@@ -58,15 +75,36 @@ pub(super) fn all() -> Vec<Property<Refresh>> {
             state.row.health == Health::Removed && state.workers.iter().any(|w| homeless(w.step))
         }),
         // The conditional write that comes next meets the lease that it expects.
-        Property::sometimes("a lapsed lease is taken over", |_, state: &State| {
-            let wants = |step| matches!(step, Step::Wanting(_, seen) if seen == state.row.lease);
-            state.row.lease.is_some() && state.workers.iter().any(|w| wants(w.step))
+        Property::sometimes("a lapsed lease is taken over after a look", |_, state: &State| {
+            let wants = |step| matches!(step, Step::Wanting(_, seen) if seen == state.row.lease());
+            state.row.lease().is_some() && state.workers.iter().any(|w| wants(w.step) && w.look.is_some())
         }),
         Property::sometimes("a pair has no home but Notion", |_, state: &State| {
             state.workers.iter().any(|w| matches!(w.step, Step::Homeless(_, Ending::Unrecorded)))
         }),
         Property::sometimes("a row in doubt is taken up", |_, state: &State| {
-            state.row.in_doubt && state.row.lease.is_some_and(|lease| !lease.lapsed)
+            state.row.in_doubt() && state.row.lease().is_some_and(|lease| !lease.lapsed)
+        }),
+        Property::sometimes("a record is put aside and moved back", |_, state: &State| {
+            let moved = state.dead_letters.is_empty() && !state.queue.is_empty();
+            state.left.dead_letters == 0 && moved
+        }),
+        Property::sometimes("a superseded pair is promoted and alive", |_, state: &State| {
+            let older = state.row.token().is_some_and(|token| token < state.row.exchanged);
+            older && state.row.health == Health::Active && state.workers.iter().all(|w| w.message.is_none())
+        }),
+        Property::sometimes("a promoted pair is being refreshed", |_, state: &State| {
+            let older = state.row.token().is_some_and(|token| token < state.row.exchanged);
+            older && state.row.is_usable() && state.row.lease().is_some_and(|lease| !lease.lapsed)
+        }),
+        Property::sometimes("an unverified pair is alive", |_, state: &State| {
+            let lives = |step| matches!(step, Step::Alive(token) if state.row.is_at(token));
+            state.workers.iter().any(|w| lives(w.step))
+        }),
+        Property::sometimes("a rescued install that was given back is found dead", |_, state: &State| {
+            let dead = |token| state.observed.given_back.contains(token) && state.row.is_at(token);
+            let condemns = |step| matches!(step, Step::Condemning(token, Some(_)) if dead(token));
+            state.row.health == Health::Unverified && state.workers.iter().any(|w| condemns(w.step))
         }),
     ]
 }
@@ -86,33 +124,40 @@ impl State {
     /// with it, cannot be: then another live pair keeps its grant, or a note says that it may be lost.
     fn no_silent_loss(&self) -> bool {
         let kept = self.kept();
-        self.notion.live().iter().all(|pair| {
+        self.notion.live().iter().all(|token| {
+            let grant = self.notion.grant(token);
             // Consumed and alive: Grace's second newest, which its successor replaces.
-            kept.contains(pair)
-                || self.row.consumed.contains(pair)
-                || self.observed.lost.contains(pair) && self.is_noted(self.notion.grant(pair), kept)
+            let replaced = || {
+                let newest = self.notion.newest(grant);
+                newest != token && (self.row.consumed.contains(token) || kept.contains(newest))
+            };
+            kept.contains(token)
+                || replaced()
+                || self.observed.lost.contains(token) && self.is_noted(grant, kept)
         })
     }
 
     fn kept(&self) -> Set {
-        let mut kept = self.row.superseded;
-        let hands = self.workers.iter().filter_map(|w| w.step.in_hand());
-        let fresh = self.queue.iter().copied().chain(hands).map(|fresh| fresh.new);
-        self.row.pair.into_iter().chain(fresh).for_each(|pair| kept.insert(pair));
+        let mut kept = Set::default();
+        self.row.pairs().for_each(|pair| kept.insert(pair.token));
+        for rescued in self.queue.iter().chain(&self.dead_letters) {
+            let (Rescued::Install(token) | Rescued::Refresh(super::Fresh { new: token, .. })) = *rescued;
+            kept.insert(token);
+        }
+        self.workers.iter().filter_map(|w| w.step.in_hand()).for_each(|fresh| kept.insert(fresh.new));
         kept
     }
 
     fn is_noted(&self, grant: u8, kept: Set) -> bool {
-        let is_of = |pair: &u8| self.notion.grant(*pair) == grant;
+        let is_of = |token: u8| self.notion.grant(token) == grant;
         self.observed.reported.contains(grant)
-            || self.row.lease.is_some()
-            || self.row.in_doubt
-            || self.row.unsettled.iter().any(|pair| is_of(&pair))
-            || kept.iter().any(|pair| is_of(&pair) && self.notion.live().contains(pair))
+            || self.row.pairs().any(|pair| pair.is_unsettled() && is_of(pair.token))
+            || kept.iter().any(|token| is_of(token) && self.notion.live().contains(token))
     }
 
     /// Whether the pair in the row is of a later approval.
-    fn is_older(&self, pair: u8) -> bool {
-        self.row.pair.is_some_and(|current| self.notion.grant(current) > self.notion.grant(pair))
+    fn is_older(&self, token: u8) -> bool {
+        let grant = |token| self.notion.grant(token);
+        self.row.token().is_some_and(|current| grant(current) > grant(token))
     }
 }

@@ -1,0 +1,75 @@
+//! The row of the installation, and what stays of it once the person is forgotten.
+
+use super::super::notion::{Set, Token};
+use super::super::row::Health;
+
+/// Every change of it is one conditional write.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Row {
+    /// `None` after a purge.
+    pub(super) pair: Option<Token>,
+    pub(super) health: Health,
+    pub(super) generation: u8,
+    /// The exchange of the install that was the last to become current.
+    pub(super) exchanged: Token,
+    /// When the last tombstone was written: what was exchanged before loses to it, also once somebody has
+    /// installed again.
+    pub(super) removed_at: Token,
+    pub(super) forget: bool,
+    pub(super) superseded: Set,
+    /// Pairs of a removed installation, which somebody has installed over before they were revoked.
+    pub(super) to_revoke: Set,
+    /// Pairs that are dead.
+    pub(super) consumed: Set,
+}
+
+/// Under a keyed hash of the row's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Marker {
+    pub(super) removed_at: Token,
+    pub(super) generation: u8,
+}
+
+impl Row {
+    pub(super) fn new(token: Token, generation: u8) -> Self {
+        Self { pair: Some(token), health: Health::Active, exchanged: token, ..Self::tombstone(generation) }
+    }
+
+    pub(super) fn tombstone(generation: u8) -> Self {
+        Self {
+            pair: None,
+            health: Health::Removed,
+            generation,
+            exchanged: 0,
+            removed_at: 0,
+            forget: false,
+            superseded: Set::default(),
+            to_revoke: Set::default(),
+            consumed: Set::default(),
+        }
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        matches!(self.health, Health::Active | Health::Unverified)
+    }
+
+    /// The current pair and those beside it.
+    pub(super) fn held(&self) -> Set {
+        let mut held = self.superseded;
+        self.pair.into_iter().for_each(|token| held.insert(token));
+        held
+    }
+
+    /// What has to go back to Notion.
+    pub(super) fn removed(&self) -> Set {
+        if self.health == Health::Removed { self.to_revoke.or(self.held()) } else { self.to_revoke }
+    }
+
+    pub(super) fn knows(&self, token: Token) -> bool {
+        self.held().or(self.to_revoke).or(self.consumed).contains(token)
+    }
+
+    pub(super) fn newest_superseded(&self) -> Option<Token> {
+        self.superseded.iter().last()
+    }
+}

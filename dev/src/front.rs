@@ -121,6 +121,11 @@ async fn install(State(inside): State<Arc<Inside>>, request: Request) -> Respons
 }
 
 async fn callback(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    let throttle = inside.callback_throttle.as_ref();
+    if !throttle.is_none_or(|throttle| throttle.lets_through(inside.clock.now_millis())) {
+        return (StatusCode::TOO_MANY_REQUESTS, axum::Json(json!({"message": "Too Many Requests"})))
+            .into_response();
+    }
     invoke(&inside, "callback", request, None).await
 }
 

@@ -12,3 +12,4 @@ mod lambda_api;
 mod signed;
 pub mod stack;
 mod start_page;
+pub mod throttle;

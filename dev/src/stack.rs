@@ -27,6 +27,7 @@ use crate::aws::{
 use crate::front;
 use crate::functions::{Functions, NAMES};
 use crate::lambda_api;
+use crate::throttle::{Limits, Throttle};
 
 pub use error::StartError;
 
@@ -75,6 +76,8 @@ pub struct Options {
     pub variables: HashMap<String, String>,
     /// How long a function has, in milliseconds.
     pub function_timeout_ms: u64,
+    /// What API Gateway lets through to `GET /callback`; `None` means anything.
+    pub callback_limits: Option<Limits>,
     /// Whether to keep every answer of a function, for tests that search them.
     pub keep_answers: bool,
     /// Where to note, when the stack ends, which IAM actions its functions used; by default where `GRANTS_FILE` says.
@@ -93,6 +96,7 @@ impl Default for Options {
             random: Arc::new(OsRandom),
             variables: HashMap::new(),
             function_timeout_ms: FUNCTION_TIMEOUT_MS,
+            callback_limits: None,
             keep_answers: false,
             grants_file: environment("GRANTS_FILE").map(PathBuf::from),
         }
@@ -115,6 +119,7 @@ pub(crate) struct Inside {
     pub(crate) url: String,
     pub(crate) variables: HashMap<String, String>,
     pub(crate) function_timeout_ms: u64,
+    pub(crate) callback_throttle: Option<Throttle>,
     pub(crate) data_dir: Option<PathBuf>,
     requests: AtomicU64,
     answers: Option<Mutex<Vec<String>>>,
@@ -245,6 +250,9 @@ impl Stack {
             aws_url: aws.as_ref().map(|(port, _)| format!("http://127.0.0.1:{port}")),
             services,
             notion,
+            callback_throttle: options
+                .callback_limits
+                .map(|limits| Throttle::new(limits, options.clock.now_millis())),
             clock: options.clock,
             url,
             variables,

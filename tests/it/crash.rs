@@ -31,7 +31,7 @@ const ROUNDS: usize = 28;
 /// How many uninstall messages may still come again.
 const MESSAGES: usize = 12;
 /// How many turns a process gets at most; a refresh or an install takes about as many.
-const MOST_TURNS: u64 = 6;
+const MOST_TURNS: u64 = 10;
 
 /// `SplitMix64`: one number after the other from a seed.
 struct Seed(u64);
@@ -190,7 +190,9 @@ impl Crowd {
             processes.push((fate, Process { running, turns: 1 + seed.below(MOST_TURNS) }));
         }
         self.refuse_some_writes(&mut chance, tally);
-        let ends = join_all(processes.iter_mut().map(|(_, process)| process)).await;
+        // Unconstrained: where tokio makes one wait for another's turn, who is stopped in between holds up all the others.
+        let ends =
+            tokio::task::unconstrained(join_all(processes.iter_mut().map(|(_, process)| process))).await;
         let mut frozen = Vec::new();
         for ((fate, process), end) in processes.into_iter().zip(ends) {
             tally.seeds += 1;
@@ -510,7 +512,9 @@ fn report(rotation: Rotation, tally: &Tally) {
     );
     for (what, times) in &tally.happened {
         println!("  {what}: {times}");
-        assert!(*times > 0, "{what}");
+        // With grace no pair dies.
+        let graceful = matches!(rotation, Rotation::Grace { .. });
+        assert!(*times > 0 || graceful && what.starts_with("pairs"), "{what}");
     }
     assert!(tally.stopped.len() == 4 && tally.finished > 0, "every fate was met");
     assert!(tally.flagged > 0, "a claim was cut off while its code was exchanged");

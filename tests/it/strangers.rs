@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dev::throttle::Limits;
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared::pages::Notice;
@@ -153,6 +154,84 @@ async fn what_is_no_authorization_code_never_reaches_notion() {
     }
     assert_eq!(world.notion().count(Endpoint::Token), 0, "RFC 6749, appendix A.11");
     assert_silence(&world);
+}
+
+/// The default of a parameter of the template.
+fn default_of(parameter: &str) -> f64 {
+    let template = include_str!("../../template.yaml");
+    let parameter = template.split(&format!("  {parameter}:\n")).nth(1).unwrap();
+    parameter.split("Default: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap()
+}
+
+/// Ten times what the throttle lets through, for five minutes, against a Notion that counts as it does for the smallest plan.
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "the counts are the result")]
+async fn a_flood_of_made_up_codes_leaves_vends_refreshes_and_the_sweep_alone() {
+    const MINUTES: u64 = 5;
+    let limits = Limits { per_second: default_of("CallbacksPerSecond"), burst: default_of("CallbackBurst") };
+    for throttled in [false, true] {
+        let world = World::start_with(|options| options.callback_limits = throttled.then_some(limits)).await;
+        assert!(world.browser().install_as(|_| {}).await.is_connected());
+        world.clock.advance_secs(86_400);
+        world.notion().change_settings(|settings| settings.requests_per_minute = Some(180));
+        let (mut through, mut held_up) = (0, 0);
+        let (mut vends, mut refreshed, mut swept, mut connected) = (0, 0, 0, 0);
+        for second in 0..MINUTES * 60 {
+            // Ten strangers a second, each with a state of their own.
+            for _ in 0..10 {
+                let browser = world.browser();
+                let authorize = browser.install().await;
+                let state = authorize.split("state=").nth(1).unwrap();
+                let page = browser.get(&world.url(&format!("/callback?code=made-up&state={state}"))).await;
+                match page.status {
+                    StatusCode::TOO_MANY_REQUESTS => held_up += 1,
+                    _ => through += 1,
+                }
+            }
+            world.clock.advance_secs(1);
+            if second % 30 == 20 {
+                vends += usize::from(world.vend(json!({})).await["health"] == "active");
+                refreshed += usize::from(world.vend(json!({"refresh": true})).await["health"] == "active");
+            }
+            if second % 60 == 50 {
+                let run = world.ask("sweep", json!({})).await;
+                swept += usize::from(run["NotionDown"].is_null());
+                // An honest person, who reloads what API Gateway has held up.
+                let browser = world.browser();
+                let granted = browser.granted().await;
+                let mut page = browser.get(&granted).await;
+                for _ in 0..30 {
+                    let is_over =
+                        !matches!(page.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SEE_OTHER);
+                    if is_over {
+                        break;
+                    }
+                    world.clock.advance_secs(1);
+                    let next = match page.status {
+                        StatusCode::SEE_OTHER => world.url(&format!("/callback{}", page.location())),
+                        _ => page.url.clone(),
+                    };
+                    page = browser.get(&next).await;
+                }
+                connected += usize::from(page.is_connected());
+            }
+        }
+        let exchanges = world.notion().count(Endpoint::Token);
+        println!(
+            "throttled: {throttled}: {through} of {} callbacks came through, {held_up} were held up; {exchanges} requests \
+             for tokens at Notion; {vends} of 10 vends, {refreshed} of 10 refreshes, {swept} of 5 sweeps, {connected} of 5 \
+             honest installs",
+            through + held_up
+        );
+        assert_eq!(vends, 10, "what is stored is handed out in any case");
+        if throttled {
+            assert_eq!((refreshed, swept, connected), (10, 5, 5));
+            let most = 60.0 * limits.per_second + limits.burst;
+            assert!(f64::from(through) <= most * 5.0, "{through}");
+        } else {
+            assert!(refreshed < 10, "without it, strangers spend what refreshes need: the test can fail");
+        }
+    }
 }
 
 /// The sweep is for its schedule, the operator and us: whatever else is sent to it by mistake starts nothing.

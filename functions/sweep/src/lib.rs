@@ -199,7 +199,7 @@ async fn guarded<T>(dealing: impl Future<Output = T>) -> Option<T> {
         .catch_unwind()
         .await
         .inspect_err(|_panic| {
-            tracing::error!(alarm = "panic", "the sweep panicked over one row, and leaves it")
+            tracing::error!(alarm = "panic", "the sweep panicked over one row, and leaves it");
         })
         .ok()
 }

@@ -10,7 +10,7 @@ use crate::{Run, Sweep};
 /// What becomes of one.
 enum Fate {
     /// It stays, as it is or as this.
-    Kept(SealedPair),
+    Kept(Box<SealedPair>),
     /// It goes.
     Gone,
     /// A refresh has to tell: its access token has ended, its refresh token may live.
@@ -42,7 +42,7 @@ impl Sweep {
                 Some(fate) => fate,
             };
             let kept = match fate {
-                Fate::Kept(kept) => Some(kept),
+                Fate::Kept(kept) => Some(*kept),
                 Fate::Gone | Fate::InQuestion => None,
             };
             let stays = kept.is_some();
@@ -62,7 +62,7 @@ impl Sweep {
         pair: &SealedPair,
         run: &mut Run<'_>,
     ) -> Option<Fate> {
-        let kept = || Some(Fate::Kept(pair.clone()));
+        let kept = || Some(Fate::Kept(Box::new(pair.clone())));
         if pair.client_id != self.vault.connection.client_id {
             // Another connection's: Notion would tell us nothing of it.
             return kept();
@@ -126,14 +126,14 @@ impl Sweep {
                     }
                     Err(error) => {
                         run.undecided(&error.0);
-                        Fate::Kept(*sealed)
+                        Fate::Kept(sealed)
                     }
                 }
             }
             Aside::Renewed(_, sealed) => {
                 run.answered();
                 run.line.count(Metric::Refreshed);
-                Fate::Kept(*sealed)
+                Fate::Kept(sealed)
             }
             Aside::Dead => {
                 run.answered();
@@ -142,10 +142,10 @@ impl Sweep {
                 }
                 Fate::Gone
             }
-            Aside::Broken => Fate::Kept(before.clone()),
+            Aside::Broken => Fate::Kept(Box::new(before.clone())),
             Aside::Undecided { error, sent } => {
                 run.undecided(&error);
-                Fate::Kept(if sent { doubted } else { before.clone() })
+                Fate::Kept(Box::new(if sent { doubted } else { before.clone() }))
             }
         }
     }
@@ -160,7 +160,7 @@ impl Sweep {
             Ok(token) => token,
             Err(error) => {
                 report_broken_seal(id, error);
-                return Some(Fate::Kept(pair.clone()));
+                return Some(Fate::Kept(Box::new(pair.clone())));
             }
         };
         Some(match self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().exchange_by).await {
@@ -170,7 +170,7 @@ impl Sweep {
             }
             Err(error) => {
                 run.undecided(&error.0);
-                Fate::Kept(pair.clone())
+                Fate::Kept(Box::new(pair.clone()))
             }
         })
     }

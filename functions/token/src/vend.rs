@@ -179,10 +179,9 @@ impl Token {
             // Waited too long to begin anything: what is begun must have its time.
             return Err(still_refreshing(OutOfTime));
         }
-        if (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none() {
-            if let Some(step) = self.look(row, pair, want, in_hand, budget, line).await? {
-                return Ok(step);
-            }
+        let has_to_be_asked = (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none();
+        if has_to_be_asked && let Some(step) = self.look(row, pair, want, in_hand, budget, line).await? {
+            return Ok(step);
         }
         let cause = match want {
             Want::OtherThan(_) => Cause::Refused {

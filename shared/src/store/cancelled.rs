@@ -8,6 +8,38 @@ use super::item::Row;
 /// Why a transaction is cancelled that may be sent again.
 const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
+/// How the condition of one part fared.
+pub(super) enum Part<T> {
+    /// It held.
+    Held,
+    /// It did not: this stands.
+    Stands(T),
+    /// It did not, and nothing stands, or was not asked for.
+    Absent,
+}
+
+impl<T> Part<T> {
+    pub(super) fn try_map<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Part<U>, E> {
+        Ok(match self.map(read) {
+            Part::Held => Part::Held,
+            Part::Stands(read) => Part::Stands(read?),
+            Part::Absent => Part::Absent,
+        })
+    }
+
+    pub(super) fn map<U>(self, read: impl FnOnce(T) -> U) -> Part<U> {
+        match self {
+            Self::Held => Part::Held,
+            Self::Stands(row) => Part::Stands(read(row)),
+            Self::Absent => Part::Absent,
+        }
+    }
+
+    pub(super) fn held(&self) -> bool {
+        matches!(self, Self::Held)
+    }
+}
+
 /// The reasons, in the order of the transaction's parts.
 pub(super) struct Cancelled<'a>(&'a [CancellationReason]);
 
@@ -25,10 +57,14 @@ impl<'a> Cancelled<'a> {
         self.codes().any(|code| code == "ConditionalCheckFailed")
     }
 
-    /// The condition of this part did not hold: the row that stands, where it was asked for and there is one.
-    pub(super) fn refused(&self, part: usize) -> Option<Option<&'a Row>> {
-        let reason = self.0.get(part).filter(|reason| reason.code() == Some("ConditionalCheckFailed"))?;
-        Some(reason.item().filter(|row| !row.is_empty()))
+    /// How the condition of this part fared.
+    pub(super) fn part(&self, part: usize) -> Part<&'a Row> {
+        let refused = self.0.get(part).filter(|reason| reason.code() == Some("ConditionalCheckFailed"));
+        match refused.map(|reason| reason.item().filter(|row| !row.is_empty())) {
+            None => Part::Held,
+            Some(None) => Part::Absent,
+            Some(Some(row)) => Part::Stands(row),
+        }
     }
 
     /// Whether all that was in the way passes by.

@@ -164,7 +164,7 @@ pub(super) fn decide(
         }
         // What is dead is not kept, and not sent again.
         Some("needs_reinstall") => {
-            dead = current.filter(|pair| !is_ours(pair)).and_then(refresh_fingerprint_of)
+            dead = current.filter(|pair| !is_ours(pair)).and_then(refresh_fingerprint_of);
         }
         _ => {}
     }

@@ -141,12 +141,11 @@ impl Store {
             .value("if_version", number(tombstone.version))
             .remove(&PURGED);
         Ok(match update.send(self, deadline).await? {
-            Written::Done(_) => true,
+            Written::Done(_) | Written::Refused(None) => true,
             // Our own success, whose reply was lost; or another's.
             Written::Refused(Some(row)) => {
                 row.health == Health::Removed && row.pairs().next().is_none() && !row.forget
             }
-            Written::Refused(None) => true,
         })
     }
 
@@ -227,7 +226,7 @@ impl Store {
                     return Err(failed(&error));
                 };
                 let cancelled = Cancelled::read(cancelled.cancellation_reasons());
-                if cancelled.refused(0).is_some() {
+                if !cancelled.part(0).held() {
                     // Installed or changed in between, or gone already.
                     let standing = self.read_installation(&tombstone.id, deadline).await?;
                     return Ok(standing.is_none());

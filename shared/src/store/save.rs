@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use tokio::time::Instant;
 
-use super::cancelled::Cancelled;
+use super::cancelled::{Cancelled, Part};
 use super::claims::Led;
 use super::forgotten::Forgotten;
 use super::installations::{
@@ -53,14 +53,13 @@ enum Refused {
     Failed(StoreError),
 }
 
-#[derive(Default)]
 struct Conditions {
-    /// The row as it stands; none if it is gone, which was there when we decided.
-    row: Option<Option<Row>>,
+    /// The row; absent if it is gone, which was there when we decided.
+    row: Part<Row>,
     /// What stays of the person, who was forgotten once.
-    forgotten: Option<Option<Forgotten>>,
-    /// The claim is settled, or gone.
-    claim: bool,
+    forgotten: Part<Forgotten>,
+    /// The claim; absent also if it is settled.
+    claim: Part<()>,
 }
 
 /// What is saved, and how it is told.
@@ -144,14 +143,19 @@ impl Store {
                 }
                 Err(Refused::ByConditions(refused)) => {
                     // The tokens matter more than the page: save them all the same.
-                    tell_claim &= !refused.claim;
-                    if let Some(found) = refused.forgotten {
-                        forgotten = found;
+                    tell_claim &= refused.claim.held();
+                    match refused.forgotten {
+                        Part::Held => {}
+                        Part::Stands(found) => forgotten = Some(found),
+                        Part::Absent => forgotten = None,
                     }
-                    let Some(row) = refused.row else { continue };
-                    standing = row;
-                    if standing.is_some() {
-                        continue;
+                    match refused.row {
+                        Part::Held => continue,
+                        Part::Stands(row) => {
+                            standing = Some(row);
+                            continue;
+                        }
+                        Part::Absent => standing = None,
                     }
                     *last = Some(StoreError::Failed("the row went away".to_owned()));
                 }
@@ -259,12 +263,11 @@ impl Store {
 /// Reads the reasons in the order of the transaction: the row, the forgotten person, the claim.
 fn refused(cancelled: &Cancelled<'_>) -> Refused {
     if cancelled.is_by_condition() {
-        let forgotten = cancelled.refused(1).map(|row| row.map(Forgotten::read).transpose());
-        return match forgotten.transpose() {
+        return match cancelled.part(1).try_map(Forgotten::read) {
             Ok(forgotten) => Refused::ByConditions(Conditions {
-                row: cancelled.refused(0).map(Option::<&Row>::cloned),
+                row: cancelled.part(0).map(Row::clone),
                 forgotten,
-                claim: cancelled.refused(2).is_some(),
+                claim: cancelled.part(2).map(|_row| ()),
             }),
             Err(error) => Refused::Failed(error),
         };

@@ -45,7 +45,9 @@ impl Store {
             let due_at = Some(UnixMillis(due_at));
             let written = self.replace_superseded(standing, &superseded, due_at, deadline).await?;
             if written.is_some() {
-                dropped.iter().for_each(|pair| report_dropped(&pair.bot_id));
+                for pair in &dropped {
+                    report_dropped(&pair.bot_id);
+                }
             }
             written
         };
@@ -83,7 +85,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<Option<Box<Installation>>, StoreError> {
         // The dead one's refresh token is not sent again, whatever brings it back.
-        let dead = standing.refresh_fingerprint().cloned();
+        let dead = standing.refresh_fingerprint();
         let update = of_pairs(standing, Some(pair), superseded)
             .set("used_up", used_up(standing, dead))
             .set("health", string(Health::Unverified.key()))
@@ -111,7 +113,7 @@ impl Store {
         let mut superseded = standing.superseded.clone();
         superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(refused));
         let update = of_pairs(standing, standing.pair.as_ref(), &superseded)
-            .set("used_up", used_up(standing, Some(refused.clone())));
+            .set("used_up", used_up(standing, Some(refused)));
         Ok(match update.send(self, deadline).await? {
             Written::Done(row) => Some(row),
             Written::Refused(_) => None,
@@ -176,8 +178,8 @@ fn of_pairs<'a>(
 }
 
 /// The tokens that the row remembers as used up, and one more.
-fn used_up(standing: &Installation, more: Option<Fingerprint>) -> AttributeValue {
-    let mut used_up: Vec<&Fingerprint> = standing.used_up.iter().chain(&more).collect();
+fn used_up(standing: &Installation, more: Option<&Fingerprint>) -> AttributeValue {
+    let mut used_up: Vec<&Fingerprint> = standing.used_up.iter().chain(more).collect();
     used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
     AttributeValue::L(used_up.into_iter().map(|used| string(used.as_str())).collect())
 }

@@ -200,8 +200,8 @@ impl Vault {
                 Box::pin(self.adopt_or_mark(attempt, may_have_a_successor, line)).await
             }
             Err(error) => {
-                let sent = matches!(error, TokenError::OutcomeUnknown(_)).then_some(InDoubt);
-                self.release(attempt, sent, WhyNot::Undecided(error), line).await
+                let in_doubt = matches!(error, TokenError::OutcomeUnknown(_)).then_some(InDoubt);
+                self.release(attempt, in_doubt, WhyNot::Undecided(error), line).await
             }
         }
     }

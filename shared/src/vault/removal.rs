@@ -94,9 +94,8 @@ impl Vault {
         let (id, now) = (leaving.tombstone.id.clone(), self.clock.now_millis());
         let in_flight = pair.lease.as_ref().is_some_and(|lease| lease.until_ms >= lapsed_before(now).0);
         match self.return_pair(&id, pair, in_hand, budget.save_by, line).await {
-            Returned::Gone if in_flight => {
-                // Whoever refreshes it gives its new pair back, and then the lease.
-            }
+            // Whoever refreshes it gives its new pair back, and then the lease.
+            Returned::Gone | Returned::OnlyByRefresh if in_flight => {}
             Returned::Gone => {
                 leaving.revoked.push(pair.access_fingerprint.clone());
                 if pair.is_unsettled() {
@@ -110,7 +109,6 @@ impl Vault {
                 leaving.ends(pair);
             }
             Returned::Stays(error) => leaving.stopped = error,
-            Returned::OnlyByRefresh if in_flight => {}
             Returned::OnlyByRefresh => {
                 // Noted before it is sent: should we be cut off, its successor may live with nobody to revoke it.
                 let doubted = SealedPair { lease: None, in_doubt: true, ..pair.clone() };

@@ -168,8 +168,8 @@ impl Vault {
             }
             Err(TokenError::InvalidGrant(_)) => Aside::Dead,
             Err(error) => {
-                let sent = matches!(error, TokenError::OutcomeUnknown(_));
-                Aside::Undecided { error, sent }
+                let may_be_used_up = matches!(error, TokenError::OutcomeUnknown(_));
+                Aside::Undecided { error, sent: may_be_used_up }
             }
         }
     }

@@ -122,7 +122,7 @@ fn an_older_telling_of_the_same_token_does_not_replace_the_newer_refresh_token()
 fn a_pair_that_becomes_current_again_is_no_longer_superseded() {
     let (a, b) = (install("a", "token-a", None, 1000), install("b", "token-b", None, 2000));
     let (row, _) = written(decide(&row_of(&a), &b, true, 0));
-    let (row, _) = written(decide(&row, &install("c", "token-a", None, 3000)));
+    let (row, _) = written(decide(&row, &install("c", "token-a", None, 3000), true, 0));
     assert_eq!(fingerprints(&row, "pair"), [fingerprint(&a)]);
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&b)]);
 }
@@ -176,7 +176,7 @@ fn attributes_of_later_versions_survive_and_stale_ones_go() {
     let mut standing = row_of(&first);
     standing.insert("from_a_later_version".to_owned(), string("kept"));
     standing.insert("owner_email".to_owned(), string("withdrawn@example.org"));
-    let (row, _) = written(decide(&standing, &install("b", "token-b", None, 2000)));
+    let (row, _) = written(decide(&standing, &install("b", "token-b", None, 2000), true, 0));
     assert_eq!(text(&row, "from_a_later_version"), Some("kept"));
     assert_eq!(text(&row, "owner_email"), None);
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&first)]);
@@ -207,8 +207,73 @@ fn a_refresh_in_flight_goes_where_its_pair_goes() {
     refreshing.lease = Some(crate::installation::Lease { holder: "h".to_owned(), until_ms: 5000 });
     standing.insert("pair".to_owned(), AttributeValue::L(vec![pair_attribute(&refreshing)]));
     let lease_of = |row: &Row, name: &str| list(row, name)[0].as_m().unwrap().contains_key("lease");
-    let (row, _) = written(decide(&standing, &install("b", "token-b", Some("refresh-b"), 2000)));
+    let (row, _) = written(decide(&standing, &install("b", "token-b", Some("refresh-b"), 2000), true, 0));
     assert!(!lease_of(&row, "pair") && lease_of(&row, "superseded"));
-    let (row, _) = written(decide(&standing, &install("b", "token-a", Some("refresh-a"), 2000)));
+    let (row, _) = written(decide(&standing, &install("b", "token-a", Some("refresh-a"), 2000), true, 0));
     assert!(lease_of(&row, "pair"), "one and the same grant");
+}
+
+fn flagged(row: &Row, name: &str) -> Vec<bool> {
+    let of = |pair: &AttributeValue| pair.as_m().unwrap().contains_key("to_revoke");
+    list(row, name).iter().map(of).collect()
+}
+
+#[test]
+fn what_was_removed_comes_back_by_no_later_install() {
+    let first = install("a", "token-a", Some("refresh-a"), 1000);
+    let mut tombstone = row_of(&first);
+    tombstone.insert("health".to_owned(), string("removed"));
+    tombstone.insert("removed_at_ms".to_owned(), number(1500));
+    let (row, current) = written(decide(&tombstone, &install("b", "token-b", None, 2000), true, 0));
+    assert!(current);
+    assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&first)]);
+    assert_eq!((flagged(&row, "superseded"), flagged(&row, "pair")), (vec![true], vec![false]));
+    assert_eq!(integer(&row, "due_at_ms"), Some(0), "it has to go back to Notion");
+    assert_eq!(super::super::row::read(&row).unwrap().next_in_line("client"), None);
+    // The removal is remembered: what was exchanged before it is saved by nothing.
+    assert_eq!(integer(&row, "removed_at_ms"), Some(1500));
+    let late = install("c", "token-c", None, 1400);
+    assert_eq!(decide(&row, &late, true, 0).unwrap(), Decision::TombstoneWins);
+}
+
+#[test]
+fn what_is_dead_is_neither_kept_nor_sent_again() {
+    let dead = install("a", "token-a", Some("refresh-a"), 2000);
+    let mut standing = row_of(&dead);
+    standing.insert("health".to_owned(), string("needs_reinstall"));
+    let used = dead.pair.refresh_fingerprint.as_ref().unwrap().as_str();
+    // A later one, and one that was exchanged before and comes out of the rescue queue.
+    for (exchanged_at_ms, prompt) in [(3000, true), (1000, false)] {
+        let next = install("b", "token-b", None, exchanged_at_ms);
+        let (row, current) = written(decide(&standing, &next, prompt, 0));
+        assert!(current && fingerprints(&row, "superseded").is_empty(), "{exchanged_at_ms}");
+        assert_eq!(list(&row, "used_up"), [string(used)]);
+        assert_eq!(text(&row, "health"), Some(if prompt { "active" } else { "unverified" }));
+        assert_eq!(integer(&row, "exchanged_at_ms"), Some(exchanged_at_ms.max(2000)));
+    }
+}
+
+#[test]
+fn a_used_up_token_pushes_nothing_aside() {
+    let current = install("a", "token-a", Some("refresh-a"), 2000);
+    let late = install("b", "token-b", Some("refresh-b"), 3000);
+    let used = late.pair.refresh_fingerprint.as_ref().unwrap().as_str();
+    for health in ["active", "unverified"] {
+        let mut standing = row_of(&current);
+        standing.insert("used_up".to_owned(), AttributeValue::L(vec![string(used)]));
+        standing.insert("health".to_owned(), string(health));
+        let (row, is_current) = written(decide(&standing, &late, true, 0));
+        assert!(!is_current, "{health}");
+        assert_eq!(fingerprints(&row, "pair"), [fingerprint(&current)]);
+        assert!(fingerprints(&row, "superseded").is_empty(), "its successor is, or was, in the row");
+    }
+}
+
+#[test]
+fn a_generation_goes_on_from_whichever_is_higher() {
+    let first = install("a", "token-a", None, 1000);
+    for (before, expected) in [(0, 2), (1, 2), (7, 8)] {
+        let (row, _) = written(decide(&row_of(&first), &install("b", "token-b", None, 2000), true, before));
+        assert_eq!(integer(&row, "generation"), Some(expected));
+    }
 }

@@ -124,7 +124,9 @@ mod tests {
                     })
                 })
                 .collect();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         }
         // The next one finds nobody's, and clears up.
         let ticket = Arc::new(Mutex::new(None));

@@ -247,13 +247,17 @@ impl Crowd {
             generation: before["generation"].as_u64().unwrap_or(0),
             forget: kind == 2,
         };
+        self.keep(message.clone());
+        self.deliver(&message).await
+    }
+
+    /// Keeps a message, to deliver it again later; the oldest makes room.
+    fn keep(&self, message: Message) {
         let mut messages = self.messages.lock().unwrap();
         if messages.len() == MESSAGES {
             messages.remove(0);
         }
-        messages.push(message.clone());
-        drop(messages);
-        self.deliver(&message).await
+        messages.push(message);
     }
 
     async fn deliver(&self, message: &Message) -> Value {
@@ -417,8 +421,10 @@ impl Crowd {
                         // It was thawed too late, and nobody has got a dead token for it.
                         assert_eq!(health, "unverified", "{vended}");
                         tally.late += 1;
-                    } else if !world.works(vended["access_token"].as_str().expect(&vended.to_string())).await
-                    {
+                        continue;
+                    }
+                    let token = vended["access_token"].as_str().unwrap_or_else(|| panic!("{vended}"));
+                    if !world.works(token).await {
                         self.killed_by_a_replay(id, &vended, tally).await;
                     }
                 }

@@ -247,7 +247,7 @@ async fn a_dead_letter_waits_as_a_record_does() {
                 swept["NeedsReinstall"].is_null() && swept["Refreshed"].is_null(),
                 "{rotation:?}: {swept}"
             );
-            assert_eq!(world.vend(json!({})).await["access_token"].is_string(), true, "{rotation:?}");
+            assert!(world.vend(json!({})).await["access_token"].is_string(), "{rotation:?}");
             assert_eq!(world.vend(json!({"refresh": true})).await["reason"], "cut_off", "{rotation:?}");
         }
         assert_eq!(

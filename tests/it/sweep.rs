@@ -327,7 +327,8 @@ async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refr
         assert!(sweep(&world).await["NeedsReinstall"].is_null());
         let row = world.row().await;
         let (mut held, mut alive) = (world.open_all(&row), world.notion().grants()[0].refresh_tokens.clone());
-        (held.sort(), alive.sort());
+        held.sort();
+        alive.sort();
         assert_eq!((held.len(), held), (2, alive), "{weeks}: each that lives is held");
     }
     world.notion().revoke_grants_of(ADA, ACME);

@@ -257,7 +257,7 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
             "NOTION_BASE_URL" => assert_eq!(value, "http://host.docker.internal:3001"),
             "NOTION_REDIRECT_URI" => assert_eq!(value, "http://localhost:3000/callback"),
             "RESCUE_DEAD_LETTERS_URL" => {
-                assert!(value.ends_with("/123456789012/rescue-dead-letters"), "{value}")
+                assert!(value.ends_with("/123456789012/rescue-dead-letters"), "{value}");
             }
             "RESCUE_QUEUE_URL" => assert!(value.ends_with("/123456789012/rescue"), "{value}"),
             _ => assert_eq!(Some(value), world.stack.variables().get(name).map(String::as_str), "{name}"),

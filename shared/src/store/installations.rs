@@ -175,9 +175,8 @@ pub(super) fn decide(
         used_up.iter().any(|used| used.as_s().is_ok_and(|used| used == refresh.as_str()))
     });
     // What is dead keeps its place against nothing that may be alive.
-    let keeps_current = current.is_some()
-        && health != Some("needs_reinstall")
-        && (standing_is_newer || (used_up && health == Some("active")));
+    let keeps_current =
+        current.is_some() && health != Some("needs_reinstall") && (standing_is_newer || used_up);
     let pair = match current {
         // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
         // superseded, and a refresh token that came with it once is not thrown away.

@@ -133,6 +133,10 @@ def backend_takes_tokens():
     check(renewed["access_token"] != vended["access_token"], "the token that was refused came again")
     check(renewed["version"] > vended["version"] and renewed["generation"] == vended["generation"], str(renewed))
     check(backend.asks_notion(renewed) == 200, "Notion does not know the refreshed token")
+    # Whoever reports that one too gets no token for it: it works.
+    alive = backend.token(refused_fingerprint=renewed["fingerprint"])
+    check(alive.get("error") == "refused_but_alive", str(alive))
+    renewed = backend.token()
     # Whoever reports the old one now gets the new one, and nothing is refreshed.
     check(backend.token(refused_fingerprint=vended["fingerprint"]) == renewed, "a refresh too many")
 

@@ -146,7 +146,11 @@ impl Notion {
         match error::classify(answer, &body) {
             TokenError::InvalidGrant(_) => Ok(()),
             // What Notion says of an unknown token is not documented; that it looked at it is enough.
-            TokenError::Refused(answer) if answer.status == http::StatusCode::BAD_REQUEST => Ok(()),
+            TokenError::Refused(answer) | TokenError::Malformed(answer)
+                if answer.status == http::StatusCode::BAD_REQUEST =>
+            {
+                Ok(())
+            }
             other => Err(other),
         }
     }

@@ -11,7 +11,6 @@ mod item;
 mod refresh;
 mod removal;
 mod rescue;
-
 mod row;
 mod save;
 mod supersede;

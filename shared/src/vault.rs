@@ -31,7 +31,7 @@ pub use give_back::GiveBack;
 pub use look::{Condemned, Look};
 pub use refresh::{Cause, LEASE_MS, Refreshing, WhyNot, lapsed_before};
 pub use removal::{Removal, report_orphaned};
-pub use returning::Aside;
+pub use returning::{Aside, RenewedAside};
 
 /// How long INIT may wait for the warm-up, in milliseconds.
 const WARM_UP_MS: u64 = 1500;

@@ -3,7 +3,7 @@
 use shared::installation::{InstallationId, SealedPair};
 use shared::store::{Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Aside, Look, lapsed_before, report_broken_seal, report_orphaned};
+use shared::vault::{Aside, Look, RenewedAside, report_broken_seal, report_orphaned};
 
 use crate::{Run, Sweep};
 
@@ -11,8 +11,12 @@ use crate::{Run, Sweep};
 enum Fate {
     /// It stays, as it is or as this.
     Kept(Box<SealedPair>),
+    /// It stays, as the pair that a refresh of it brought.
+    Renewed(Box<RenewedAside>),
     /// It goes.
     Gone,
+    /// It goes, and its refresh token is not sent again.
+    Refused,
     /// A refresh has to tell: its access token has ended, its refresh token may live.
     InQuestion,
 }
@@ -41,16 +45,31 @@ impl Sweep {
                 }
                 Some(fate) => fate,
             };
-            let kept = match fate {
-                Fate::Kept(kept) => Some(*kept),
-                Fate::Gone | Fate::InQuestion => None,
+            let written = match fate {
+                Fate::Kept(kept) if row.superseded.get(at) == Some(&kept) => {
+                    at += 1;
+                    continue;
+                }
+                Fate::Kept(kept) => self.replace(&row, at, Some(*kept), run).await?,
+                Fate::Renewed(new) => {
+                    let written = self.replace(&row, at, Some(new.sealed.clone()), run).await;
+                    if !matches!(written, Ok(Some(_))) {
+                        let (in_hand, budget) = (run.in_hand.clone(), run.budget());
+                        let keeping = self.vault.keep_renewed(&row, &pair, *new, &in_hand, &budget, run.line);
+                        Box::pin(keeping).await;
+                    }
+                    written?
+                }
+                Fate::Refused => {
+                    let refused = pair.refresh_fingerprint.as_ref().unwrap_or(&pair.access_fingerprint);
+                    let written = self.vault.store.drop_refused(&row, refused, run.ends_at).await?;
+                    written.map(|row| *row)
+                }
+                Fate::Gone | Fate::InQuestion => self.replace(&row, at, None, run).await?,
             };
-            let stays = kept.is_some();
-            if kept.as_ref() != row.superseded.get(at) {
-                let Some(written) = self.replace(&row, at, kept, run).await? else { return Ok(None) };
-                row = written;
-            }
-            at += usize::from(stays);
+            let Some(written) = written else { return Ok(None) };
+            at += usize::from(written.superseded.len() == row.superseded.len());
+            row = written;
         }
         Ok(Some(row))
     }
@@ -76,7 +95,7 @@ impl Sweep {
         match self.vault.look_at(&row.id, pair, &in_hand, deadline, run.line).await {
             Look::Alive if self.revoke_superseded || pair.to_revoke => {
                 run.answered();
-                self.revoke_superseded(&row.id, pair, run).await
+                Some(self.revoke_aside(&row.id, pair, run).await)
             }
             Look::Alive => {
                 run.answered();
@@ -89,9 +108,11 @@ impl Sweep {
             }
             Look::Dead => {
                 run.answered();
-                let now = self.vault.clock.now_millis();
-                let in_flight =
-                    pair.lease.as_ref().is_some_and(|lease| lease.until_ms >= lapsed_before(now).0);
+                // Whoever holds its lease may have put its successor into the rescue queue.
+                let takeover = run.takeover(&row.id);
+                let in_flight = pair.lease.as_ref().is_some_and(|lease| {
+                    takeover.is_none_or(|ended_before| lease.until_ms >= ended_before.0)
+                });
                 match refresh {
                     _ if in_flight => kept(),
                     // Its successor is, or was, in the row; or Notion has refused it before.
@@ -116,31 +137,35 @@ impl Sweep {
     ) -> Fate {
         self.keep_pace(run).await;
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
-        match Box::pin(self.vault.refresh_aside(&row.id, before, &in_hand, &budget)).await {
-            Aside::Renewed(renewed, sealed) if self.revoke_superseded || before.to_revoke => {
+        match Box::pin(self.vault.refresh_aside(&row.id, before, &in_hand, &budget, run.line)).await {
+            Aside::Renewed(new) if self.revoke_superseded || before.to_revoke => {
                 run.answered();
-                match self.vault.revoke(&renewed.access_token, &in_hand.client_secret, budget.save_by).await {
+                match self
+                    .vault
+                    .revoke(&new.renewed.access_token, &in_hand.client_secret, budget.save_by)
+                    .await
+                {
                     Ok(()) => {
                         run.line.count(Metric::Revoked);
                         Fate::Gone
                     }
                     Err(error) => {
                         run.undecided(&error.0);
-                        Fate::Kept(sealed)
+                        Fate::Renewed(new)
                     }
                 }
             }
-            Aside::Renewed(_, sealed) => {
+            Aside::Renewed(new) => {
                 run.answered();
                 run.line.count(Metric::Refreshed);
-                Fate::Kept(sealed)
+                Fate::Renewed(new)
             }
-            Aside::Dead => {
+            Aside::Dead { may_have_a_successor } => {
                 run.answered();
-                if before.is_unsettled() {
+                if may_have_a_successor {
                     report_orphaned(before, "a refresh of a superseded pair was cut off", run.line);
                 }
-                Fate::Gone
+                Fate::Refused
             }
             Aside::Broken => Fate::Kept(Box::new(before.clone())),
             Aside::Undecided { error, sent } => {
@@ -150,20 +175,15 @@ impl Sweep {
         }
     }
 
-    async fn revoke_superseded(
-        &self,
-        id: &InstallationId,
-        pair: &SealedPair,
-        run: &mut Run<'_>,
-    ) -> Option<Fate> {
+    async fn revoke_aside(&self, id: &InstallationId, pair: &SealedPair, run: &mut Run<'_>) -> Fate {
         let token = match self.vault.open_access(id, &pair.access, &run.in_hand.key_ring.value).await {
             Ok(token) => token,
             Err(error) => {
                 report_broken_seal(id, error);
-                return Some(Fate::Kept(Box::new(pair.clone())));
+                return Fate::Kept(Box::new(pair.clone()));
             }
         };
-        Some(match self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().exchange_by).await {
+        match self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().exchange_by).await {
             Ok(()) => {
                 run.line.count(Metric::Revoked);
                 Fate::Gone
@@ -172,7 +192,7 @@ impl Sweep {
                 run.undecided(&error.0);
                 Fate::Kept(Box::new(pair.clone()))
             }
-        })
+        }
     }
 
     /// Writes another pair in the place of one, or none.

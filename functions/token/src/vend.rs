@@ -171,6 +171,8 @@ impl Token {
             return Ok(Step::Wait);
         }
         if let Want::OtherThan(refused) = want
+            && pair.access_fingerprint == *refused
+            && !pair.has_expired(now)
             && row.found_alive_at_ms.is_some_and(|at_ms| now.0 < at_ms.saturating_add(GOOD_FOR_MS))
         {
             return Err(NoToken::RefusedButAlive(refused.clone()));

@@ -10,7 +10,7 @@ const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "Provis
 
 /// How the condition of one part fared.
 pub(super) enum Part<T> {
-    /// It held.
+    /// Its condition is not what failed.
     Held,
     /// It did not: this stands.
     Stands(T),

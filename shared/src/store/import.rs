@@ -14,7 +14,9 @@ use super::cancelled::Cancelled;
 use super::forgotten::{Forgotten, says_forgotten};
 use super::installations::MAX_SUPERSEDED;
 use super::item::{Row, integer, list, number, string, text};
+use super::refresh::MAX_USED_UP;
 use super::row::{self, Health, Installation};
+use super::supersede::report_dropped;
 use super::update::CONFLICT_WAIT_MS;
 use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
@@ -98,8 +100,8 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
 }
 
 impl Candidate {
-    /// What is written, given what stands: nothing that happened since is undone, no pair is dropped, and no generation
-    /// comes twice.
+    /// What is written, given what stands: nothing that happened since is undone, no pair is dropped that there is room for,
+    /// and no generation comes twice.
     fn over(
         &self,
         standing: Option<&Row>,
@@ -113,6 +115,7 @@ impl Candidate {
         let mut generation =
             forgotten.map_or(0, |forgotten| forgotten.generation.saturating_add(1)).max(self.read.generation);
         let mut version = self.read.version;
+        let mut dropped_bots = Vec::new();
         if let Some(standing_row) = standing {
             let standing = row::read(standing_row)?;
             if !self.may_replace(&standing, standing_row, overwrite) {
@@ -124,14 +127,14 @@ impl Candidate {
             let same_pair = standing.pair.as_ref().is_some_and(is_same);
             generation = generation.max(standing.generation.saturating_add(u64::from(!same_pair)));
             version = version.max(standing.version);
-            keep_pairs_of(&mut row, standing_row);
+            dropped_bots = keep_pairs_of(&mut row, standing_row);
         }
         row.insert("generation".to_owned(), number(generation));
         row.insert("version".to_owned(), number(version.saturating_add(1)));
         if let Some(oldest) = row::oldest_key_in(&row)? {
             row.insert("seal_shard".to_owned(), string(&due::seal_shard(&self.read.id, oldest)));
         }
-        Ok(Plan::Write(row))
+        Ok(Plan::Write { row, dropped_bots })
     }
 
     fn may_replace(&self, standing: &Installation, standing_row: &Row, overwrite: bool) -> bool {
@@ -150,6 +153,12 @@ impl Candidate {
         if self.read.health == Health::Removed && !removed && exchanged_at_ms > self.since_ms {
             return false;
         }
+        // That the grant of then was dead says nothing of what lives now.
+        if self.read.health == Health::NeedsReinstall
+            && matches!(standing.health, Health::Active | Health::Unverified)
+        {
+            return false;
+        }
         overwrite
             || (standing.version < self.read.version
                 && exchanged_at_ms <= self.since_ms
@@ -158,12 +167,17 @@ impl Candidate {
 }
 
 enum Plan {
-    Write(Row),
+    Write {
+        row: Row,
+        /// Of the superseded pairs that there was no room for.
+        dropped_bots: Vec<String>,
+    },
     Keep(Imported),
 }
 
-/// What the row that stands holds is kept beside the pair of the backup, the current one next in line for its place.
-fn keep_pairs_of(row: &mut Row, standing: &Row) {
+/// What the row that stands holds is kept beside the pair of the backup, the current one next in line for its place. Gives back
+/// the bots of the pairs that there was no room for.
+fn keep_pairs_of(row: &mut Row, standing: &Row) -> Vec<String> {
     let fingerprint = |pair: &AttributeValue| {
         pair.as_m().ok().and_then(|pair| text(pair, "access_fingerprint")).map(str::to_owned)
     };
@@ -176,13 +190,17 @@ fn keep_pairs_of(row: &mut Row, standing: &Row) {
             kept.push(pair.clone());
         }
     }
-    kept.drain(..kept.len().saturating_sub(MAX_SUPERSEDED));
+    let surplus = kept.len().saturating_sub(MAX_SUPERSEDED);
+    let dropped: Vec<AttributeValue> = kept.drain(..surplus).collect();
     row.insert("superseded".to_owned(), AttributeValue::L(kept));
     let mut used_up = list(row, "used_up").to_vec();
     used_up.extend(
         list(standing, "used_up").iter().filter(|used| !list(row, "used_up").contains(used)).cloned(),
     );
+    used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
     row.insert("used_up".to_owned(), AttributeValue::L(used_up));
+    let bot_of = |pair: &AttributeValue| text(pair.as_m().ok()?, "bot_id").map(str::to_owned);
+    dropped.iter().filter_map(bot_of).collect()
 }
 
 /// Whether the current tokens were sealed for this very row, with this very ring: those of another stack are not.
@@ -234,9 +252,9 @@ impl Store {
         loop {
             let standing = self.read_row(candidate.read.id.as_str(), deadline).await?;
             let forgotten = self.read_forgotten(&candidate.forgotten_id, deadline).await?;
-            let row = match candidate.over(standing.as_ref(), forgotten, overwrite)? {
+            let (row, dropped_bots) = match candidate.over(standing.as_ref(), forgotten, overwrite)? {
                 Plan::Keep(kept) => return Ok(kept),
-                Plan::Write(row) => row,
+                Plan::Write { row, dropped_bots } => (row, dropped_bots),
             };
             let put = Put::builder().table_name(&self.installations_table).set_item(Some(row));
             let put = match standing.as_ref().and_then(|standing| integer(standing, "version")) {
@@ -248,6 +266,9 @@ impl Store {
             let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
             let as_seen = self.forgotten_as_seen(&candidate.forgotten_id, forgotten)?;
             if self.write_imported(vec![put, as_seen]).await? {
+                for bot_id in &dropped_bots {
+                    report_dropped(bot_id);
+                }
                 return Ok(Imported::Written);
             }
         }
@@ -361,7 +382,9 @@ mod tests {
         match prepare(row, ring, NOW) {
             Ok(Prepared::Installation(candidate)) => {
                 assert_eq!(candidate.forgotten_id, ring.forgotten_id("w/workspace"));
-                let Plan::Write(row) = candidate.over(None, None, false).unwrap() else { panic!("kept") };
+                let Plan::Write { row, .. } = candidate.over(None, None, false).unwrap() else {
+                    panic!("kept")
+                };
                 (row, candidate.since_ms)
             }
             other => panic!("{other:?}"),

@@ -277,21 +277,22 @@ impl Store {
         }
     }
 
-    /// `mark_needs_reinstall`: the grant is dead. Only if the row still holds the tokens that Notion said so of, and
-    /// nobody else is refreshing. Gives back whether it was marked.
+    /// `mark_needs_reinstall`: the grant is dead. Only if the row still holds the tokens that Notion said so of, nobody else
+    /// is refreshing, and the row has not changed since it was read: a pair that was kept aside meanwhile is next in line.
+    /// Gives back whether it was marked.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; it is not known then.
     pub async fn mark_needs_reinstall(
         &self,
+        standing: &Installation,
         dead: &SealedPair,
-        id: &InstallationId,
         holder: &str,
         now: UnixMillis,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        const ALIVE_AND_OURS: &str = "health IN (:active, :unverified) \
+        const ALIVE_AND_OURS: &str = "version = :if_version AND health IN (:active, :unverified) \
             AND (attribute_not_exists(pair[0].lease) OR pair[0].lease.holder = :holder)";
         let (which, fingerprint) = match &dead.refresh_fingerprint {
             Some(refresh) => ("pair[0].refresh_fingerprint = :dead", refresh),
@@ -301,7 +302,8 @@ impl Store {
             ),
         };
         let condition = format!("{which} AND {ALIVE_AND_OURS}");
-        let update = RowUpdate::of(id, &condition)
+        let update = RowUpdate::of(&standing.id, &condition)
+            .value("if_version", number(standing.version))
             .text("dead", fingerprint.as_str())
             .text("active", "active")
             .text("unverified", "unverified")

@@ -18,7 +18,7 @@ const MAX_TRIES: u32 = 3;
 /// How long to wait before trying again where Notion names no time, in milliseconds.
 const BACKOFF_MS: u64 = 250;
 /// Time that has to be left for another try, in milliseconds.
-const MIN_TRY_MS: u64 = 1000;
+pub(super) const MIN_TRY_MS: u64 = 1000;
 
 /// What may be sent again although Notion may have processed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

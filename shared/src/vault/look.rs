@@ -85,7 +85,7 @@ impl Vault {
                 Condemned::Promoted(row)
             }));
         }
-        if !self.store.mark_needs_reinstall(pair, &row.id, holder, now, deadline).await? {
+        if !self.store.mark_needs_reinstall(row, pair, holder, now, deadline).await? {
             return Ok(Condemned::Changed);
         }
         line.count(Metric::NeedsReinstall);

@@ -23,8 +23,7 @@ use crate::random;
 use crate::seal::Fingerprint;
 use crate::secret::{AccessToken, ClientSecret};
 use crate::secrets::Versioned;
-use crate::store::oldest_key;
-use crate::store::{Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh};
+use crate::store::{Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh, oldest_key};
 use crate::telemetry::{Metric, RequestLine};
 
 /// How long a lease lasts, in milliseconds: longer than a function lives (25 s) and clocks differ.

@@ -115,10 +115,10 @@ impl Vault {
                 if !leaving.replace(self, pair, doubted.clone(), budget).await? {
                     return Ok(false);
                 }
-                match self.return_by_refresh(&id, &doubted, in_hand, budget, line).await {
+                match self.return_by_refresh(&id, pair, in_hand, budget, line).await {
                     ByRefresh::Returned => leaving.ends(&doubted),
-                    ByRefresh::WasDead => {
-                        if pair.is_unsettled() {
+                    ByRefresh::WasDead { may_have_a_successor } => {
+                        if may_have_a_successor {
                             report_orphaned(pair, "a refresh of a removed installation was cut off", line);
                         }
                         leaving.ends(&doubted);

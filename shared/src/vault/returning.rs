@@ -4,17 +4,21 @@
 //! token, so then a refresh decides: what it brings is revoked, and `invalid_grant` is the proof that nothing is left.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{InHand, Look, Retries, Vault, report_broken_seal};
+use super::call::MIN_TRY_MS;
+use super::{GiveBack, InHand, Look, Retries, Vault, report_broken_seal};
 use crate::budget::Budget;
 use crate::installation::{InstallationId, Renewed, SealedPair};
 use crate::notion::TokenError;
 use crate::seal::OpenError;
 use crate::secret::ClientSecret;
 use crate::secrets::Versioned;
+use crate::store::{Installation, MAX_USED_UP, Refreshed, SavedRefresh, oldest_key};
 use crate::telemetry::{Metric, RequestLine};
 
 /// What became of a pair on its way back.
@@ -33,8 +37,8 @@ pub(super) enum Returned {
 pub(super) enum ByRefresh {
     /// What the refresh brought was revoked.
     Returned,
-    /// There was nothing left to give back.
-    WasDead,
+    /// There was nothing left to give back; unless a request of ours whose answer was lost brought something.
+    WasDead { may_have_a_successor: bool },
     /// The refresh brought a pair, and Notion did not take that back yet.
     Held(Box<SealedPair>, TokenError),
     /// Nothing was learned; whether the refresh token may be used up by now.
@@ -45,10 +49,13 @@ pub(super) enum ByRefresh {
 
 /// What came of refreshing a pair that is not the current one.
 pub enum Aside {
-    /// Notion gave a new pair: as it is, and sealed.
-    Renewed(Box<Renewed>, Box<SealedPair>),
-    /// Its grant is dead, or somebody else has used its refresh token up.
-    Dead,
+    /// Notion gave a new pair.
+    Renewed(Box<RenewedAside>),
+    /// Its grant is dead, or its refresh token was used up.
+    Dead {
+        /// Whether that may have been a request of ours whose answer was lost.
+        may_have_a_successor: bool,
+    },
     /// Its refresh token does not open.
     Broken,
     /// Nothing was learned; whether the refresh token may be used up by now.
@@ -58,6 +65,14 @@ pub enum Aside {
         /// Whether the refresh token may have been used up.
         sent: bool,
     },
+}
+
+/// The pair that a refresh of another one brought which is not the current one.
+pub struct RenewedAside {
+    /// As Notion gave it.
+    pub renewed: Renewed,
+    /// As it may stand in the row.
+    pub sealed: SealedPair,
 }
 
 impl Vault {
@@ -120,20 +135,20 @@ impl Vault {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> ByRefresh {
-        let (renewed, held) = match self.refresh_aside(id, pair, in_hand, budget).await {
-            Aside::Renewed(renewed, held) => (renewed, held),
-            Aside::Dead => return ByRefresh::WasDead,
+        let new = match self.refresh_aside(id, pair, in_hand, budget, line).await {
+            Aside::Renewed(new) => new,
+            Aside::Dead { may_have_a_successor } => return ByRefresh::WasDead { may_have_a_successor },
             Aside::Broken => {
                 return ByRefresh::Lost("a refresh token of a removed installation does not open");
             }
             Aside::Undecided { error, sent } => return ByRefresh::Stays { error, sent },
         };
-        match self.revoke(&renewed.access_token, &in_hand.client_secret, budget.save_by).await {
+        match self.revoke(&new.renewed.access_token, &in_hand.client_secret, budget.save_by).await {
             Ok(()) => {
                 line.count(Metric::Revoked);
                 ByRefresh::Returned
             }
-            Err(error) => ByRefresh::Held(held, error.0),
+            Err(error) => ByRefresh::Held(Box::new(new.sealed), error.0),
         }
     }
 
@@ -145,8 +160,9 @@ impl Vault {
         pair: &SealedPair,
         in_hand: &InHand,
         budget: &Budget,
+        line: &mut RequestLine,
     ) -> Aside {
-        let Some(sealed) = &pair.refresh else { return Aside::Dead };
+        let Some(sealed) = &pair.refresh else { return Aside::Dead { may_have_a_successor: false } };
         let token = match self.open_refresh(id, sealed, &in_hand.key_ring.value).await {
             Ok(token) => token,
             Err(error) => {
@@ -155,18 +171,33 @@ impl Vault {
             }
         };
         let deadline = budget.exchange_by;
+        let lost = AtomicBool::new(false);
         let send = |secret: Arc<Versioned<ClientSecret>>| {
-            let token = token.clone();
-            async move { self.notion.refresh(&secret.value, &token, deadline).await }.boxed()
+            let (token, lost) = (token.clone(), &lost);
+            async move {
+                let answer = self.notion.refresh(&secret.value, &token, deadline).await;
+                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
+                answer
+            }
+            .boxed()
         };
+        // Nothing must leave with no time for the answer.
+        let may_send = || Instant::now() + Duration::from_millis(MIN_TRY_MS) <= deadline;
         let secret = Arc::clone(&in_hand.client_secret);
-        let (answer, _) = Box::pin(self.call(secret, Retries::Once, deadline, &|| true, &send)).await;
+        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
         match answer {
+            Ok(renewed) if !id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) => {
+                tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
+                self.give_back(given(pair, &renewed, secret), budget.revoke_by, line).await;
+                Aside::Undecided { error: TokenError::OutcomeUnknown(Some(renewed.answer)), sent: true }
+            }
             Ok(renewed) => {
                 let sealed = self.sealed_aside(id, pair, &renewed, in_hand);
-                Aside::Renewed(Box::new(renewed), Box::new(sealed))
+                Aside::Renewed(Box::new(RenewedAside { renewed, sealed }))
             }
-            Err(TokenError::InvalidGrant(_)) => Aside::Dead,
+            Err(TokenError::InvalidGrant(_)) => {
+                Aside::Dead { may_have_a_successor: pair.is_unsettled() || lost.into_inner() }
+            }
             Err(error) => {
                 let may_be_used_up = matches!(error, TokenError::OutcomeUnknown(_));
                 Aside::Undecided { error, sent: may_be_used_up }
@@ -204,8 +235,48 @@ impl Vault {
         }
     }
 
-    /// Gives back a pair that the table never took: its installation was removed meanwhile. Gives back whether nothing is
-    /// left to do, else what Notion said.
+    /// The row beside whose current pair `before` was refreshed has changed meanwhile: wherever `before` is now, the new pair
+    /// takes its place; where that is nowhere, or the table fails, it is given back.
+    pub async fn keep_renewed(
+        &self,
+        row: &Installation,
+        before: &SealedPair,
+        new: RenewedAside,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) {
+        let RenewedAside { renewed, sealed: pair } = new;
+        let give_back = given(before, &renewed, Arc::clone(&in_hand.client_secret));
+        let saved = match &before.refresh_fingerprint {
+            None => None,
+            Some(used) => {
+                let mut used_up = row.used_up.clone();
+                if pair.refresh_fingerprint.as_ref() != Some(used) {
+                    used_up.push(used.clone());
+                }
+                used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
+                let oldest_key = oldest_key(&pair).unwrap_or_else(|| in_hand.key_ring.value.newest());
+                let (id, used) = (row.id.clone(), used.clone());
+                let refreshed = Refreshed { id, used, used_up, pair, oldest_key, by_report: false };
+                // What Notion says of it now decides, not what it said before the row changed.
+                let (now, random) = (self.clock.now_millis(), &*self.random);
+                Some(self.store.save_refreshed(&refreshed, false, now, budget.save_by, random).await)
+            }
+        };
+        match saved {
+            Some(Ok(SavedRefresh::Current(_) | SavedRefresh::KeptAside)) => {}
+            Some(Ok(SavedRefresh::TombstoneWins)) | None => {
+                self.give_back(give_back, budget.revoke_by, line).await;
+            }
+            Some(Err(error)) => {
+                super::report_store(&error);
+                self.give_back(give_back, budget.revoke_by, line).await;
+            }
+        }
+    }
+
+    /// Gives back a pair that the table never took: its installation was removed meanwhile.
     ///
     /// # Errors
     ///
@@ -227,7 +298,11 @@ impl Vault {
                 Ok(())
             }
             Returned::OnlyByRefresh => match self.return_by_refresh(id, pair, in_hand, budget, line).await {
-                ByRefresh::Returned | ByRefresh::WasDead => Ok(()),
+                ByRefresh::Returned | ByRefresh::WasDead { may_have_a_successor: false } => Ok(()),
+                ByRefresh::WasDead { may_have_a_successor: true } => {
+                    lost("the answer to a refresh was lost, and with it a pair", line);
+                    Ok(())
+                }
                 ByRefresh::Lost(what) => {
                     lost(what, line);
                     Ok(())
@@ -236,9 +311,25 @@ impl Vault {
                     lost("a refreshed pair could be neither revoked nor kept", line);
                     Err(Some(error))
                 }
-                ByRefresh::Stays { error, .. } => Err(Some(error)),
+                ByRefresh::Stays { error, sent } => {
+                    // The record that stays does not say so.
+                    if sent {
+                        lost("the answer to a refresh was lost, and with it a pair", line);
+                    }
+                    Err(Some(error))
+                }
             },
         }
+    }
+}
+
+/// What a refresh of `before` brought, to be given back.
+fn given(before: &SealedPair, renewed: &Renewed, secret: Arc<Versioned<ClientSecret>>) -> GiveBack {
+    GiveBack {
+        token: renewed.access_token.clone(),
+        secret,
+        bot_id: renewed.bot_id.clone().or_else(|| Some(before.bot_id.clone())),
+        request_id: renewed.answer.request_id.clone(),
     }
 }
 

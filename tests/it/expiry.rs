@@ -102,3 +102,27 @@ async fn a_very_short_life_does_not_refresh_at_every_vend() {
     world.clock.advance_secs(50);
     assert_ne!(world.vend(json!({})).await["access_token"], first["access_token"]);
 }
+
+/// That one token lives says nothing of another, nor of itself once it has ended.
+#[tokio::test]
+async fn notions_word_on_a_token_holds_for_that_token_until_it_ends() {
+    let report = |answer: &Value| json!({"refused_fingerprint": answer["fingerprint"]});
+    for of_the_first in [true, false] {
+        let world = World::start().await;
+        world.notion().change_settings(|settings| {
+            settings.access_token_lifetime_secs = Some(300);
+            settings.sends_expires_in = true;
+        });
+        assert!(world.browser().install_as(|_| {}).await.is_connected());
+        let first = world.vend(json!({})).await;
+        let second = world.vend(report(&first)).await;
+        // Fifteen seconds before it is refreshed ahead of its end, and fifteen before that end.
+        world.clock.advance_secs(if of_the_first { 210 } else { 285 });
+        assert_eq!(world.vend(report(&second)).await["error"], "refused_but_alive");
+        world.clock.advance_secs(20);
+        let third = world.vend(report(if of_the_first { &first } else { &second })).await;
+        assert!(third["access_token"].is_string(), "{third}");
+        assert_ne!(third["fingerprint"], second["fingerprint"]);
+        assert_eq!(refreshes(&world), 2);
+    }
+}

@@ -1,7 +1,8 @@
 //! Installing again, and several people: one row per person and workspace.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
-use simulated_notion::{EDSGER, GLOBEX, GRACE, HANDBOOK, OldPair};
+use simulated_notion::{EDSGER, Endpoint, GLOBEX, GRACE, HANDBOOK, OldPair};
 
 use crate::harness::{World, ada, number, string};
 
@@ -84,6 +85,21 @@ async fn a_token_that_is_current_again_is_not_given_back() {
         let vended = world.vend(json!({})).await;
         assert!(world.works(vended["access_token"].as_str().unwrap()).await, "{forget}: {vended}");
     }
+}
+
+/// The save was late: meanwhile the person was removed, and has installed again with the token that they had.
+#[tokio::test]
+async fn a_late_callback_does_not_give_back_what_is_current_again() {
+    let world = World::start().await;
+    make_older(&world);
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    let removed_at_ms = AttributeValue::N((world.clock_ms() + 60_000).to_string());
+    let id = string(&world.row().await, "installation_id").unwrap().to_owned();
+    world.tamper(&id, "SET removed_at_ms = :at", &[(":at", removed_at_ms)]).await;
+    assert!(!world.browser().install_as(|_| {}).await.is_connected());
+    assert_eq!(world.notion().count(Endpoint::Revoke), 0);
+    let vended = world.vend(json!({})).await;
+    assert!(world.works(vended["access_token"].as_str().unwrap()).await, "{vended}");
 }
 
 #[tokio::test]

@@ -316,6 +316,57 @@ async fn a_superseded_pair_whose_refresh_was_cut_off_is_told_of() {
     assert!(world.row().await["superseded"].as_l().unwrap().is_empty());
 }
 
+/// A row with a fresh current pair, and a superseded one whose access token has ended; due.
+async fn with_an_ended_superseded_pair() -> World {
+    let world = installed().await;
+    world.browser().install_as(|_| {}).await;
+    world.expire_access_tokens();
+    assert_eq!(world.vend(json!({"refresh": true})).await["health"], "active");
+    world.clock.advance_secs(8 * DAY_SECS);
+    world
+}
+
+#[tokio::test]
+async fn a_superseded_pair_whose_successor_was_lost_with_an_answer_is_told_of() {
+    let world = with_an_ended_superseded_pair().await;
+    world.notion().inject(Endpoint::Token, NotionFault::LostReply, 1);
+    assert_eq!(sweep(&world).await["OrphanedGrant"], 1);
+    let row = world.row().await;
+    assert!(row["superseded"].as_l().unwrap().is_empty());
+    assert_eq!(row["used_up"].as_l().unwrap().len(), 3, "nor is its token sent again");
+}
+
+#[tokio::test]
+async fn what_a_superseded_pair_became_is_kept_where_the_row_has_changed_meanwhile() {
+    let world = with_an_ended_superseded_pair().await;
+    let asked = world.notion().count(Endpoint::Token);
+    world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
+    let meanwhile = async {
+        world.notion().wait_for(Endpoint::Token, asked + 1).await;
+        assert_eq!(world.vend(json!({"refresh": true})).await["health"], "active");
+        world.notion().release();
+    };
+    let (swept, ()) = tokio::join!(sweep(&world), meanwhile);
+    assert!(swept["OrphanedGrant"].is_null(), "{swept}");
+    let row = world.row().await;
+    let (mut held, mut alive) = (world.open_all(&row), world.notion().grants()[0].refresh_tokens.clone());
+    held.sort();
+    alive.sort();
+    assert_eq!((held.len(), held), (2, alive), "each that lives is held");
+    world.clock.advance_secs(8 * DAY_SECS);
+    assert!(sweep(&world).await["OrphanedGrant"].is_null());
+}
+
+#[tokio::test]
+async fn somebody_elses_grant_is_not_kept_in_the_place_of_a_superseded_pair() {
+    let world = with_an_ended_superseded_pair().await;
+    let another = json!({"workspace_id": "60be0000-0000-4000-8000-00000000ffff"});
+    world.notion().inject(Endpoint::Token, NotionFault::PatchResponse(another), 1);
+    let swept = sweep(&world).await;
+    assert_eq!(swept["Revoked"], 1, "{swept}");
+    assert!(world.leaks.log().contains("\"alarm\":\"unusable\""));
+}
+
 /// Only that Notion refuses its refresh token says that nothing of it lives.
 #[tokio::test]
 async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refresh_token_lives() {

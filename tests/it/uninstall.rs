@@ -281,6 +281,17 @@ async fn what_its_last_refresh_brings_is_not_lost_either() {
 }
 
 #[tokio::test]
+async fn a_pair_that_went_with_a_lost_answer_is_told_of() {
+    let world = installed().await;
+    world.expire_access_tokens();
+    // The second try is refused, because the first one has used the token up.
+    world.notion().inject(Endpoint::Token, NotionFault::LostReply, 1);
+    assert_eq!(uninstall(&world, json!({})).await["revoked"], true);
+    assert!(!nothing_lives(&world));
+    assert_eq!(world.last_line_with("OrphanedGrant")["OrphanedGrant"], 1);
+}
+
+#[tokio::test]
 async fn one_pair_that_is_not_taken_back_holds_up_no_other() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     for _ in 0..3 {

@@ -186,10 +186,11 @@ impl Token {
             return Ok(step);
         }
         let cause = match want {
-            Want::OtherThan(_) => Cause::Refused {
+            Want::OtherThan(refused) if pair.access_fingerprint == *refused => Cause::Refused {
                 ask_first: row.refused_at_ms.is_some_and(|at_ms| now.0 < at_ms.saturating_add(SERIES_MS)),
             },
-            Want::Stored | Want::RefreshedSince(_) => Cause::Asked,
+            // Also where an older one was reported, and this one is about to end.
+            _ => Cause::Asked,
         };
         match Box::pin(self.vault.refresh(row, cause, in_hand, budget, line)).await {
             Refreshing::Renewed(row, token) => {

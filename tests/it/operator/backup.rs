@@ -199,6 +199,22 @@ async fn overwriting_asks_first_and_drops_no_pair() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_was_dead_then_replaces_none_that_lives_now() {
+    let world = World::start().await;
+    install(&world, ADA).await;
+    world.notion().revoke_grants_of(ADA, ACME);
+    let reported = json!({"refresh": true});
+    assert_eq!(world.ask("token", person(ADA, ACME, reported)).await["error"], "needs_reinstall");
+    let backup = Backup::named("dead");
+    assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
+    world.clock.advance_secs(60);
+    install(&world, ADA).await;
+    let live = vend(&world, ADA).await;
+    assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [0, 1, 0, 0]));
+    assert_eq!(vend(&world, ADA).await["access_token"], live["access_token"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_written_over_a_tombstone_whose_tokens_are_still_to_go_back() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     install(&world, ADA).await;

@@ -201,9 +201,14 @@ async fn overwriting_asks_first_and_drops_no_pair() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_that_was_dead_then_replaces_none_that_lives_now() {
     let world = World::start().await;
+    // One that has a refresh token is known by that: the row has used it up.
+    world.notion().change_settings(|settings| {
+        settings.refresh_token_on_exchange = simulated_notion::RefreshTokenOnExchange::Null;
+    });
     install(&world, ADA).await;
+    let dead = vend(&world, ADA).await;
     world.notion().revoke_grants_of(ADA, ACME);
-    let reported = json!({"refresh": true});
+    let reported = json!({"refused_fingerprint": dead["fingerprint"]});
     assert_eq!(world.ask("token", person(ADA, ACME, reported)).await["error"], "needs_reinstall");
     let backup = Backup::named("dead");
     assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);

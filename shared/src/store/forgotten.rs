@@ -3,7 +3,7 @@
 //! Both count for whatever is saved later: an exchange from before the forgetting loses to it, and the generation goes on,
 //! so that a message about the old life never fits the new one.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use tokio::time::Instant;
 
 use super::item::{Row, integer, number, string};
@@ -34,7 +34,27 @@ impl Forgotten {
     }
 }
 
+/// It stands as it was seen.
+const AS_SEEN: &str = "removed_at_ms = :removed_at_ms AND generation = :generation";
+
 impl Store {
+    /// A part of a transaction: `row` takes the place of the marker that was `seen`, if that still stands.
+    pub(super) fn put_forgotten(
+        &self,
+        row: Row,
+        seen: Option<Forgotten>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.installations_table).set_item(Some(row));
+        let put = match seen {
+            None => put.condition_expression("attribute_not_exists(installation_id)"),
+            Some(Forgotten { removed_at_ms, generation }) => put
+                .condition_expression(AS_SEEN)
+                .expression_attribute_values(":removed_at_ms", number(removed_at_ms))
+                .expression_attribute_values(":generation", number(generation)),
+        };
+        Ok(TransactWriteItem::builder().put(put.build().map_err(not_built)?).build())
+    }
+
     /// A part of a transaction: nobody is forgotten under `forgotten_id`, or it stands as it was `seen`. Where not, the
     /// failure returns it.
     pub(super) fn forgotten_as_seen(
@@ -49,7 +69,7 @@ impl Store {
         let check = match seen {
             None => check.condition_expression("attribute_not_exists(installation_id)"),
             Some(Forgotten { removed_at_ms, generation }) => check
-                .condition_expression("removed_at_ms = :removed_at_ms AND generation = :generation")
+                .condition_expression(AS_SEEN)
                 .expression_attribute_values(":removed_at_ms", number(removed_at_ms))
                 .expression_attribute_values(":generation", number(generation)),
         };

@@ -288,15 +288,7 @@ impl Store {
             }
             let generation = standing.map_or(0, |standing| standing.generation).max(forgotten.generation);
             row.insert("generation".to_owned(), number(generation));
-            let put = Put::builder().table_name(&self.installations_table).set_item(Some(row.clone()));
-            let put = match standing {
-                None => put.condition_expression("attribute_not_exists(installation_id)"),
-                Some(standing) => put
-                    .condition_expression("removed_at_ms = :removed_at_ms AND generation = :generation")
-                    .expression_attribute_values(":removed_at_ms", number(standing.removed_at_ms))
-                    .expression_attribute_values(":generation", number(standing.generation)),
-            };
-            let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
+            let put = self.put_forgotten(row.clone(), standing)?;
             if self.write_imported(vec![put]).await? {
                 return Ok(Imported::Written);
             }

@@ -181,10 +181,7 @@ impl Store {
             .set("found_alive_at_ms", number(now.0))
             .remove(&["pair[0].lease"])
             .due_at(due_at.0);
-        Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Some(row),
-            Written::Refused(_) => None,
-        })
+        Ok(update.send(self, deadline).await?.done())
     }
 
     /// `save_refreshed`: makes the pair current if the row still holds the refresh token that it was got for. It does
@@ -369,9 +366,6 @@ impl Store {
         // Proven: the refresh token before it is of no more use.
         .remove(&["pair[0].previous_refresh"])
         .due_at(due_at.0);
-        Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Some(row),
-            Written::Refused(_) => None,
-        })
+        Ok(update.send(self, deadline).await?.done())
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use tokio::time::Instant;
 
 use super::cancelled::Cancelled;
@@ -267,17 +267,9 @@ impl Store {
             .condition_expression(AS_READ)
             .expression_attribute_values(":if_version", number(tombstone.version))
             .build();
-        let put = Put::builder().table_name(&self.installations_table).set_item(Some(row));
-        let put = match before {
-            None => put.condition_expression("attribute_not_exists(installation_id)"),
-            Some(before) => put
-                .condition_expression("removed_at_ms = :removed_at_ms AND generation = :generation")
-                .expression_attribute_values(":removed_at_ms", number(before.removed_at_ms))
-                .expression_attribute_values(":generation", number(before.generation)),
-        };
         Ok(vec![
             TransactWriteItem::builder().delete(delete.map_err(not_built)?).build(),
-            TransactWriteItem::builder().put(put.build().map_err(not_built)?).build(),
+            self.put_forgotten(row, before)?,
         ])
     }
 }

@@ -8,7 +8,7 @@ use super::installations::MAX_SUPERSEDED;
 use super::item::{number, string};
 use super::refresh::{MAX_USED_UP, Refreshed, SavedRefresh};
 use super::row::{self, Health, Installation, pair_attribute};
-use super::update::{RowUpdate, Written};
+use super::update::RowUpdate;
 use super::{Store, StoreError, due};
 use crate::clock::UnixMillis;
 use crate::installation::SealedPair;
@@ -92,10 +92,7 @@ impl Store {
             .set("bot_id", string(&pair.bot_id))
             .remove(&["needs_reinstall_at_ms", "refresh_after_ms", "refused_at_ms", "found_alive_at_ms"])
             .due_at(due_at.0);
-        Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Some(row),
-            Written::Refused(_) => None,
-        })
+        Ok(update.send(self, deadline).await?.done())
     }
 
     /// `adopt_winner`: the row has moved on from a pair whose refresh token Notion has refused. Where it was kept aside, it goes,
@@ -114,10 +111,7 @@ impl Store {
         superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(refused));
         let update = of_pairs(standing, standing.pair.as_ref(), &superseded)
             .set("used_up", used_up(standing, Some(refused)));
-        Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Some(row),
-            Written::Refused(_) => None,
-        })
+        Ok(update.send(self, deadline).await?.done())
     }
 
     /// Writes which superseded pairs are left, if the row has not changed since it was read.
@@ -152,10 +146,7 @@ impl Store {
         if let Some(due_at) = due_at {
             update = update.due_at(due_at.0);
         }
-        Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Some(row),
-            Written::Refused(_) => None,
-        })
+        Ok(update.send(self, deadline).await?.done())
     }
 }
 

@@ -25,6 +25,16 @@ pub(super) enum Written {
     Refused(Option<Box<Installation>>),
 }
 
+impl Written {
+    /// The row as it stands now, if it was written.
+    pub(super) fn done(self) -> Option<Box<Installation>> {
+        match self {
+            Self::Done(row) => Some(row),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
 /// A write: every one counts the row's version up.
 pub(super) struct RowUpdate<'a> {
     id: &'a InstallationId,

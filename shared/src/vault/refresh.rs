@@ -21,7 +21,7 @@ use crate::installation::{Lease, Renewed, SealedPair};
 use crate::notion::TokenError;
 use crate::random;
 use crate::seal::Fingerprint;
-use crate::secret::{AccessToken, ClientSecret};
+use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::secrets::Versioned;
 use crate::store::{Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh, oldest_key};
 use crate::telemetry::{Metric, RequestLine};
@@ -118,6 +118,15 @@ struct Attempt<'a> {
     in_hand: &'a InHand,
 }
 
+/// What came of sending a refresh token.
+pub(super) struct Sent {
+    pub(super) answer: Result<Renewed, TokenError>,
+    /// The secret that it was sent with last.
+    pub(super) secret: Arc<Versioned<ClientSecret>>,
+    /// Whether an answer was lost, and with it perhaps a pair.
+    pub(super) lost_one: bool,
+}
+
 impl Vault {
     /// Refreshes the pair of `row`, which was read consistently, if nobody else does.
     pub async fn refresh(
@@ -179,23 +188,12 @@ impl Vault {
             let needed_ms = u64::try_from(needed.as_millis()).unwrap_or(u64::MAX);
             self.clock.now_millis().0.saturating_add(needed_ms) < attempt.lease.until_ms
         };
-        let secret = Arc::clone(&in_hand.client_secret);
-        let deadline = budget.exchange_by;
-        let lost = AtomicBool::new(false);
-        let send = |secret: Arc<Versioned<ClientSecret>>| {
-            let (refresh_token, lost) = (refresh_token.clone(), &lost);
-            async move {
-                let answer = self.notion.refresh(&secret.value, &refresh_token, deadline).await;
-                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
-                answer
-            }
-            .boxed()
-        };
-        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
+        let Sent { answer, secret, lost_one } =
+            Box::pin(self.send_refresh(&refresh_token, in_hand, budget.exchange_by, &may_send)).await;
         match answer {
             Ok(renewed) => Box::pin(self.keep(attempt, renewed, secret, line)).await,
             Err(TokenError::InvalidGrant(_)) => {
-                let may_have_a_successor = attempt.pair.in_doubt || lost.into_inner();
+                let may_have_a_successor = attempt.pair.in_doubt || lost_one;
                 Box::pin(self.adopt_or_mark(attempt, may_have_a_successor, line)).await
             }
             Err(error) => {
@@ -203,6 +201,29 @@ impl Vault {
                 self.release(attempt, in_doubt, WhyNot::Undecided(error), line).await
             }
         }
+    }
+
+    /// Sends a refresh token, once more if the answer is lost.
+    pub(super) async fn send_refresh(
+        &self,
+        token: &RefreshToken,
+        in_hand: &InHand,
+        deadline: Instant,
+        may_send: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Sent {
+        let lost = AtomicBool::new(false);
+        let send = |secret: Arc<Versioned<ClientSecret>>| {
+            let (token, lost) = (token.clone(), &lost);
+            async move {
+                let answer = self.notion.refresh(&secret.value, &token, deadline).await;
+                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
+                answer
+            }
+            .boxed()
+        };
+        let secret = Arc::clone(&in_hand.client_secret);
+        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, may_send, &send)).await;
+        Sent { answer, secret, lost_one: lost.into_inner() }
     }
 
     /// `release_alive`: nothing has to be refreshed.

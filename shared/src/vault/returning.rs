@@ -4,14 +4,13 @@
 //! token, so then a refresh decides: what it brings is revoked, and `invalid_grant` is the proof that nothing is left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::call::MIN_TRY_MS;
-use super::{GiveBack, InHand, Look, Retries, Vault, report_broken_seal};
+use super::refresh::Sent;
+use super::{GiveBack, InHand, Look, Vault, report_broken_seal};
 use crate::budget::Budget;
 use crate::installation::{InstallationId, Renewed, SealedPair};
 use crate::notion::TokenError;
@@ -171,20 +170,10 @@ impl Vault {
             }
         };
         let deadline = budget.exchange_by;
-        let lost = AtomicBool::new(false);
-        let send = |secret: Arc<Versioned<ClientSecret>>| {
-            let (token, lost) = (token.clone(), &lost);
-            async move {
-                let answer = self.notion.refresh(&secret.value, &token, deadline).await;
-                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
-                answer
-            }
-            .boxed()
-        };
         // Nothing must leave with no time for the answer.
         let may_send = || Instant::now() + Duration::from_millis(MIN_TRY_MS) <= deadline;
-        let secret = Arc::clone(&in_hand.client_secret);
-        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, &may_send, &send)).await;
+        let Sent { answer, secret, lost_one } =
+            Box::pin(self.send_refresh(&token, in_hand, deadline, &may_send)).await;
         match answer {
             Ok(renewed) if !id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) => {
                 tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
@@ -196,7 +185,7 @@ impl Vault {
                 Aside::Renewed(Box::new(RenewedAside { renewed, sealed }))
             }
             Err(TokenError::InvalidGrant(_)) => {
-                Aside::Dead { may_have_a_successor: pair.is_unsettled() || lost.into_inner() }
+                Aside::Dead { may_have_a_successor: pair.is_unsettled() || lost_one }
             }
             Err(error) => {
                 let may_be_used_up = matches!(error, TokenError::OutcomeUnknown(_));

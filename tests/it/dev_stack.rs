@@ -22,8 +22,14 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn what_keeps_it_from_starting_is_said_in_one_line() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
+    // The port before it has to be free.
+    let (_taken, port) = loop {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("127.0.0.1", port - 1)).is_ok() {
+            break (taken, port);
+        }
+    };
     let output = run(&["--port", &port.to_string()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(

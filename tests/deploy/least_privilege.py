@@ -214,7 +214,9 @@ def prove_that_it_can_fail(functions, needs):
                 less = copy.deepcopy(function.statements)
                 less[index]["Action"] = [other for other in actions if other != action]
                 caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} without {action}")
-            for condition in filter(None, single_conditions(statement.get("Condition"))):
+            conditions = [condition for condition in single_conditions(statement.get("Condition")) if condition]
+            # One alone is the statement as it is.
+            for condition in conditions if len(conditions) > 1 else []:
                 less = copy.deepcopy(function.statements)
                 less[index]["Condition"] = {"StringEquals": condition}
                 caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} only for {condition}")

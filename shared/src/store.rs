@@ -25,12 +25,11 @@ pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
 pub use forgotten::says_forgotten;
 pub use import::Imported;
-pub use installations::MAX_SUPERSEDED;
-pub use refresh::{Leased, MAX_USED_UP, Refreshed, SavedRefresh};
+pub use refresh::{Leased, Refreshed, SavedRefresh};
 pub use removal::Entombed;
 pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whose};
 pub(crate) use row::oldest_key;
-pub use row::{Health, Installation};
+pub use row::{Health, Installation, MAX_SUPERSEDED};
 pub use save::{Save, Saved};
 
 /// Installations and claims in DynamoDB.

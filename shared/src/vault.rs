@@ -2,6 +2,7 @@
 //!
 //! `refresh` is the refresh protocol; the model in `tests/it/model` names its steps as the code does.
 
+mod aside;
 mod call;
 mod give_back;
 mod look;
@@ -26,12 +27,12 @@ use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::secrets::{Freshness, SecretError, Secrets, Versioned};
 use crate::store::{Led, RescueQueue, Store, StoreError};
 use crate::telemetry::RequestLine;
+pub use aside::{Aside, RenewedAside};
 pub use call::Retries;
 pub use give_back::GiveBack;
 pub use look::{Condemned, Look};
 pub use refresh::{Cause, LEASE_MS, Refreshing, WhyNot, lapsed_before};
 pub use removal::{Removal, report_orphaned};
-pub use returning::{Aside, RenewedAside};
 
 /// How long INIT may wait for the warm-up, in milliseconds.
 const WARM_UP_MS: u64 = 1500;

@@ -13,7 +13,7 @@ use shared::notion::TokenError;
 use shared::pages::Notice;
 use shared::secret::{AuthorizationCode, ClientSecret};
 use shared::secrets::Versioned;
-use shared::store::{Health, Rescued, Save, Saved};
+use shared::store::{Rescued, Save, Saved};
 use shared::telemetry::{Metric, RequestLine};
 use shared::vault::{GiveBack, InHand, Retries};
 use tokio::time::Instant;
@@ -85,14 +85,9 @@ impl Callback {
                 Kept::Done(Answer::Flow(flow.id()))
             }
             Ok(Saved::TombstoneWins) => {
-                // Connections from before 2026-06-08 hand out the token that they gave before: it may be current by now.
                 let standing = self.vault.store.read_installation(&install.id, budget.save_by).await;
-                let is_kept = standing.is_ok_and(|row| {
-                    row.is_some_and(|row| {
-                        row.health != Health::Removed && row.holds(&install.pair.access_fingerprint)
-                    })
-                });
-                Kept::Ended(Notice::RemovedMeanwhile, (!is_kept).then_some(give_back))
+                let in_use = matches!(standing, Ok(Some(row)) if row.uses(&install.pair.access_fingerprint));
+                Kept::Ended(Notice::RemovedMeanwhile, (!in_use).then_some(give_back))
             }
             Err(error) => {
                 line.count(Metric::SaveFailed);

@@ -33,11 +33,8 @@ impl Sweep {
                     if run.waiting.as_ref().is_some_and(|waiting| waiting.has_claim(&key)) {
                         continue;
                     }
-                    match guarded(Box::pin(self.settle(&key, run))).await {
-                        Some(Ok(())) => {}
-                        Some(Err(error)) => run.failed(&error),
-                        None => run.panicked(),
-                    }
+                    let settled = guarded(Box::pin(self.settle(&key, run))).await;
+                    run.dealt_with(settled);
                 }
                 after = page.next;
                 if after.is_none() {

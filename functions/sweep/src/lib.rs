@@ -121,6 +121,15 @@ impl Run<'_> {
         }
     }
 
+    /// What came of one row: an error, or a panic, leaves it for the next run.
+    fn dealt_with(&mut self, outcome: Option<Result<(), StoreError>>) {
+        match outcome {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.failed(&error),
+            None => self.panicked(),
+        }
+    }
+
     /// Something panicked over one row or record, which is left.
     fn panicked(&mut self) {
         self.line.count(Metric::Panicked);

@@ -5,8 +5,7 @@ use shared::flow::ClaimKey;
 use shared::installation::{InstallationId, NewInstallation, SealedPair};
 use shared::pages::Notice;
 use shared::store::{
-    Health, Installation, Outcome, Received, Refreshed, RescueError, Rescued, Save, Saved, SavedRefresh,
-    StoreError, Whose,
+    Outcome, Received, Refreshed, RescueError, Rescued, Save, Saved, SavedRefresh, StoreError, Whose,
 };
 use shared::telemetry::Metric;
 
@@ -157,8 +156,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// The installation was removed meanwhile. What is current by a later install all the same stays: connections from before
-    /// 2026-06-08 hand out the token that they gave before.
+    /// The installation was removed meanwhile; what is in use again by a later install stays.
     async fn give_back(
         &self,
         id: &InstallationId,
@@ -167,9 +165,7 @@ impl Sweep {
     ) -> Result<(), Stays> {
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         let standing = self.vault.store.read_installation(id, budget.claim_by).await?;
-        let is_kept =
-            |row: &Installation| row.health != Health::Removed && row.holds(&pair.access_fingerprint);
-        if standing.as_ref().is_some_and(is_kept) {
+        if standing.is_some_and(|row| row.uses(&pair.access_fingerprint)) {
             return Ok(());
         }
         let returning = self.vault.return_rescued(id, pair, &in_hand, &budget, run.line);

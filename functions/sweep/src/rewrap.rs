@@ -28,11 +28,8 @@ impl Sweep {
                             return;
                         }
                         left -= 1;
-                        match guarded(Box::pin(self.rewrap(id, run))).await {
-                            Some(Ok(())) => {}
-                            Some(Err(error)) => run.failed(&error),
-                            None => run.panicked(),
-                        }
+                        let rewrapped = guarded(Box::pin(self.rewrap(id, run))).await;
+                        run.dealt_with(rewrapped);
                     }
                     after = page.next;
                     if after.is_none() {

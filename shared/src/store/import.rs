@@ -12,11 +12,8 @@ use tokio::time::Instant;
 
 use super::cancelled::Cancelled;
 use super::forgotten::{Forgotten, says_forgotten};
-use super::installations::MAX_SUPERSEDED;
 use super::item::{Row, integer, list, number, string, text};
-use super::refresh::MAX_USED_UP;
-use super::row::{self, Health, Installation};
-use super::supersede::report_dropped;
+use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
 use super::update::CONFLICT_WAIT_MS;
 use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;

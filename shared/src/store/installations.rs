@@ -25,15 +25,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Row, insert_text, integer, list, number, string, text};
-use super::refresh::MAX_USED_UP;
-use super::row::{oldest_key, oldest_key_in, pair_attribute};
+use super::row::{MAX_SUPERSEDED, MAX_USED_UP, oldest_key, oldest_key_in, pair_attribute};
 use super::{StoreError, due};
 use crate::installation::{NewInstallation, Owner};
 use crate::seal::Fingerprint;
-
-/// How many superseded pairs a row keeps. A person who installs more often before the sweep comes by loses the
-/// oldest from the row, and the log says so.
-pub const MAX_SUPERSEDED: usize = 20;
 
 /// Attributes that the newest answer of Notion decides, also by leaving them out. `duplicated_template_id` is not
 /// among them: a template duplicated once stays in the workspace.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::item::{Row, number, string};
-use super::row::{self, Health, Installation, lease_attribute, pair_attribute};
+use super::row::{self, Health, Installation, fingerprints_attribute, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
 use super::{Store, StoreError, due, save};
 use crate::budget::until;
@@ -14,10 +14,8 @@ use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::random::Random;
 use crate::seal::{Fingerprint, KeyVersion};
 
-/// How many used-up refresh tokens a row remembers.
-pub const MAX_USED_UP: usize = 20;
-/// When the sweep looks at a row that is in trouble, in milliseconds from then.
-const SOON_MS: u64 = 86_400_000;
+/// When the sweep looks at a row that is in trouble, or has a pair that was kept aside, in milliseconds from then.
+pub(super) const SOON_MS: u64 = 86_400_000;
 const FIRST_BACKOFF_MS: u64 = 25;
 const MAX_BACKOFF_MS: u64 = 1000;
 
@@ -231,7 +229,6 @@ impl Store {
     ) -> Result<SavedRefresh, StoreError> {
         let health = if prompt { Health::Active } else { Health::Unverified };
         let at_ms = number(refreshed.pair.exchanged_at_ms);
-        let used_up = refreshed.used_up.iter().map(|used| string(used.as_str())).collect();
         // A refresh token that Notion did not replace tells nothing of which refresh came last.
         let condition = if refreshed.pair.refresh_fingerprint.as_ref() == Some(&refreshed.used) {
             "pair[0].refresh_fingerprint = :used AND health <> :removed AND pair[0].exchanged_at_ms < :refreshed_at_ms"
@@ -242,7 +239,7 @@ impl Store {
             .text("used", refreshed.used.as_str())
             .text("removed", "removed")
             .set("pair", AttributeValue::L(vec![pair_attribute(&refreshed.pair)]))
-            .set("used_up", AttributeValue::L(used_up))
+            .set("used_up", fingerprints_attribute(&refreshed.used_up))
             .set("seal_shard", string(&due::seal_shard(&refreshed.id, refreshed.oldest_key)))
             .set("health", string(health.key()))
             .set("bot_id", string(&refreshed.pair.bot_id))

@@ -9,6 +9,12 @@ use super::item::{Row, binary, insert_text, integer, list, number, sealed, strin
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion, Sealed};
 
+/// How many superseded pairs a row keeps. A person who installs more often before the sweep comes by loses the
+/// oldest from the row, and the log says so.
+pub const MAX_SUPERSEDED: usize = 20;
+/// How many used-up refresh tokens a row remembers.
+pub(super) const MAX_USED_UP: usize = 20;
+
 /// Whether an installation can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -139,6 +145,31 @@ impl Installation {
     pub fn holds(&self, access_fingerprint: &Fingerprint) -> bool {
         self.pairs().any(|pair| pair.access_fingerprint == *access_fingerprint)
     }
+
+    /// Whether it stands, and holds that access token: connections from before 2026-06-08 hand out the token that they gave
+    /// before, so what an earlier life of the row left over may be in use again.
+    #[must_use]
+    pub fn uses(&self, access_fingerprint: &Fingerprint) -> bool {
+        self.health != Health::Removed && self.holds(access_fingerprint)
+    }
+
+    /// The refresh tokens that were used up, and one more, as far as a row remembers them.
+    #[must_use]
+    pub fn used_up_with(&self, more: Option<&Fingerprint>) -> Vec<Fingerprint> {
+        let mut used_up: Vec<Fingerprint> = self.used_up.iter().chain(more).cloned().collect();
+        used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
+        used_up
+    }
+}
+
+/// A superseded pair for which a row had no more room.
+pub(super) fn report_dropped(bot_id: &str) {
+    tracing::error!(alarm = "superseded_dropped", bot_id, "a superseded pair was dropped");
+}
+
+/// Fingerprints as a row has them.
+pub(super) fn fingerprints_attribute(fingerprints: &[Fingerprint]) -> AttributeValue {
+    AttributeValue::L(fingerprints.iter().map(|fingerprint| string(fingerprint.as_str())).collect())
 }
 
 /// The oldest key that something of a pair is sealed with.

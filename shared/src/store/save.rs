@@ -12,12 +12,11 @@ use super::cancelled::{Cancelled, Part};
 use super::claims::Led;
 use super::forgotten::Forgotten;
 use super::installations::{
-    self, Decision, GENERATION_GOES_ON, MAX_SUPERSEDED, OF_THE_PAIR_BEFORE, PLAINLY_OLDER,
-    REFRESH_TOKEN_IS_NEW,
+    self, Decision, GENERATION_GOES_ON, OF_THE_PAIR_BEFORE, PLAINLY_OLDER, REFRESH_TOKEN_IS_NEW,
 };
 use super::item::{Row, number, string};
-use super::row::pair_attribute;
-use super::{Store, StoreError, failed, not_built, supersede};
+use super::row::{MAX_SUPERSEDED, pair_attribute, report_dropped};
+use super::{Store, StoreError, failed, not_built};
 use crate::budget::until;
 use crate::flow::ClaimKey;
 use crate::installation::NewInstallation;
@@ -35,13 +34,6 @@ pub enum Saved {
     Beside,
     /// Somebody removed the installation after the exchange: nothing was written, the grant must go back.
     TombstoneWins,
-}
-
-enum Plan {
-    /// Write without having seen the row.
-    Blind,
-    /// Write what was decided on the row that stands.
-    Decided(Decision),
 }
 
 enum Refused {
@@ -107,37 +99,32 @@ impl Store {
         let mut backoff_ms = FIRST_BACKOFF_MS;
         loop {
             let generation_before = forgotten.map_or(0, |forgotten: Forgotten| forgotten.generation);
-            let plan = match &standing {
-                None => Plan::Blind,
-                Some(row) => {
-                    Plan::Decided(installations::decide(row, install, save.prompt, generation_before)?)
-                }
-            };
-            if matches!(plan, Plan::Decided(Decision::AlreadyWritten)) {
+            let decide = |row| installations::decide(row, install, save.prompt, generation_before);
+            let decision = standing.as_ref().map(decide).transpose()?;
+            if decision == Some(Decision::AlreadyWritten) {
                 return Ok(Saved::Current);
             }
             if forgotten.is_some_and(|forgotten| forgotten.removed_at_ms >= install.pair.exchanged_at_ms) {
                 return Ok(Saved::TombstoneWins);
             }
-            let (write, saved) = match &plan {
-                Plan::Blind => (self.blind_write(install, save.prompt, generation_before)?, Saved::Current),
-                Plan::Decided(Decision::Write { row, if_version, current, .. }) => {
-                    let saved = if *current { Saved::Current } else { Saved::Beside };
-                    (self.decided_write(row, *if_version)?, saved)
+            let (write, saved, dropped_bots) = match decision {
+                // Without having seen the row.
+                None => {
+                    (self.blind_write(install, save.prompt, generation_before)?, Saved::Current, Vec::new())
                 }
-                Plan::Decided(Decision::TombstoneWins | Decision::AlreadyWritten) => {
-                    return Ok(Saved::TombstoneWins);
+                Some(Decision::Write { row, if_version, current, dropped_bots }) => {
+                    let saved = if current { Saved::Current } else { Saved::Beside };
+                    (self.decided_write(&row, if_version)?, saved, dropped_bots)
                 }
+                Some(Decision::TombstoneWins | Decision::AlreadyWritten) => return Ok(Saved::TombstoneWins),
             };
             let not_forgotten = self.forgotten_as_seen(&install.forgotten_id, forgotten)?;
             let tell = self.connected_update(save.claim, &install.attempt, save.led)?;
             let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
             match self.transact(write, not_forgotten, tell).await {
                 Ok(()) => {
-                    if let Plan::Decided(Decision::Write { dropped_bots, .. }) = &plan {
-                        for bot_id in dropped_bots {
-                            supersede::report_dropped(bot_id);
-                        }
+                    for bot_id in &dropped_bots {
+                        report_dropped(bot_id);
                     }
                     return Ok(saved);
                 }

@@ -4,18 +4,17 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::time::Instant;
 
-use super::installations::MAX_SUPERSEDED;
+use super::installations::OF_THE_PAIR_BEFORE;
 use super::item::{number, string};
-use super::refresh::{MAX_USED_UP, Refreshed, SavedRefresh};
-use super::row::{self, Health, Installation, pair_attribute};
+use super::refresh::{Refreshed, SOON_MS, SavedRefresh};
+use super::row::{
+    self, Health, Installation, MAX_SUPERSEDED, fingerprints_attribute, pair_attribute, report_dropped,
+};
 use super::update::RowUpdate;
 use super::{Store, StoreError, due};
 use crate::clock::UnixMillis;
 use crate::installation::SealedPair;
 use crate::seal::Fingerprint;
-
-/// When the sweep looks at a pair that was kept aside, in milliseconds from its exchange.
-const SOON_MS: u64 = 86_400_000;
 
 impl Store {
     /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at. Where the
@@ -87,10 +86,10 @@ impl Store {
         // The dead one's refresh token is not sent again, whatever brings it back.
         let dead = standing.refresh_fingerprint();
         let update = of_pairs(standing, Some(pair), superseded)
-            .set("used_up", used_up(standing, dead))
+            .set("used_up", fingerprints_attribute(&standing.used_up_with(dead)))
             .set("health", string(Health::Unverified.key()))
             .set("bot_id", string(&pair.bot_id))
-            .remove(&["needs_reinstall_at_ms", "refresh_after_ms", "refused_at_ms", "found_alive_at_ms"])
+            .remove(&OF_THE_PAIR_BEFORE)
             .due_at(due_at.0);
         Ok(update.send(self, deadline).await?.done())
     }
@@ -110,7 +109,7 @@ impl Store {
         let mut superseded = standing.superseded.clone();
         superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(refused));
         let update = of_pairs(standing, standing.pair.as_ref(), &superseded)
-            .set("used_up", used_up(standing, Some(refused)));
+            .set("used_up", fingerprints_attribute(&standing.used_up_with(Some(refused))));
         Ok(update.send(self, deadline).await?.done())
     }
 
@@ -166,16 +165,4 @@ fn of_pairs<'a>(
         Some(oldest) => update.set("seal_shard", string(&due::seal_shard(&standing.id, oldest))),
         None => update,
     }
-}
-
-/// The tokens that the row remembers as used up, and one more.
-fn used_up(standing: &Installation, more: Option<&Fingerprint>) -> AttributeValue {
-    let mut used_up: Vec<&Fingerprint> = standing.used_up.iter().chain(more).collect();
-    used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
-    AttributeValue::L(used_up.into_iter().map(|used| string(used.as_str())).collect())
-}
-
-/// A superseded pair for which a row had no more room.
-pub(super) fn report_dropped(bot_id: &str) {
-    tracing::error!(alarm = "superseded_dropped", bot_id, "a superseded pair was dropped");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Vault;
+use crate::installation::{Renewed, SealedPair};
 use crate::notion::{RevokeError, TokenError};
 use crate::secret::{AccessToken, ClientSecret};
 use crate::secrets::Versioned;
@@ -26,6 +27,22 @@ pub struct GiveBack {
     pub bot_id: Option<String>,
     /// Notion's id of the answer that it came in.
     pub request_id: Option<String>,
+}
+
+impl GiveBack {
+    /// What a refresh of the pair `before` brought.
+    pub(super) fn of_refresh(
+        before: &SealedPair,
+        renewed: &Renewed,
+        secret: Arc<Versioned<ClientSecret>>,
+    ) -> Self {
+        Self {
+            token: renewed.access_token.clone(),
+            secret,
+            bot_id: Some(renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone())),
+            request_id: renewed.answer.request_id.clone(),
+        }
+    }
 }
 
 impl Vault {

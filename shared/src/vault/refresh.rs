@@ -17,13 +17,13 @@ use super::{
 };
 use crate::budget::Budget;
 use crate::clock::UnixMillis;
-use crate::installation::{Lease, Renewed, SealedPair};
+use crate::installation::{InstallationId, Lease, Renewed, SealedPair};
 use crate::notion::TokenError;
 use crate::random;
-use crate::seal::Fingerprint;
+use crate::seal::{Fingerprint, KeyRing};
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::secrets::Versioned;
-use crate::store::{Health, Installation, Leased, MAX_USED_UP, Refreshed, Rescued, SavedRefresh, oldest_key};
+use crate::store::{Health, Installation, Leased, Refreshed, Rescued, SavedRefresh, StoreError, oldest_key};
 use crate::telemetry::{Metric, RequestLine};
 
 /// How long a lease lasts, in milliseconds: longer than a function lives (25 s) and clocks differ.
@@ -35,7 +35,7 @@ const TAKE_OVER_AFTER_MS: u64 = 60_000;
 const LOOK_LIMIT_MS: u64 = 700;
 
 /// What is told of where a pair ends whose successor may live.
-const LOST_ANSWER: &str = "the answer to a refresh was lost, and with it a pair";
+pub(super) const LOST_ANSWER: &str = "the answer to a refresh was lost, and with it a pair";
 
 /// Leases that ended before this moment were never given back, and the sweep may take them over.
 #[must_use]
@@ -125,6 +125,26 @@ pub(super) struct Sent {
     pub(super) secret: Arc<Versioned<ClientSecret>>,
     /// Whether an answer was lost, and with it perhaps a pair.
     pub(super) lost_one: bool,
+}
+
+/// A new pair, to be saved in the place of the one that it was got for with the refresh token `used`.
+pub(super) fn refreshed(
+    row: &Installation,
+    used: &Fingerprint,
+    pair: SealedPair,
+    ring: &KeyRing,
+    by_report: bool,
+) -> Refreshed {
+    let was_replaced = pair.refresh_fingerprint.as_ref() != Some(used);
+    let sealed = std::iter::once(&pair).chain(&row.superseded);
+    Refreshed {
+        id: row.id.clone(),
+        used: used.clone(),
+        used_up: row.used_up_with(was_replaced.then_some(used)),
+        oldest_key: sealed.filter_map(oldest_key).min().unwrap_or_else(|| ring.newest()),
+        pair,
+        by_report,
+    }
 }
 
 impl Vault {
@@ -254,18 +274,16 @@ impl Vault {
         let now = self.clock.now_millis();
         line.count(Metric::Refreshed);
         line.note("notion_request_id", renewed.answer.request_id.as_deref());
-        let give_back = GiveBack {
-            token: renewed.access_token.clone(),
-            secret,
-            bot_id: renewed.bot_id.clone().or_else(|| row.bot_id.clone()),
-            request_id: renewed.answer.request_id.clone(),
-        };
+        let give_back = GiveBack::of_refresh(attempt.pair, &renewed, secret);
         if !row.id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) {
             tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
             self.give_back(give_back, budget.revoke_by, line).await;
             return self.release(attempt, Some(InDoubt), WhyNot::Unusable, line).await;
         }
-        let refreshed = self.sealed(&attempt, &renewed, now);
+        let ring = &attempt.in_hand.key_ring.value;
+        let pair = self.sealed_successor(&row.id, attempt.pair, &renewed, ring);
+        let by_report = matches!(attempt.cause, Cause::Refused { .. });
+        let refreshed = refreshed(row, attempt.used, pair, ring, by_report);
         // A process that was frozen past its lease: others may have sent the same refresh token since.
         let prompt = now.0 < attempt.lease.until_ms;
         let due_at = if prompt { self.next_look(now) } else { now };
@@ -284,73 +302,58 @@ impl Vault {
                 let _lapses = self.store.release_lease(id, holder, false, now, budget.revoke_by).await;
                 Refreshing::Removed
             }
-            Err(error) => {
-                line.count(Metric::SaveFailed);
-                tracing::error!(
-                    alarm = "save_failed",
-                    bot_id = give_back.bot_id,
-                    error = &error as &dyn std::error::Error,
-                    "a refreshed pair could not be saved"
-                );
-                self.put_into_rescue(refreshed, give_back, budget, line).await
-            }
+            Err(error) => self.put_into_rescue(&error, refreshed, give_back, budget, line).await,
         }
     }
 
-    fn sealed(&self, attempt: &Attempt<'_>, renewed: &Renewed, now: UnixMillis) -> Refreshed {
-        let (row, before) = (attempt.row, attempt.pair);
-        let ring = &attempt.in_hand.key_ring.value;
+    /// The pair that a refresh of `before` brought, sealed. An answer without a refresh token keeps the old one.
+    pub(super) fn sealed_successor(
+        &self,
+        id: &InstallationId,
+        before: &SealedPair,
+        renewed: &Renewed,
+        ring: &KeyRing,
+    ) -> SealedPair {
         let (access, access_fingerprint) =
-            ring.seal_access(row.id.as_str(), &renewed.access_token, &*self.random);
+            ring.seal_access(id.as_str(), &renewed.access_token, &*self.random);
+        let now = self.clock.now_millis();
         let pair = SealedPair {
             access,
             access_fingerprint,
             lease: None,
             in_doubt: false,
-            to_revoke: false,
             bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
-            client_id: before.client_id.clone(),
             exchanged_at_ms: now.0,
             expires_at_ms: renewed.expires_in.map(|life| now.plus(life).0),
-            // An answer without a refresh token keeps the old one.
-            refresh: before.refresh.clone(),
-            refresh_fingerprint: before.refresh_fingerprint.clone(),
             previous_refresh: None,
+            ..before.clone()
         };
-        let mut used_up = row.used_up.clone();
-        let pair = match &renewed.refresh_token {
-            None => pair,
-            Some(token) => {
-                let (refresh, fingerprint) = ring.seal_refresh(row.id.as_str(), token, &*self.random);
-                used_up.push(attempt.used.clone());
-                SealedPair {
-                    refresh: Some(refresh),
-                    refresh_fingerprint: Some(fingerprint),
-                    previous_refresh: before.refresh.clone(),
-                    ..pair
-                }
-            }
-        };
-        used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
-        let sealed = std::iter::once(&pair).chain(&row.superseded);
-        let oldest_key = sealed.filter_map(oldest_key).min().unwrap_or_else(|| ring.newest());
-        Refreshed {
-            id: row.id.clone(),
-            used: attempt.used.clone(),
-            used_up,
-            pair,
-            oldest_key,
-            by_report: matches!(attempt.cause, Cause::Refused { .. }),
+        let Some(token) = &renewed.refresh_token else { return pair };
+        let (refresh, fingerprint) = ring.seal_refresh(id.as_str(), token, &*self.random);
+        SealedPair {
+            refresh: Some(refresh),
+            refresh_fingerprint: Some(fingerprint),
+            previous_refresh: before.refresh.clone(),
+            ..pair
         }
     }
 
-    async fn put_into_rescue(
+    /// `put_into_rescue`, else `give_back`: the table did not take a new pair, because of `error`.
+    pub(super) async fn put_into_rescue(
         &self,
+        error: &StoreError,
         refreshed: Refreshed,
         give_back: GiveBack,
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Refreshing {
+        line.count(Metric::SaveFailed);
+        tracing::error!(
+            alarm = "save_failed",
+            bot_id = give_back.bot_id,
+            error = error as &dyn std::error::Error,
+            "a refreshed pair could not be saved"
+        );
         let (id, access_fingerprint) = (refreshed.id.clone(), refreshed.pair.access_fingerprint.clone());
         let record = Rescued::Refresh { refreshed: Box::new(refreshed) }.record();
         let Err(error) = self.rescue.send(&record, budget.rescue_by).await else {

@@ -13,23 +13,16 @@ pub(crate) struct Cache {
 
 #[derive(Debug)]
 struct Entry {
-    what: What,
+    kept: Kept,
     until: Instant,
 }
 
-#[derive(Debug)]
-enum What {
+/// What is known of a person.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
     Token(Token),
     /// The fingerprint of a token that Notion refused, while there is no other.
     Refused(String),
-}
-
-/// What is known of a person.
-#[derive(Debug)]
-pub(crate) enum Kept {
-    Token(Token),
-    Refused(String),
-    Nothing,
 }
 
 impl Cache {
@@ -37,25 +30,21 @@ impl Cache {
         Self { entries: HashMap::new(), max_persons }
     }
 
-    pub(crate) fn get(&self, person: &Person, now: Instant) -> Kept {
-        match self.entries.get(person).filter(|entry| now < entry.until).map(|entry| &entry.what) {
-            Some(What::Token(token)) => Kept::Token(token.clone()),
-            Some(What::Refused(fingerprint)) => Kept::Refused(fingerprint.clone()),
-            None => Kept::Nothing,
-        }
+    pub(crate) fn get(&self, person: &Person, now: Instant) -> Option<Kept> {
+        self.entries.get(person).filter(|entry| now < entry.until).map(|entry| entry.kept.clone())
     }
 
     pub(crate) fn put(&mut self, person: &Person, token: &Token, now: Instant, until: Instant) {
-        self.insert(person, What::Token(token.clone()), now, until);
+        self.insert(person, Kept::Token(token.clone()), now, until);
     }
 
     /// Remembers which token was refused, so that it is not kept again.
     pub(crate) fn refuse(&mut self, person: &Person, fingerprint: &str, now: Instant, until: Instant) {
-        self.insert(person, What::Refused(fingerprint.to_owned()), now, until);
+        self.insert(person, Kept::Refused(fingerprint.to_owned()), now, until);
     }
 
     /// Drops what has outlived its time, and if that is not enough the oldest.
-    fn insert(&mut self, person: &Person, what: What, now: Instant, until: Instant) {
+    fn insert(&mut self, person: &Person, kept: Kept, now: Instant, until: Instant) {
         self.entries.remove(person);
         // A token that nobody asks for again does not lie around. Looking at all of them is nothing beside the
         // invocation that brought this one.
@@ -67,7 +56,7 @@ impl Cache {
             }
         }
         if now < until {
-            self.entries.insert(person.clone(), Entry { what, until });
+            self.entries.insert(person.clone(), Entry { kept, until });
         }
     }
 
@@ -83,14 +72,8 @@ mod tests {
     use super::*;
     use crate::answer::tests::token;
 
-    impl Kept {
-        fn is_token(&self) -> bool {
-            matches!(self, Self::Token(_))
-        }
-
-        fn is_nothing(&self) -> bool {
-            matches!(self, Self::Nothing)
-        }
+    fn is_token(kept: Option<&Kept>) -> bool {
+        matches!(kept, Some(Kept::Token(_)))
     }
 
     fn person(n: usize) -> Person {
@@ -102,13 +85,15 @@ mod tests {
         let (mut cache, now) = (Cache::of(10), Instant::now());
         let until = now + Duration::from_mins(5);
         cache.put(&person(1), &token("one"), now, until);
-        assert!(cache.get(&person(1), until.checked_sub(Duration::from_millis(1)).unwrap()).is_token());
-        assert!(cache.get(&person(1), until).is_nothing());
-        assert!(cache.get(&person(2), now).is_nothing());
+        assert!(is_token(
+            cache.get(&person(1), until.checked_sub(Duration::from_millis(1)).unwrap()).as_ref()
+        ));
+        assert!(cache.get(&person(1), until).is_none());
+        assert!(cache.get(&person(2), now).is_none());
         cache.put(&person(2), &token("two"), until, until + Duration::from_secs(1));
         assert_eq!(cache.entries.len(), 1, "what has outlived its time is gone");
         cache.put(&person(3), &token("three"), now, now);
-        assert!(cache.get(&person(3), now).is_nothing(), "kept for no time");
+        assert!(cache.get(&person(3), now).is_none(), "kept for no time");
         cache.remove(&person(2));
         assert!(cache.entries.is_empty());
     }
@@ -120,7 +105,7 @@ mod tests {
             let until = now + Duration::from_secs(100 + u64::try_from(n).unwrap());
             cache.put(&person(n), &token("a"), now, until);
         }
-        assert!(cache.get(&person(1), now).is_nothing());
-        assert_eq!((2..=4).filter(|n| cache.get(&person(*n), now).is_token()).count(), 3);
+        assert!(cache.get(&person(1), now).is_none());
+        assert_eq!((2..=4).filter(|n| is_token(cache.get(&person(*n), now).as_ref())).count(), 3);
     }
 }

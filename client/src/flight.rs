@@ -1,4 +1,4 @@
-//! One question at a time: whoever has the same one shares the answer.
+//! One invocation at a time per question: callers with the same question share its answer.
 //!
 //! Whichever of them is polled drives the question, and when all have given up it goes with them: nobody waits for a task
 //! that has been left lying, and no half-asked question is taken up again later.
@@ -58,7 +58,7 @@ impl Flights {
         asking
     }
 
-    /// Whoever asks from now on asks anew.
+    /// Later callers start a new invocation.
     pub(crate) fn land(&self, person: &Person, wish: &Wish, ticket: &Ticket) {
         let mut flights = self.lock();
         let key = (person.clone(), wish.clone());
@@ -67,7 +67,7 @@ impl Flights {
         }
     }
 
-    /// What is under way about a person is neither kept nor shared with whoever asks from now on.
+    /// Detaches invocations in flight about a person: their answers are neither cached nor shared with later callers.
     pub(crate) fn forget(&self, person: &Person) {
         self.lock().retain(|(of, _), flight| {
             let stays = of != person;

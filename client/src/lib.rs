@@ -244,10 +244,10 @@ impl TokenClient {
 
     async fn wished(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
         let wish = match self.kept(person, wish) {
-            Kept::Token(token) => return Ok(token),
+            Some(Kept::Token(token)) => return Ok(token),
             // The token function may still have the one that was refused.
-            Kept::Refused(fingerprint) if *wish == Wish::Live => Wish::OtherThan(fingerprint),
-            Kept::Refused(_) | Kept::Nothing => wish.clone(),
+            Some(Kept::Refused(fingerprint)) if *wish == Wish::Live => Wish::OtherThan(fingerprint),
+            Some(Kept::Refused(_)) | None => wish.clone(),
         };
         let asking = self.flights.board(person, &wish, |ticket| {
             let (client, person, wish) = (self.clone(), person.clone(), wish.clone());
@@ -262,13 +262,13 @@ impl TokenClient {
     }
 
     /// What is known that meets the wish. A token that was refused is kept no longer.
-    fn kept(&self, person: &Person, wish: &Wish) -> Kept {
+    fn kept(&self, person: &Person, wish: &Wish) -> Option<Kept> {
         let (mut cache, now) = (self.cache(), Instant::now());
         let kept = cache.get(person, now);
         match (kept, wish) {
-            (Kept::Token(token), Wish::OtherThan(refused)) if token.fingerprint() == refused => {
+            (Some(Kept::Token(token)), Wish::OtherThan(refused)) if token.fingerprint() == refused => {
                 cache.refuse(person, refused, now, now + KEPT_FOR);
-                Kept::Refused(refused.clone())
+                Some(Kept::Refused(refused.clone()))
             }
             (kept, _) => kept,
         }

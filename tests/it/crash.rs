@@ -9,6 +9,8 @@
 //! uninstall messages that come again, late; a panic over one row; a clock that jumps while a sweep is between its look into
 //! the queue and its last row.
 
+mod disturbances;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -16,13 +18,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use dev::aws::{CLAIMS_TABLE, Fault, INSTALLATIONS_TABLE, Reply};
+use dev::aws::INSTALLATIONS_TABLE;
 use dev::stack::NotionSide;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use simulated_notion::{ACME, Grant, Rotation};
 
-use crate::harness::{Row, World, event, has_lease, number, person, string};
+use crate::harness::{Row, World, event, has_lease, person, string};
 use crate::poison::Fuse;
 use crate::stampede::with_people;
 
@@ -265,99 +267,11 @@ impl Crowd {
         self.world.ask("uninstall", person(&message.id, ACME, more)).await
     }
 
-    /// The table refuses some writes for good, so that what they were to save goes into the rescue queue.
-    fn refuse_some_writes(&self, chance: &mut Seed, tally: &mut Tally) {
-        for operation in ["UpdateItem", "TransactWriteItems"] {
-            let times = u32::try_from(chance.below(12)).unwrap();
-            if times > 0 {
-                let denied = Fault::Answer(Reply::error(400, "AccessDeniedException"));
-                self.world.stack.dynamodb().inject(operation, denied, times);
-                tally.note("writes that the table was to refuse", times as usize);
-            }
-        }
-    }
-
-    /// Records are delivered twice, and all of them may be put aside for a while.
-    fn disturb_the_queue(&self, chance: &mut Seed, tally: &mut Tally) {
-        let queue = self.world.stack.rescue_queue().service();
-        let messages = queue.messages();
-        tally.note("records in the queue", messages.len());
-        for message in messages.iter().filter(|_| chance.below(2) == 0) {
-            queue.deliver_again(message);
-            tally.note("records delivered twice", 1);
-        }
-        if chance.below(3) == 0 {
-            tally.note("dead letters", queue.messages().len());
-            queue.put_aside_all();
-        }
-    }
-
-    /// Messages about a generation come again, whatever has happened since. None costs a later install.
-    async fn deliver_messages_again(&self, chance: &mut Seed, tally: &mut Tally) {
-        let messages = self.messages.lock().unwrap().clone();
-        for message in messages.iter().filter(|_| chance.below(3) == 0) {
-            let standing = self.row_of(&message.id).await;
-            let answer = self.deliver(message).await;
-            tally.note("messages delivered again", 1);
-            let Some(standing) = standing else { continue };
-            if number(&standing, "generation") > message.generation {
-                assert_eq!(answer["error"], "other_generation", "{answer}");
-                let now = self.row_of(&message.id).await;
-                assert_eq!(
-                    now.and_then(|row| string(&row, "health").map(str::to_owned)).as_deref(),
-                    string(&standing, "health")
-                );
-            }
-        }
-    }
-
     async fn row_of(&self, id: &str) -> Option<Row> {
         let client = self.world.stack.dynamodb().service().client();
         let key = AttributeValue::S(format!("{ACME}/user/{id}"));
         let read = client.get_item().table_name(INSTALLATIONS_TABLE.0).key("installation_id", key);
         read.send().await.unwrap().item
-    }
-
-    /// Claims that have an outcome, or whose record waits: the others are found by the sweep long before their time.
-    async fn let_claims_expire(&self, chance: &mut Seed, tally: &mut Tally) {
-        let queue = self.world.stack.rescue_queue().service();
-        let waiting = [queue.messages(), queue.dead_letters()].concat();
-        for claim in self.world.claims().await {
-            let key = string(&claim, "claim").unwrap();
-            let is_open = string(&claim, "outcome") == Some("exchanging");
-            if chance.below(2) == 0 && (!is_open || waiting.iter().any(|message| message.contains(key))) {
-                let client = self.world.stack.dynamodb().service().client();
-                let delete = client.delete_item().table_name(CLAIMS_TABLE.0);
-                delete.key("claim", claim["claim"].clone()).send().await.unwrap();
-                tally.note("claims that expired", 1);
-            }
-        }
-    }
-
-    async fn sweep_while_the_clock_jumps(&self, chance: &mut Seed, tally: &mut Tally) {
-        let (turns, jump_secs) = (chance.below(400), chance.below(240));
-        let jump = async {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
-            self.world.clock.advance_secs(jump_secs);
-        };
-        let (swept, ()) = tokio::join!(self.world.ask("sweep", json!({})), jump);
-        tally.note("sweeps in which the clock jumped", 1);
-        tally.count(&swept);
-    }
-
-    /// Something panics over whatever draws the next random number.
-    async fn sweep_with_a_panic(&self, chance: &mut Seed, tally: &mut Tally) {
-        if chance.below(2) == 0 {
-            self.fuse.light();
-        }
-        let swept = self.world.ask("sweep", json!({})).await;
-        let panicked = swept["Panicked"].as_u64().unwrap_or(0);
-        assert!(panicked <= 1, "{swept}");
-        tally.note("panics over one row", usize::try_from(panicked).unwrap());
-        self.fuse.put_out();
-        tally.count(&swept);
     }
 
     async fn thaw(&self, frozen: &mut Vec<(Fate, Process<'_>)>, fate: Fate) {

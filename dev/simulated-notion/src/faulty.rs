@@ -14,6 +14,8 @@ use http_body::{Frame, SizeHint};
 use serde_json::{Value, json};
 
 use crate::error::NotionError;
+use crate::notion::Notion;
+use crate::request::{basic_user, bearer};
 use crate::traffic::{Endpoint, Fault, Recorded};
 use crate::wire::Cutter;
 use crate::world::{World, insert, status};
@@ -93,9 +95,22 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
 fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<u64> {
     let notion = world.notion();
     let limit = notion.settings.requests_per_minute?;
-    let (client_id, now_ms) = (notion.connection_of(endpoint, headers)?, notion.now_ms());
+    let (client_id, now_ms) = (connection_of(&notion, endpoint, headers)?, notion.now_ms());
     drop(notion);
     world.traffic().windows.count(client_id, limit, now_ms)
+}
+
+/// The connection that a request counts for; none for what a browser opens.
+fn connection_of(notion: &Notion, endpoint: Endpoint, headers: &HeaderMap) -> Option<String> {
+    match endpoint {
+        Endpoint::Authorize => None,
+        Endpoint::Token | Endpoint::Introspect | Endpoint::Revoke => basic_user(headers),
+        Endpoint::UsersMe => {
+            let token = bearer(headers)?;
+            let (grant, _) = notion.find_pair(|pair| pair.access_token == token)?;
+            Some(notion.memory.grants[grant].client_id.clone())
+        }
+    }
 }
 
 /// `None` if the server stops before the release.

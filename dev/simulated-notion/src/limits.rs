@@ -3,12 +3,6 @@
 
 use std::collections::HashMap;
 
-use axum::http::HeaderMap;
-
-use crate::notion::Notion;
-use crate::request::{basic_user, bearer};
-use crate::traffic::Endpoint;
-
 /// How long a window is, in milliseconds.
 const WINDOW_MS: u64 = 60_000;
 
@@ -31,20 +25,5 @@ impl Windows {
         }
         window.requests += 1;
         (window.requests > limit).then(|| (window.ends_at_ms - now_ms).div_ceil(1000))
-    }
-}
-
-impl Notion {
-    /// The connection that a request counts for; none for what a browser opens.
-    pub(crate) fn connection_of(&self, endpoint: Endpoint, headers: &HeaderMap) -> Option<String> {
-        match endpoint {
-            Endpoint::Authorize => None,
-            Endpoint::Token | Endpoint::Introspect | Endpoint::Revoke => basic_user(headers),
-            Endpoint::UsersMe => {
-                let token = bearer(headers)?;
-                let (grant, _) = self.find_pair(|pair| pair.access_token == token)?;
-                Some(self.memory.grants[grant].client_id.clone())
-            }
-        }
     }
 }

@@ -8,13 +8,13 @@ use install::Install;
 use lambda_http::Context;
 use serde_json::value::RawValue;
 use shared::clock::Clock;
-use shared::direct::{self, AnswersInJson as _};
-use shared::entry::{self, AlwaysAnswers as _};
+use shared::entry::backend::{self, AnswersInJson as _};
+use shared::entry::browser::{self, AlwaysAnswers as _};
 use shared::random::Random;
-use shared::vault::SetUpError;
 use sweep::Sweep;
 use token::Token;
 use uninstall::Uninstall;
+use vault::SetUpError;
 
 /// The functions.
 pub struct Functions {
@@ -69,11 +69,11 @@ impl Functions {
     /// Invokes a function by its name; `None` if there is none.
     pub async fn invoke(&self, name: &str, event: &RawValue, context: Context) -> Option<Box<RawValue>> {
         Some(match name {
-            "install" => entry::answer(&self.install, event, context).await,
-            "callback" => entry::answer(&self.callback, event, context).await,
-            "token" => direct::answer(&self.token, event, context).await,
-            "uninstall" => direct::answer(&self.uninstall, event, context).await,
-            "sweep" => direct::answer(&self.sweep, event, context).await,
+            "install" => browser::answer(&self.install, event, context).await,
+            "callback" => browser::answer(&self.callback, event, context).await,
+            "token" => backend::answer(&self.token, event, context).await,
+            "uninstall" => backend::answer(&self.uninstall, event, context).await,
+            "sweep" => backend::answer(&self.sweep, event, context).await,
             _ => return None,
         })
     }

@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::timeout::TimeoutConfig;
 use shared::config::Lookup;
-use shared::http_client::{self, SdkHttpClient};
+use vault::http_client::{self, SdkHttpClient};
 
 use crate::commands::Commands;
 

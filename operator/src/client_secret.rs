@@ -6,10 +6,10 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde_json::json;
 use shared::config::{ConfigError, PublicConnection};
-use shared::notion::{Notion, TokenError};
 use shared::secret::ClientSecret;
-use shared::secrets::parse_client_secret;
 use tokio::time::Instant;
+use vault::notion::{Notion, TokenError};
+use vault::secrets::parse_client_secret;
 
 use crate::aws::{Aws, in_words};
 use crate::stack::{NoResource, Stack};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::clock::{Clock as _, SystemClock};
-use shared::store::{Imported, Store, says_forgotten};
+use vault::store::{Imported, Store, says_forgotten};
 
 use crate::aws::Aws;
 use crate::installations::{soon, store};

@@ -5,10 +5,11 @@ use std::time::Duration;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
-use shared::installation::{InstallationId, SealedPair, canonical};
-use shared::seal::{Fingerprint, KeyVersion, Sealed};
-use shared::store::{Installation, SHARDS, Store, StoreError};
+use shared::ids::canonical;
 use tokio::time::Instant;
+use vault::installation::{InstallationId, SealedPair};
+use vault::seal::{Fingerprint, KeyVersion, Sealed};
+use vault::store::{Installation, SHARDS, Store, StoreError};
 
 use crate::aws::Aws;
 use crate::keys;

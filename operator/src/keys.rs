@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use shared::random::OsRandom;
-use shared::seal::{BadKeyRing, KeyRing, with_next_key};
 use shared::secret::KeyRingText;
+use vault::seal::{BadKeyRing, KeyRing, with_next_key};
 
 use crate::aws::{Aws, in_words};
 use crate::installations::{sealed_with, store};

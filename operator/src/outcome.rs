@@ -1,7 +1,7 @@
 //! What a command came to, for people and for programs.
 
 use serde_json::{Value, json};
-use shared::store::StoreError;
+use vault::store::StoreError;
 
 use crate::stack::NoResource;
 

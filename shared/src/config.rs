@@ -2,8 +2,10 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::flow::DEFAULT_STATE_TTL_SECS;
+use crate::ids::canonical_uuid;
 
+/// How long a person may take at Notion, in seconds, unless `STATE_TTL_SECS` says otherwise.
+pub const DEFAULT_STATE_TTL_SECS: u64 = 600;
 /// Where Notion's API answers.
 pub const NOTION_BASE_URL: &str = "https://api.notion.com";
 
@@ -166,14 +168,6 @@ pub fn allowed_workspaces(lookup: &impl Lookup) -> Result<Option<Vec<String>>, C
         variable: "ALLOWED_WORKSPACES",
         expected: "workspace ids (UUIDs) separated by commas, or not set",
     })
-}
-
-/// Notion writes a UUID with or without dashes; both are one id. `None` for what is no UUID.
-#[must_use]
-pub fn canonical_uuid(id: &str) -> Option<String> {
-    let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
-    let is_uuid = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_uuid.then(|| [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
 }
 
 /// How the pages look and what they call the app.

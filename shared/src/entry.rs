@@ -1,119 +1,19 @@
-//! From a Lambda event to a handler's answer: the one way in, in Lambda, in the dev stack and in the tests.
+//! From a Lambda event to a handler's answer: the same in Lambda, in the dev stack and in the tests.
 //!
-//! An HTTP function always answers. What `lambda_http` cannot turn into a request (it panics on some), and a
-//! handler that panics, get a page of ours with all its headers instead of API Gateway's own 500.
+//! [`browser`] is the way in for people, who get pages; [`backend`] is the way in for our own backend, which gets JSON.
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
+pub mod backend;
+pub mod browser;
 
-use futures_util::FutureExt as _;
-use http::StatusCode;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Response, Service as _, service_fn};
+use lambda_http::{Body, Response};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use tracing::Instrument as _;
 
-use crate::clock::{Clock, SystemClock};
-use crate::config::{Branding, environment};
-use crate::pages::{Notice, Pages};
-use crate::telemetry::{self, Metric, RequestLine};
-
-/// What a function needs to answer even when its handler cannot.
-pub trait AlwaysAnswers: Send + Sync {
-    /// The function's name, for its request lines.
-    fn function(&self) -> &'static str;
-    /// The pages.
-    fn pages(&self) -> &Pages;
-    /// The clock.
-    fn clock(&self) -> &dyn Clock;
-    /// Does during INIT, which Lambda does not throttle, what the first request would have to wait for.
-    fn warm_up(&self) -> impl Future<Output = ()> + Send {
-        async {}
-    }
-    /// The clean URL of a notice, for a function whose own URLs hold codes and states.
-    fn clean_url(&self, _notice: Notice) -> Option<String> {
-        None
-    }
-    /// Answers one request.
-    fn handle(&self, request: Request) -> impl Future<Output = Response<Body>> + Send;
-}
-
-/// Answers one API Gateway HTTP API event (payload format 2.0).
-pub async fn answer(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
-    // At the highest level, so that no log level drops the id from the lines.
-    let span = tracing::error_span!("request", request_id = context.request_id);
-    answer_in_span(function, event, context).instrument(span).await
-}
-
-async fn answer_in_span(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
-    let Some(request) = readable(event) else {
-        tracing::warn!("the event is not one of an HTTP API, payload format 2.0");
-        return last_resort(function, event, Notice::Malformed);
-    };
-    let service = service_fn(|request: Request| {
-        function.handle(request).map(Ok::<Response<Body>, std::convert::Infallible>)
-    });
-    // Turning the event into a request happens in `call`, and may panic on an address that is no URI.
-    let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        Adapter::from(service).call(LambdaEvent::new(request, context))
-    }));
-    let Ok(answering) = called else { return last_resort(function, event, Notice::Malformed) };
-    match AssertUnwindSafe(answering).catch_unwind().await {
-        Ok(Ok(response)) => {
-            to_raw_value(&response).unwrap_or_else(|_| last_resort(function, event, Notice::Internal))
-        }
-        Ok(Err(never)) => match never {},
-        Err(_panic) => {
-            tracing::error!(alarm = "panic", "the handler panicked");
-            last_resort(function, event, Notice::Internal)
-        }
-    }
-}
-
-/// Reads an event. One header or cookie that is not plain ASCII (a proxy's city name, another app's cookie) must not
-/// make the rest unreadable, as it would to `lambda_http`: it is left out.
-fn readable(event: &RawValue) -> Option<LambdaRequest> {
-    let text = event.get();
-    if text.is_ascii() && !text.contains("\\u") {
-        return serde_json::from_str(text).ok();
-    }
-    let mut event: Value = serde_json::from_str(text).ok()?;
-    let is_plain = |value: &Value| {
-        value
-            .as_str()
-            .is_some_and(|text| text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)))
-    };
-    if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
-        headers.retain(|_, value| is_plain(value));
-    }
-    if let Some(cookies) = event.get_mut("cookies").and_then(Value::as_array_mut) {
-        cookies.retain(is_plain);
-    }
-    serde_json::from_value(event).ok()
-}
-
-/// Runs a function: starts the log, warms it up during INIT, and serves events until Lambda ends the process. If it
-/// could not be set up, everyone is told so: exiting would leave the answer to API Gateway.
-///
-/// # Errors
-///
-/// What the Lambda runtime says when it cannot go on.
-pub async fn run<F: AlwaysAnswers, E: std::error::Error + 'static>(
-    name: &'static str,
-    set_up: impl FnOnce() -> Result<F, E>,
-) -> Result<(), lambda_http::Error> {
-    if let Some(function) = start(set_up) {
-        function.warm_up().await;
-        serve(&function).await
-    } else {
-        let pages = Pages::new(Branding::default());
-        serve(&Misconfigured { function: name, pages, clock: SystemClock }).await
-    }
-}
+use crate::config::environment;
+use crate::telemetry;
 
 /// Starts the log and sets a function up; if that fails, the log says why.
-pub(crate) fn start<F, E: std::error::Error + 'static>(set_up: impl FnOnce() -> Result<F, E>) -> Option<F> {
+fn start<F, E: std::error::Error + 'static>(set_up: impl FnOnce() -> Result<F, E>) -> Option<F> {
     telemetry::init(&environment);
     set_up()
         .inspect_err(|error| {
@@ -123,34 +23,8 @@ pub(crate) fn start<F, E: std::error::Error + 'static>(set_up: impl FnOnce() -> 
         .ok()
 }
 
-async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> {
-    let service = lambda_http::lambda_runtime::service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        Ok::<_, lambda_http::Error>(answer(function, &event.payload, event.context).await)
-    });
-    lambda_http::lambda_runtime::run(service).await
-}
-
-/// Answers for a handler that cannot. A code or state does not stay in the address bar even then.
-fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) -> Box<RawValue> {
-    let query = serde_json::from_str::<Value>(event.get())
-        .ok()
-        .and_then(|event| event.get("rawQueryString").and_then(Value::as_str).map(str::to_owned));
-    let to_clean = query.is_some_and(|query| holds_a_code_or_state(&query));
-    let response = match function.clean_url(notice).filter(|_| to_clean) {
-        Some(url) => function.pages().redirect(StatusCode::SEE_OTHER, &url, &[]),
-        None => function.pages().notice(notice, &http::HeaderMap::new()),
-    };
-    let mut line = RequestLine::begin(function.function());
-    match notice {
-        Notice::Internal => line.count(Metric::Panicked),
-        _ => line.reject("unreadable_event"),
-    }
-    line.end(function.clock(), notice.key(), response.status());
-    payload(&response)
-}
-
 /// A response as API Gateway takes it (payload format 2.0).
-pub(crate) fn payload(response: &Response<Body>) -> Box<RawValue> {
+fn payload(response: &Response<Body>) -> Box<RawValue> {
     let headers: serde_json::Map<String, Value> = response
         .headers()
         .iter()
@@ -169,46 +43,4 @@ pub(crate) fn payload(response: &Response<Body>) -> Box<RawValue> {
     });
     #[expect(clippy::expect_used, reason = "a JSON value is JSON")]
     to_raw_value(&answer).expect("JSON")
-}
-
-/// A code or a state, in a query that is no clean one of ours (which would redirect to itself).
-fn holds_a_code_or_state(query: &str) -> bool {
-    !query.starts_with("reason=") && ["code=", "state="].iter().any(|name| query.contains(name))
-}
-
-/// A function whose settings cannot be read: it says so to everyone, and does nothing else.
-#[derive(Debug)]
-pub struct Misconfigured<C> {
-    /// The function's name.
-    pub function: &'static str,
-    /// The pages, in their default look.
-    pub pages: Pages,
-    /// The clock.
-    pub clock: C,
-}
-
-impl<C: Clock> AlwaysAnswers for Misconfigured<C> {
-    fn function(&self) -> &'static str {
-        self.function
-    }
-
-    fn pages(&self) -> &Pages {
-        &self.pages
-    }
-
-    fn clock(&self) -> &dyn Clock {
-        &self.clock
-    }
-
-    async fn handle(&self, request: Request) -> Response<Body> {
-        let response = if request.uri().query().is_some_and(holds_a_code_or_state) {
-            self.pages.redirect(StatusCode::SEE_OTHER, &Notice::Misconfigured.clean_url(), &[])
-        } else {
-            self.pages.notice(Notice::Misconfigured, request.headers())
-        };
-        let mut line = RequestLine::begin(self.function);
-        line.count(Metric::Misconfigured);
-        line.end(&self.clock, Notice::Misconfigured.key(), response.status());
-        response
-    }
 }

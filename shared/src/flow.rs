@@ -15,8 +15,6 @@ use crate::config::PublicConnection;
 use crate::random::{self, Random};
 use crate::secret::{FlowCookie, State};
 
-/// How long a person may take at Notion, in seconds, unless `STATE_TTL_SECS` says otherwise.
-pub const DEFAULT_STATE_TTL_SECS: u64 = 600;
 /// How long after that a reload still shows the outcome, in seconds.
 pub const REPEAT_WINDOW_SECS: u64 = 3600;
 /// How far a clock of ours may run behind another one of ours, in seconds.

@@ -252,7 +252,7 @@ pub fn init(lookup: &impl Lookup) {
 /// AWS SDK prints what Secrets Manager answers, secret and all.
 #[must_use]
 pub fn targets(level: Level) -> Targets {
-    ["callback", "install", "shared", "sweep", "token", "uninstall"]
+    ["callback", "install", "shared", "sweep", "token", "uninstall", "vault"]
         .into_iter()
         .fold(Targets::new().with_default(Level::WARN), |targets, ours| targets.with_target(ours, level))
         .with_target(REQUEST_TARGET, Level::INFO)

@@ -12,10 +12,10 @@ use axum::http::StatusCode;
 use futures_util::future::join_all;
 use notion_token_client::{CallError, Person, Token, TokenClient, TokenError};
 use serde_json::json;
-use shared::http_client::{self, SdkHttpClient};
 use simulated_notion::{ACME, ADA, Endpoint, Fault};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use vault::http_client::{self, SdkHttpClient};
 
 use crate::browser::in_ci;
 use crate::harness::{World, ada};

@@ -133,7 +133,7 @@ async fn the_start_page_shows_installations_and_no_token() {
 async fn a_rotated_secret_is_stored_on_the_start_page_but_not_from_another_site() {
     let world = World::start().await;
     world.notion().rotate_secret(dev::stack::SIMULATED_CLIENT_ID, "secret_rotated_by_hand");
-    let client = shared::http_client::build().unwrap();
+    let client = vault::http_client::build().unwrap();
     let post = |origin: String| {
         let form = "client_secret=secret_rotated_by_hand";
         let request = client.post(world.url("/client-secret")).header("origin", origin);
@@ -160,7 +160,7 @@ async fn with_a_notion_of_its_own_it_asks_that_one_and_starts_no_simulator() {
     let stack = Box::pin(dev::stack::Stack::start(options)).await.unwrap();
     assert!(stack.notion().is_none());
     notion.register(Connection::new("real-client", "secret_real", &format!("{}/callback", stack.url())));
-    let client = shared::http_client::build().unwrap();
+    let client = vault::http_client::build().unwrap();
     let install = client.get(format!("{}/install", stack.url())).send().await.unwrap();
     let cookie = install.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let authorize = install.headers()["location"].to_str().unwrap().to_owned();
@@ -184,7 +184,7 @@ async fn the_start_page_shows_health_and_can_refresh_uninstall_and_sweep() {
     let world = World::start().await;
     let browser = world.browser();
     assert!(browser.install_as(|_| {}).await.is_connected());
-    let http = shared::http_client::build().unwrap();
+    let http = vault::http_client::build().unwrap();
     let press = async |path: &str, more: &str, origin: &str| {
         let form = format!("workspace_id={}&user_id={}{more}", simulated_notion::ACME, simulated_notion::ADA);
         let post = http.post(world.url(path)).header("content-type", "application/x-www-form-urlencoded");

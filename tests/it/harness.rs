@@ -13,10 +13,10 @@ use lambda_http::Context;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use shared::clock::{Clock, UnixMillis};
-use shared::entry::{AlwaysAnswers, answer};
-use shared::http_client;
-use shared::seal::{KeyRing, Sealed};
+use shared::entry::browser::{AlwaysAnswers, answer};
 use simulated_notion::{ACME, ADA, Approval, ROADMAP, Simulator};
+use vault::http_client;
+use vault::seal::{KeyRing, Sealed};
 
 use crate::leaks::Leaks;
 

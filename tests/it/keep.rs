@@ -2,9 +2,9 @@
 
 use dev::aws::{Fault, Reply};
 use serde_json::{Value, json};
-use shared::seal::KeyRing;
-use shared::store::{RescueRecord, Rescued};
 use simulated_notion::{Endpoint, Fault as NotionFault};
+use vault::seal::KeyRing;
+use vault::store::{RescueRecord, Rescued};
 
 use crate::harness::{World, number, string};
 

@@ -101,7 +101,7 @@ async fn what_is_rescued_is_not_vended_before_notion_has_said_that_it_lives() {
 /// Revokes one access token, as somebody would who has the client secret.
 pub(crate) async fn revoke(world: &World, access_token: &str) {
     let secret = world.stack.secrets_manager().service().current("notion-install/client-secret").unwrap();
-    let http = shared::http_client::build().unwrap();
+    let http = vault::http_client::build().unwrap();
     let revoke = http.post(format!("{}/v1/oauth/revoke", world.notion().base_url()));
     let revoke = revoke.basic_auth(SIMULATED_CLIENT_ID, secret["client_secret"].as_str());
     let body = json!({"token": access_token}).to_string();

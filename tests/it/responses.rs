@@ -91,7 +91,7 @@ async fn methods_events_that_cannot_be_read_and_panics_are_answered_with_every_h
     let lookup = |name: &str| variables.get(name).cloned();
     let panicking = install::Install::read(&lookup, shared::clock::SystemClock, Panics(true)).unwrap();
     let calm = install::Install::read(&lookup, shared::clock::SystemClock, Panics(false)).unwrap();
-    let misconfigured = shared::entry::Misconfigured {
+    let misconfigured = shared::entry::browser::Misconfigured {
         function: "callback",
         pages: shared::pages::Pages::new(shared::config::Branding::default()),
         clock: shared::clock::SystemClock,

@@ -103,7 +103,7 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         assert!(function.contains(&timeout), "{function}");
     }
     // A lease outlives whoever can hold it.
-    const { assert!(shared::vault::LEASE_MS > dev::stack::FUNCTION_TIMEOUT_MS + 15_000) };
+    const { assert!(vault::protocol::LEASE_MS > dev::stack::FUNCTION_TIMEOUT_MS + 15_000) };
     let tables =
         [("InstallationsTable", dev::aws::INSTALLATIONS_TABLE), ("ClaimsTable", dev::aws::CLAIMS_TABLE)];
     for (resource, (_, key)) in tables {

@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_types::error::operation::BuildError;
 use dynoxide::Database;
 use serde_json::Value;
-use shared::http_client::{self, SdkHttpClient};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use vault::http_client::{self, SdkHttpClient};
 
 use super::wire::{Reply, Service};
 

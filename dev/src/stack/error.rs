@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use shared::vault::SetUpError;
+use vault::SetUpError;
 
 use crate::aws::DynamoError;
 

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use shared::budget::Budget;
 use shared::flow::Flow;
-use shared::installation::{Grant, NewInstallation, canonical};
-use shared::notion::TokenError;
+use shared::ids::canonical;
 use shared::pages::Notice;
 use shared::secret::{AuthorizationCode, ClientSecret};
-use shared::secrets::Versioned;
-use shared::store::{Rescued, Save, Saved};
 use shared::telemetry::{Metric, RequestLine};
-use shared::vault::{GiveBack, InHand, Retries};
 use tokio::time::Instant;
+use vault::InHand;
+use vault::budget::Budget;
+use vault::installation::NewInstallation;
+use vault::notion::{Grant, TokenError};
+use vault::protocol::{GiveBack, Retries};
+use vault::secrets::Versioned;
+use vault::store::{Rescued, Save, Saved};
 
 use crate::Callback;
 use crate::outcome::Answer;

@@ -9,14 +9,14 @@ mod outcome;
 mod steps;
 
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use shared::budget::Budget;
 use shared::clock::Clock;
 use shared::config::{Branding, Lookup, allowed_workspaces, state_ttl_secs};
-use shared::entry::AlwaysAnswers;
+use shared::entry::browser::AlwaysAnswers;
 use shared::pages::{Notice, Pages};
 use shared::random::Random;
 use shared::telemetry::RequestLine;
-use shared::vault::{SetUpError, Vault};
+use vault::budget::Budget;
+use vault::{SetUpError, Vault};
 
 /// What the function holds.
 pub struct Callback {

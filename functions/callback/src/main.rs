@@ -3,10 +3,10 @@
 use callback::Callback;
 use shared::clock::SystemClock;
 use shared::config::environment;
-use shared::entry;
+use shared::entry::browser;
 use shared::random::OsRandom;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    entry::run("callback", || Callback::read(&environment, SystemClock, OsRandom)).await
+    browser::run("callback", || Callback::read(&environment, SystemClock, OsRandom)).await
 }

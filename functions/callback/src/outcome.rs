@@ -6,7 +6,7 @@ use shared::authorization::AuthorizationError;
 use shared::clock::UnixSeconds;
 use shared::flow::FlowId;
 use shared::pages::{Connected, Notice, Pages};
-use shared::store::{Claim, Led, Outcome};
+use vault::store::{Claim, Led, Outcome};
 
 /// After how long a claim that still says `exchanging` has been cut off, in seconds: the function's time (25) and
 /// some skew.

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use lambda_http::Request;
 use shared::authorization::{AuthorizationError, AuthorizationResponse, MalformedResponse};
-use shared::budget::Budget;
 use shared::flow::{Flow, FlowCookies, FlowId};
 use shared::pages::{Connected, Notice};
 use shared::query::Query;
 use shared::random;
 use shared::secret::AuthorizationCode;
-use shared::store::{Claim, Claimed, Led, Outcome};
 use shared::telemetry::{Metric, RequestLine};
-use shared::vault::NoSecrets;
 use shared::visit;
 use tokio::time::Instant;
+use vault::NoSecrets;
+use vault::budget::Budget;
+use vault::installation::InstallationId;
+use vault::store::{Claim, Claimed, Led, Outcome};
 
 use crate::Callback;
 use crate::keep::Kept;
@@ -271,9 +272,8 @@ impl Callback {
         let unnamed = Connected { template_duplicated: led.template_duplicated, ..Connected::default() };
         let Some(sealed) = &led.installation else { return unnamed };
         let Ok(in_hand) = self.vault.secrets_in_hand(budget, line).await else { return unnamed };
-        let Ok(id) = in_hand.key_ring.value.open_installation(flow.claim_key.as_str(), sealed) else {
-            return unnamed;
-        };
+        let opened = in_hand.key_ring.value.open_row_key(flow.claim_key.as_str(), sealed);
+        let Ok(id) = opened.map(|row_key| InstallationId::of_row(&row_key)) else { return unnamed };
         match self.vault.store.read_installation(&id, budget.claim_by).await {
             Ok(Some(row)) => Connected {
                 workspace_name: row.workspace_name,

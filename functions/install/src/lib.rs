@@ -9,7 +9,7 @@ use lambda_http::{Body, Request, Response};
 use shared::authorization;
 use shared::clock::Clock;
 use shared::config::{Branding, ConfigError, Lookup, PublicConnection, state_ttl_secs};
-use shared::entry::AlwaysAnswers;
+use shared::entry::browser::AlwaysAnswers;
 use shared::flow::{Flow, FlowCookies};
 use shared::pages::Pages;
 use shared::random::Random;

@@ -3,8 +3,8 @@
 use shared::clock::UnixSeconds;
 use shared::flow::ClaimKey;
 use shared::pages::Notice;
-use shared::store::{Outcome, StoreError};
 use shared::telemetry::Metric;
+use vault::store::{Outcome, StoreError};
 
 use crate::{Run, Sweep, guarded};
 

@@ -1,12 +1,12 @@
 //! Installations that are due: cut off, to be revoked, unproven, or idle.
 
 use shared::clock::UnixMillis;
-use shared::installation::{InstallationId, SealedPair};
-use shared::notion::TokenError;
 use shared::random;
-use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Cause, Look, Refreshing, Removal, WhyNot};
+use vault::installation::{InstallationId, SealedPair};
+use vault::notion::TokenError;
+use vault::protocol::{Cause, Look, Refreshing, Removal, WhyNot};
+use vault::store::{Health, Installation, StoreError};
 
 use crate::{Run, Sweep, guarded};
 

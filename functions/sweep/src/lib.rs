@@ -18,17 +18,18 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use shared::budget::{Budget, Limits};
 use shared::clock::{Clock, UnixMillis};
 use shared::config::{ConfigError, Lookup, required};
-use shared::direct::{Answer, AnswersInJson, Invocation, malformed};
-use shared::installation::InstallationId;
-use shared::notion::TokenError;
+use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
-use shared::store::{RescueQueue, SHARDS, StoreError};
 use shared::telemetry::{Metric, RequestLine};
-use shared::vault::{InHand, NoSecrets, SetUpError, Vault, lapsed_before, report_store};
 use tokio::time::Instant;
+use vault::budget::{Budget, Limits};
+use vault::installation::InstallationId;
+use vault::notion::TokenError;
+use vault::protocol::lapsed_before;
+use vault::store::{RescueQueue, SHARDS, StoreError};
+use vault::{InHand, NoSecrets, SetUpError, Vault, report_store};
 
 use rescue::Waiting;
 

@@ -2,11 +2,11 @@
 
 use shared::clock::SystemClock;
 use shared::config::environment;
-use shared::direct;
+use shared::entry::backend;
 use shared::random::OsRandom;
 use sweep::Sweep;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    direct::run("sweep", || Sweep::read(&environment, SystemClock, OsRandom)).await
+    backend::run("sweep", || Sweep::read(&environment, SystemClock, OsRandom)).await
 }

@@ -2,12 +2,12 @@
 
 use shared::clock::{UnixMillis, UnixSeconds};
 use shared::flow::ClaimKey;
-use shared::installation::{InstallationId, NewInstallation, SealedPair};
 use shared::pages::Notice;
-use shared::store::{
+use shared::telemetry::Metric;
+use vault::installation::{InstallationId, NewInstallation, SealedPair};
+use vault::store::{
     Outcome, Received, Refreshed, RescueError, Rescued, Save, Saved, SavedRefresh, StoreError, Whose,
 };
-use shared::telemetry::Metric;
 
 use crate::{Run, Sweep, guarded};
 

@@ -1,10 +1,10 @@
 //! After a key rotation: what older keys sealed is sealed anew, so that they can be retired.
 
-use shared::installation::InstallationId;
-use shared::seal::OpenError;
-use shared::store::StoreError;
 use shared::telemetry::Metric;
-use shared::vault::report_broken_seal;
+use vault::installation::{InstallationId, SealedPair};
+use vault::report_broken_seal;
+use vault::seal::OpenError;
+use vault::store::StoreError;
 
 use crate::{Run, Sweep, guarded};
 
@@ -43,7 +43,7 @@ impl Sweep {
     async fn rewrap(&self, id: &InstallationId, run: &mut Run<'_>) -> Result<(), StoreError> {
         let (vault, ring) = (&self.vault, &run.in_hand.key_ring.value);
         let Some(row) = vault.store.read_installation(id, run.ends_at).await? else { return Ok(()) };
-        let anew = |pair| ring.rewrap(id.as_str(), pair, &*vault.random);
+        let anew = |pair: &SealedPair| pair.rewrap(id.as_str(), ring, &*vault.random);
         let pair = row.pair.as_ref().map(anew).transpose();
         let superseded = row.superseded.iter().map(anew).collect::<Result<Vec<_>, _>>();
         let (pair, superseded) = match (pair, superseded) {

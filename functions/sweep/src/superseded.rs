@@ -1,9 +1,10 @@
 //! Pairs that others replaced: asked about, let go of once it is certain that nothing of them lives.
 
-use shared::installation::{InstallationId, SealedPair};
-use shared::store::{Installation, StoreError};
 use shared::telemetry::Metric;
-use shared::vault::{Aside, Look, RenewedAside, report_broken_seal, report_orphaned};
+use vault::installation::{InstallationId, SealedPair};
+use vault::protocol::{Aside, Look, RenewedAside, report_orphaned};
+use vault::report_broken_seal;
+use vault::store::{Installation, StoreError};
 
 use crate::{Run, Sweep};
 

@@ -18,13 +18,13 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::clock::{Clock, UnixMillis};
 use shared::config::Lookup;
-use shared::direct::{Answer, AnswersInJson, Invocation, malformed};
-use shared::installation::InstallationId;
+use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
-use shared::seal::Fingerprint;
 use shared::telemetry::{Metric, RequestLine};
-use shared::vault::{NoSecrets, SetUpError, Vault};
 use std::time::Duration;
+use vault::installation::InstallationId;
+use vault::seal::Fingerprint;
+use vault::{NoSecrets, SetUpError, Vault};
 
 use vend::{NoToken, Want};
 

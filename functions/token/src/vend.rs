@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use shared::budget::{Budget, OutOfTime, until};
 use shared::clock::UnixMillis;
-use shared::installation::{InstallationId, SealedPair};
-use shared::notion::TokenError;
 use shared::random;
-use shared::seal::Fingerprint;
 use shared::secret::AccessToken;
-use shared::store::{Health, Installation, StoreError};
 use shared::telemetry::RequestLine;
-use shared::vault::{Cause, Condemned, InHand, Look, Refreshing, WhyNot, report_broken_seal, report_store};
 use tokio::time::Instant;
+use vault::budget::{Budget, OutOfTime, until};
+use vault::installation::{InstallationId, SealedPair};
+use vault::notion::TokenError;
+use vault::protocol::{Cause, Condemned, Look, Refreshing, WhyNot};
+use vault::seal::Fingerprint;
+use vault::store::{Health, Installation, StoreError};
+use vault::{InHand, report_broken_seal, report_store};
 
 use crate::Token;
 

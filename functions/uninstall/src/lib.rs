@@ -18,12 +18,13 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::Lookup;
-use shared::direct::{Answer, AnswersInJson, Invocation, malformed};
-use shared::installation::InstallationId;
+use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
-use shared::store::{Entombed, StoreError};
 use shared::telemetry::RequestLine;
-use shared::vault::{NoSecrets, Removal, SetUpError, Vault, report_store};
+use vault::installation::InstallationId;
+use vault::protocol::Removal;
+use vault::store::{Entombed, StoreError};
+use vault::{NoSecrets, SetUpError, Vault, report_store};
 
 /// What the function holds.
 pub struct Uninstall {

@@ -2,11 +2,11 @@
 
 use shared::clock::SystemClock;
 use shared::config::environment;
-use shared::direct;
+use shared::entry::backend;
 use shared::random::OsRandom;
 use uninstall::Uninstall;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    direct::run("uninstall", || Uninstall::read(&environment, SystemClock, OsRandom)).await
+    backend::run("uninstall", || Uninstall::read(&environment, SystemClock, OsRandom)).await
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, DescribeSecretOutput};
 use shared::clock::{Clock as _, SystemClock, UnixSeconds};
-use shared::notion::TokenError;
+use vault::notion::TokenError;
 
 use super::{find, unanswered};
 use crate::aws::{Aws, in_words};

@@ -2,8 +2,8 @@
 
 use dev::aws::{Fault, MAX_RECEIVES, Reply};
 use serde_json::{Value, json};
-use shared::http_client;
 use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, GRACE};
+use vault::http_client;
 
 use super::process::{in_json, operator, said};
 use crate::harness::{World, number, person, string};

@@ -1,0 +1,77 @@
+//! The SDK's clients, from Lambda's own environment: no credential chain, no STS, no metadata service.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, IdentityCache, Region, retry::RetryConfig};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::sdk_config::SharedCredentialsProvider;
+
+use crate::http_client::SdkHttpClient;
+use shared::config::{ConfigError, Lookup, required};
+
+/// How long one attempt of an SDK call may take, in milliseconds. Deadlines over all attempts: see `budget`.
+pub const ATTEMPT_TIMEOUT_MS: u64 = 2000;
+/// How many attempts the SDK makes; the deadline usually ends them sooner.
+pub const MAX_ATTEMPTS: u32 = 8;
+
+/// The clients of one process.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Installations and claims.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Client secret and token key ring.
+    pub secrets_manager: aws_sdk_secretsmanager::Client,
+    /// The rescue queue.
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+impl Clients {
+    /// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and the standard
+    /// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable; Lambda sets the first four itself.
+    pub fn read(lookup: &impl Lookup, http: reqwest::Client) -> Result<Self, ConfigError> {
+        let credentials = Credentials::new(
+            required(lookup, "AWS_ACCESS_KEY_ID")?,
+            required(lookup, "AWS_SECRET_ACCESS_KEY")?,
+            lookup("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(required(lookup, "AWS_REGION")?))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .identity_cache(IdentityCache::no_cache())
+            .http_client(SdkHttpClient(http))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(Duration::from_millis(ATTEMPT_TIMEOUT_MS))
+                    .build(),
+            )
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(MAX_ATTEMPTS)
+                    .with_initial_backoff(Duration::from_millis(50))
+                    .with_max_backoff(Duration::from_secs(1)),
+            )
+            .build();
+        let endpoint = |service: &str| lookup(service).or_else(|| lookup("AWS_ENDPOINT_URL"));
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk);
+        dynamodb.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_DYNAMODB"));
+        let mut secrets_manager = aws_sdk_secretsmanager::config::Builder::from(&sdk);
+        secrets_manager.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"));
+        let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk);
+        sqs.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_SQS"));
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            secrets_manager: aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        })
+    }
+}

@@ -1,0 +1,263 @@
+//! What went wrong at Notion, and what may be done about it. Holds status and request id, never a body.
+
+use std::time::Duration;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use http::StatusCode;
+use serde_json::Value;
+
+use shared::clock::UnixSeconds;
+use shared::ids::identifier;
+use shared::secret::AccessToken;
+
+/// What is kept of an answer, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotionAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// `x-notion-request-id`; a block by the network in front of Notion has none.
+    pub request_id: Option<String>,
+    /// `Retry-After`, where it can be read.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// When to come back (RFC 9110 §10.2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// In so many seconds.
+    Secs(u64),
+    /// At this moment.
+    At(UnixSeconds),
+}
+
+impl RetryAfter {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More digits than fit are a very long time.
+            return Some(Self::Secs(text.parse().unwrap_or(u64::MAX)));
+        }
+        let date = DateTime::from_str(text, Format::HttpDate).ok()?;
+        Some(Self::At(UnixSeconds(u64::try_from(date.secs()).ok()?)))
+    }
+
+    /// How long that is from `now`; an hour stands for anything longer.
+    #[must_use]
+    pub fn wait(self, now: UnixSeconds) -> Duration {
+        let secs = match self {
+            Self::Secs(secs) => secs,
+            Self::At(moment) => moment.0.saturating_sub(now.0),
+        };
+        Duration::from_secs(secs.min(3600))
+    }
+}
+
+/// Why a token request brought no usable tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Not processed: no connection was made. The same call may be made again.
+    #[error("no connection to Notion")]
+    NotSent,
+    /// Not processed: 429 or 529. The same call may be made again, after `Retry-After`.
+    #[error("Notion asks to come back later (status {})", .0.status)]
+    ComeBackLater(NotionAnswer),
+    /// Not processed, and not to be repeated: Notion blocks us (`public_api_request_blocked`, HTML from the network
+    /// in front of it).
+    #[error("Notion blocks the request (status {})", .0.status)]
+    Blocked(NotionAnswer),
+    /// `invalid_grant`: the code is unknown, expired, used, or another redirect URI's.
+    #[error("the grant is invalid")]
+    InvalidGrant(NotionAnswer),
+    /// `invalid_client`: not our secret, or no longer. The code was not looked at.
+    #[error("Notion does not accept the client secret")]
+    InvalidClient(NotionAnswer),
+    /// `invalid_request` or `validation_error`: something in the request is not as Notion wants it. What it wants of a
+    /// code's form, nobody knows; the rest of the request is ours.
+    #[error("Notion refuses the form of the request (status {})", .0.status)]
+    Malformed(NotionAnswer),
+    /// Another error of ours in Notion's eyes, such as `unauthorized_client` or `test_env_error`.
+    #[error("Notion refuses the request (status {})", .0.status)]
+    Refused(NotionAnswer),
+    /// Sent, then 5xx, a reset, a timeout or an answer that is none: the code may be spent. Never send it again.
+    #[error("the outcome is unknown (status {:?})", .0.as_ref().map(|answer| answer.status.as_u16()))]
+    OutcomeUnknown(Option<NotionAnswer>),
+    /// Tokens came, but not as they should be: to be given back.
+    #[error("the token response has no usable {field}")]
+    Unusable {
+        /// What is missing or wrong.
+        field: &'static str,
+        /// What has to be given back.
+        access_token: AccessToken,
+        /// The answer.
+        answer: NotionAnswer,
+    },
+}
+
+/// A grant could not be given back.
+#[derive(Debug, thiserror::Error)]
+#[error("the grant could not be revoked")]
+pub struct RevokeError(#[source] pub TokenError);
+
+impl TokenError {
+    /// The fixed key, for logs and metrics.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::ComeBackLater(_) => "come_back_later",
+            Self::Blocked(_) => "blocked",
+            Self::InvalidGrant(_) => "invalid_grant",
+            Self::InvalidClient(_) => "invalid_client",
+            Self::Malformed(_) | Self::Refused(_) => "refused_by_notion",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Unusable { .. } => "unusable",
+        }
+    }
+
+    /// Whether Notion has looked at the request and will say the same again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::Refused(_))
+    }
+
+    /// What Notion answered, if it did.
+    #[must_use]
+    pub fn answer(&self) -> Option<&NotionAnswer> {
+        match self {
+            Self::NotSent => None,
+            Self::OutcomeUnknown(answer) => answer.as_ref(),
+            Self::ComeBackLater(answer)
+            | Self::Blocked(answer)
+            | Self::InvalidGrant(answer)
+            | Self::InvalidClient(answer)
+            | Self::Malformed(answer)
+            | Self::Refused(answer)
+            | Self::Unusable { answer, .. } => Some(answer),
+        }
+    }
+}
+
+impl NotionAnswer {
+    pub(super) fn of(response: &reqwest::Response) -> Self {
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        Self {
+            status: response.status(),
+            request_id: header("x-notion-request-id").and_then(identifier),
+            retry_after: header("retry-after").and_then(RetryAfter::parse),
+        }
+    }
+}
+
+/// Sorts an error answer. Both shapes are read: `error` as RFC 6749 §5.2 has it, `code` as Notion's API has it.
+///
+/// What is not recognised counts as the worst it can be: a code that may be spent.
+pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    let text = |pointer: &str| json.as_ref().and_then(|json| json.pointer(pointer)).and_then(Value::as_str);
+    if answer.retry_after.is_none() {
+        answer.retry_after = text("/additional_data/retry_after").and_then(RetryAfter::parse);
+    }
+    if answer.request_id.is_none() {
+        answer.request_id = text("/request_id").and_then(identifier);
+    }
+    let code = text("/error").or_else(|| text("/code"));
+    match (answer.status.as_u16(), code) {
+        (429 | 529, _)
+            if text("/additional_data/rate_limit_reason") == Some("public_api_request_blocked") =>
+        {
+            TokenError::Blocked(answer)
+        }
+        (429 | 529, _) => TokenError::ComeBackLater(answer),
+        // 408 and 409 pass by, and do not say whether the request was processed.
+        (408 | 409 | 500.., _) => TokenError::OutcomeUnknown(Some(answer)),
+        (_, Some("invalid_grant")) => TokenError::InvalidGrant(answer),
+        (_, Some("invalid_client")) => TokenError::InvalidClient(answer),
+        (400, Some("invalid_request" | "validation_error")) => TokenError::Malformed(answer),
+        (400..=499, Some(_)) => TokenError::Refused(answer),
+        (401 | 403, None) => TokenError::Blocked(answer),
+        _ => TokenError::OutcomeUnknown(Some(answer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classified(status: u16, body: &str) -> TokenError {
+        let answer = NotionAnswer {
+            status: StatusCode::from_u16(status).unwrap(),
+            request_id: None,
+            retry_after: None,
+        };
+        classify(answer, body.as_bytes())
+    }
+
+    #[test]
+    fn both_error_shapes_say_the_same() {
+        for (status, code, key) in [
+            (400, "invalid_grant", "invalid_grant"),
+            (401, "invalid_client", "invalid_client"),
+            (400, "invalid_request", "refused_by_notion"),
+            (400, "unauthorized_client", "refused_by_notion"),
+            (403, "test_env_error", "refused_by_notion"),
+        ] {
+            let shapes = [
+                format!(r#"{{"error":"{code}","error_description":"x","request_id":"r-1"}}"#),
+                format!(
+                    r#"{{"object":"error","status":{status},"code":"{code}","message":"x","request_id":"r-1"}}"#
+                ),
+            ];
+            for shape in shapes {
+                let error = classified(status, &shape);
+                assert_eq!(error.key(), key, "{status} {shape}");
+                assert_eq!(error.answer().unwrap().request_id.as_deref(), Some("r-1"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_never_taken_for_a_dead_grant() {
+        for (status, body, key) in [
+            (400, "<html>", "outcome_unknown"),
+            (400, "", "outcome_unknown"),
+            (301, r#"{"error":"x"}"#, "outcome_unknown"),
+            (403, "<html>", "blocked"),
+            (429, "<html>", "come_back_later"),
+            (529, r#"{"code":"service_overload"}"#, "come_back_later"),
+            (429, r#"{"additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#, "blocked"),
+            (500, r#"{"error":"invalid_grant"}"#, "outcome_unknown"),
+            (503, r#"{"code":"service_unavailable"}"#, "outcome_unknown"),
+            (409, r#"{"code":"conflict_error"}"#, "outcome_unknown"),
+            (408, r#"{"code":"x"}"#, "outcome_unknown"),
+        ] {
+            assert_eq!(classified(status, body).key(), key, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_also_read_from_the_body() {
+        let error = classified(429, r#"{"code":"rate_limited","additional_data":{"retry_after":"7"}}"#);
+        assert_eq!(error.answer().unwrap().retry_after, Some(RetryAfter::Secs(7)));
+    }
+
+    #[test]
+    fn every_retry_after_is_a_wait_that_can_be_counted() {
+        let now = UnixSeconds(1_795_305_600);
+        for (text, wait_secs) in [
+            ("0", Some(0)),
+            (" 5 ", Some(5)),
+            ("1000000000", Some(3600)),
+            ("9999999999999999999", Some(3600)),
+            ("99999999999999999999999", Some(3600)),
+            ("Sun, 22 Nov 2026 00:00:30 GMT", Some(30)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let wait = RetryAfter::parse(text).map(|retry_after| retry_after.wait(now));
+            assert_eq!(wait, wait_secs.map(Duration::from_secs), "Retry-After: {text}");
+        }
+    }
+}

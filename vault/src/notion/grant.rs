@@ -1,0 +1,84 @@
+//! What Notion issues: for an authorization code, and for a refresh token.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::secret::{AccessToken, RefreshToken};
+
+use super::error::NotionAnswer;
+
+/// For whom the tokens act (`owner` in the token response).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Owner {
+    /// A person.
+    User {
+        /// Notion's user id.
+        user_id: String,
+        /// The person's name, where Notion gives it.
+        name: Option<String>,
+        /// The person's e-mail address, where the connection may see it.
+        email: Option<String>,
+        /// Whether Notion says that the address is verified.
+        email_verified: Option<bool>,
+        /// The person's picture.
+        avatar_url: Option<String>,
+    },
+    /// The workspace.
+    Workspace,
+}
+
+impl Owner {
+    /// Notion's user id, if it is a person.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::User { user_id, .. } => Some(user_id),
+            Self::Workspace => None,
+        }
+    }
+}
+
+/// What Notion issued for a code: both tokens and everything that came with them (§1.5 of the reference).
+#[derive(Debug)]
+pub struct Grant {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The refresh token; older connections get none.
+    pub refresh_token: Option<RefreshToken>,
+    /// Notion's id for this authorization. May change when the person installs again.
+    pub bot_id: String,
+    /// The workspace's id.
+    pub workspace_id: String,
+    /// The workspace's name.
+    pub workspace_name: Option<String>,
+    /// The workspace's icon: a URL or an emoji.
+    pub workspace_icon: Option<String>,
+    /// For whom the tokens act.
+    pub owner: Owner,
+    /// The page that the template became, if one was duplicated.
+    pub duplicated_template_id: Option<String>,
+    /// How long the access token lives, if Notion said so.
+    pub expires_in: Option<Duration>,
+    /// Notion's id of the exchange.
+    pub request_id: Option<String>,
+}
+
+/// What Notion issued for a refresh token.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The refresh token; without one the old one goes on.
+    pub refresh_token: Option<RefreshToken>,
+    /// Notion's id for the authorization, where it says it.
+    pub bot_id: Option<String>,
+    /// The workspace, where it says it.
+    pub workspace_id: Option<String>,
+    /// The person, where it says who.
+    pub user_id: Option<String>,
+    /// How long the access token lives, where it says so.
+    pub expires_in: Option<Duration>,
+    /// The answer.
+    pub answer: NotionAnswer,
+}

@@ -1,0 +1,189 @@
+//! The token response as Notion sends it (§1.5 of the reference): read leniently, believed strictly.
+//!
+//! Unknown fields are ignored, an optional field of an odd type counts as absent. What we cannot do without
+//! (token, type, workspace, owner) has to be there, or the grant goes back.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::error::{NotionAnswer, TokenError};
+use super::grant::{Grant, Owner, Renewed};
+use shared::ids::identifier;
+use shared::secret::{AccessToken, RefreshToken};
+
+/// Longest text that is kept, in bytes. A row holds 400 KB, a record in the rescue queue 256 KB.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// The longest life of an access token that is believed, in seconds: ten years.
+const MAX_LIFE_SECS: u64 = 10 * 366 * 86_400;
+
+/// Reads a successful answer.
+pub(super) fn grant(answer: &NotionAnswer, body: &[u8]) -> Result<Grant, TokenError> {
+    let unknown = || TokenError::OutcomeUnknown(Some(answer.clone()));
+    let json = json(body).ok_or_else(unknown)?;
+    let access_token = text(&json, "/access_token").and_then(|token| AccessToken::parse(token).ok());
+    let access_token = access_token.ok_or_else(unknown)?;
+    match read(&json, access_token.clone(), answer) {
+        Ok(grant) => Ok(grant),
+        Err(field) => Err(TokenError::Unusable { field, access_token, answer: answer.clone() }),
+    }
+}
+
+/// Reads a successful answer to a refresh. Workspace and owner are known: where Notion names them, they must be the ones
+/// that the grant was for, and nothing else is asked of the answer but a token.
+pub(super) fn renewed(answer: &NotionAnswer, body: &[u8]) -> Result<Renewed, TokenError> {
+    let unknown = || TokenError::OutcomeUnknown(Some(answer.clone()));
+    let json = json(body).ok_or_else(unknown)?;
+    let access_token = text(&json, "/access_token").and_then(|token| AccessToken::parse(token).ok());
+    Ok(Renewed {
+        access_token: access_token.ok_or_else(unknown)?,
+        refresh_token: text(&json, "/refresh_token").and_then(|token| RefreshToken::parse(token).ok()),
+        bot_id: id(&json, "/bot_id"),
+        workspace_id: id(&json, "/workspace_id"),
+        user_id: id(&json, "/owner/user/id"),
+        expires_in: expires_in(&json),
+        answer: answer.clone(),
+    })
+}
+
+/// Reads a successful introspection (RFC 7662 §2.2); without a plain `active` nothing is known.
+pub(super) fn is_active(answer: &NotionAnswer, body: &[u8]) -> Result<bool, TokenError> {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    let active = json.as_ref().and_then(|json| json.get("active")).and_then(Value::as_bool);
+    active.ok_or_else(|| TokenError::OutcomeUnknown(Some(answer.clone())))
+}
+
+fn read(json: &Value, access_token: AccessToken, answer: &NotionAnswer) -> Result<Grant, &'static str> {
+    let is_bearer = |kind: &str| kind.eq_ignore_ascii_case("bearer");
+    if !text(json, "/token_type").is_some_and(|kind| is_bearer(&kind)) {
+        return Err("token_type");
+    }
+    Ok(Grant {
+        access_token,
+        refresh_token: text(json, "/refresh_token").and_then(|token| RefreshToken::parse(token).ok()),
+        bot_id: id(json, "/bot_id").ok_or("bot_id")?,
+        workspace_id: id(json, "/workspace_id").ok_or("workspace_id")?,
+        workspace_name: text(json, "/workspace_name"),
+        workspace_icon: text(json, "/workspace_icon"),
+        owner: owner(json).ok_or("owner")?,
+        duplicated_template_id: text(json, "/duplicated_template_id"),
+        expires_in: expires_in(json),
+        request_id: answer
+            .request_id
+            .clone()
+            .or_else(|| text(json, "/request_id").as_deref().and_then(identifier)),
+    })
+}
+
+/// A full user, a partial one, or the workspace; older answers leave `type` out.
+fn owner(json: &Value) -> Option<Owner> {
+    if let Some(user_id) = id(json, "/owner/user/id") {
+        return Some(Owner::User {
+            user_id,
+            name: text(json, "/owner/user/name"),
+            email: text(json, "/owner/user/person/email"),
+            email_verified: json.pointer("/owner/user/person/email_verified").and_then(Value::as_bool),
+            avatar_url: text(json, "/owner/user/avatar_url"),
+        });
+    }
+    (json.pointer("/owner/workspace") == Some(&Value::Bool(true))).then_some(Owner::Workspace)
+}
+
+/// The life of the access token (RFC 6749 §5.1), in seconds, as a number or as some write it: as a text. Notion sends none
+/// today; what is no plausible life is none.
+fn expires_in(json: &Value) -> Option<Duration> {
+    let value = json.get("expires_in")?;
+    let secs = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+    (1..=MAX_LIFE_SECS).contains(&secs).then(|| Duration::from_secs(secs))
+}
+
+/// Reads JSON. A name that was cut in the middle of a character (JavaScript then writes half of a surrogate pair) must not
+/// make an answer unreadable that has the only tokens there are.
+fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok().or_else(|| {
+        let whole = whole_characters(std::str::from_utf8(body).ok()?);
+        serde_json::from_str(&whole).ok()
+    })
+}
+
+/// With the replacement character in the place of each half of a surrogate pair.
+fn whole_characters(json: &str) -> String {
+    const ESCAPE_CHARS: usize = 6;
+    let unit = |text: &str| {
+        let digits = text.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut rest) = (String::with_capacity(json.len()), json);
+    while let Some(at) = rest.find('\\') {
+        whole.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let second = || rest.get(ESCAPE_CHARS..).and_then(unit);
+        let taken = match unit(rest) {
+            Some(0xd800..=0xdbff) if second().is_some_and(|unit| (0xdc00..=0xdfff).contains(&unit)) => {
+                2 * ESCAPE_CHARS
+            }
+            Some(0xd800..=0xdfff) => {
+                whole.push_str("\\ufffd");
+                rest = &rest[ESCAPE_CHARS..];
+                continue;
+            }
+            Some(_) => ESCAPE_CHARS,
+            // Any other escape: the character behind the backslash goes with it.
+            None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        whole.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// A text; one that would not fit into a row beside the others counts as absent.
+fn text(json: &Value, pointer: &str) -> Option<String> {
+    let text = json.pointer(pointer).and_then(Value::as_str);
+    text.filter(|text| !text.is_empty() && text.len() <= MAX_TEXT_BYTES).map(str::to_owned)
+}
+
+/// An id becomes part of a key: nothing in it may look like a separator.
+fn id(json: &Value, pointer: &str) -> Option<String> {
+    json.pointer(pointer).and_then(Value::as_str).and_then(identifier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_character_makes_no_answer_unreadable() {
+        for (written, read) in [
+            (r#""\ud83d""#, "\u{fffd}"),
+            (r#""a\udca5b""#, "a\u{fffd}b"),
+            (r#""\ud83d\udca5""#, "\u{1f4a5}"),
+            (r#""\ud83d\ud83d\udca5""#, "\u{fffd}\u{1f4a5}"),
+            (r#""\\ud83d \"\ud83dx\\""#, "\\ud83d \"\u{fffd}x\\"),
+            (r#""\u00fc\ud83d""#, "\u{fc}\u{fffd}"),
+        ] {
+            assert_eq!(json(written.as_bytes()), Some(read.into()), "{written}");
+        }
+        for unreadable in [&b"\"\\ud8\""[..], b"\"\\", b"\"\xff\"", b"{", b""] {
+            assert_eq!(json(unreadable), None);
+        }
+    }
+
+    #[test]
+    fn only_a_plausible_life_is_one() {
+        for (value, secs) in [
+            (serde_json::json!(3600), Some(3600)),
+            (serde_json::json!("3600"), Some(3600)),
+            (serde_json::json!(0), None),
+            (serde_json::json!(-1), None),
+            (serde_json::json!(1.5), None),
+            (serde_json::json!(u64::MAX), None),
+            (serde_json::json!("soon"), None),
+            (Value::Null, None),
+        ] {
+            let answer = serde_json::json!({"expires_in": value});
+            assert_eq!(expires_in(&answer), secs.map(Duration::from_secs), "{value}");
+        }
+    }
+}

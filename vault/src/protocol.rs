@@ -1,0 +1,18 @@
+//! What is done with a grant, step by step: refreshing it, asking whether it is alive, giving it back, removing it.
+//!
+//! The model in `tests/it/model` names the steps as the code does.
+
+mod aside;
+mod call;
+mod give_back;
+mod look;
+mod refresh;
+mod removal;
+mod returning;
+
+pub use aside::{Aside, RenewedAside};
+pub use call::Retries;
+pub use give_back::GiveBack;
+pub use look::{Condemned, Look};
+pub use refresh::{Cause, LEASE_MS, Refreshing, WhyNot, lapsed_before};
+pub use removal::{Removal, report_orphaned};

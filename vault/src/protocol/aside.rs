@@ -1,0 +1,116 @@
+//! A pair that is not the current one is refreshed: that its access token has ended does not say that its grant has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::MIN_TRY_MS;
+use super::give_back::GiveBack;
+use super::refresh::{Sent, refreshed};
+use crate::budget::Budget;
+use crate::installation::{InstallationId, SealedPair};
+use crate::notion::{Renewed, TokenError};
+use crate::store::{Installation, SavedRefresh};
+use crate::vault::{InHand, Vault, report_broken_seal};
+use shared::telemetry::RequestLine;
+
+/// What came of refreshing a pair that is not the current one.
+pub enum Aside {
+    /// Notion gave a new pair.
+    Renewed(Box<RenewedAside>),
+    /// Its grant is dead, or its refresh token was used up.
+    Dead {
+        /// Whether that may have been a request of ours whose answer was lost.
+        may_have_a_successor: bool,
+    },
+    /// Its refresh token does not open.
+    Broken,
+    /// Nothing was learned; whether the refresh token may be used up by now.
+    Undecided {
+        /// What Notion said, if anything.
+        error: TokenError,
+        /// Whether the refresh token may have been used up.
+        sent: bool,
+    },
+}
+
+/// The pair that a refresh of another one brought which is not the current one.
+pub struct RenewedAside {
+    /// As Notion gave it.
+    pub renewed: Renewed,
+    /// As it may stand in the row.
+    pub sealed: SealedPair,
+}
+
+impl Vault {
+    /// Refreshes a pair that is not, or no longer, the current one of a row that others refresh: there is no lease. Whoever
+    /// calls has noted before that it is in doubt.
+    pub async fn refresh_aside(
+        &self,
+        id: &InstallationId,
+        pair: &SealedPair,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Aside {
+        let Some(sealed) = &pair.refresh else { return Aside::Dead { may_have_a_successor: false } };
+        let token = match self.open_refresh(id, sealed, &in_hand.key_ring.value).await {
+            Ok(token) => token,
+            Err(error) => {
+                report_broken_seal(id, error);
+                return Aside::Broken;
+            }
+        };
+        let deadline = budget.exchange_by;
+        // Nothing must leave with no time for the answer.
+        let may_send = || Instant::now() + Duration::from_millis(MIN_TRY_MS) <= deadline;
+        let Sent { answer, secret, lost_one } =
+            Box::pin(self.send_refresh(&token, in_hand, deadline, &may_send)).await;
+        match answer {
+            Ok(renewed) if !id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) => {
+                tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
+                self.give_back(GiveBack::of_refresh(pair, &renewed, secret), budget.revoke_by, line).await;
+                Aside::Undecided { error: TokenError::OutcomeUnknown(Some(renewed.answer)), sent: true }
+            }
+            Ok(renewed) => {
+                let sealed = self.sealed_successor(id, pair, &renewed, &in_hand.key_ring.value);
+                Aside::Renewed(Box::new(RenewedAside { renewed, sealed }))
+            }
+            Err(TokenError::InvalidGrant(_)) => {
+                Aside::Dead { may_have_a_successor: pair.is_unsettled() || lost_one }
+            }
+            Err(error) => {
+                let may_be_used_up = matches!(error, TokenError::OutcomeUnknown(_));
+                Aside::Undecided { error, sent: may_be_used_up }
+            }
+        }
+    }
+
+    /// The row beside whose current pair `before` was refreshed has changed meanwhile: wherever `before` is now, the new pair
+    /// takes its place; where that is nowhere, it is given back.
+    pub async fn keep_renewed(
+        &self,
+        row: &Installation,
+        before: &SealedPair,
+        new: RenewedAside,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) {
+        let give_back = GiveBack::of_refresh(before, &new.renewed, Arc::clone(&in_hand.client_secret));
+        let Some(used) = &before.refresh_fingerprint else {
+            return self.give_back(give_back, budget.revoke_by, line).await;
+        };
+        let refreshed = refreshed(row, used, new.sealed, &in_hand.key_ring.value, false);
+        // What Notion says of it now decides, not what it said before the row changed.
+        let (now, random) = (self.clock.now_millis(), &*self.random);
+        match self.store.save_refreshed(&refreshed, false, now, budget.save_by, random).await {
+            Ok(SavedRefresh::Current(_) | SavedRefresh::KeptAside) => {}
+            Ok(SavedRefresh::TombstoneWins) => self.give_back(give_back, budget.revoke_by, line).await,
+            Err(error) => {
+                let _not_now = self.put_into_rescue(&error, refreshed, give_back, budget, line).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Asking Notion whether an access token is alive.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::call::Retries;
+use crate::installation::{InstallationId, SealedPair};
+use crate::notion::TokenError;
+use crate::store::{Installation, StoreError};
+use crate::vault::{InHand, Vault, report_broken_seal};
+use shared::telemetry::{Metric, RequestLine};
+
+/// What Notion says of an access token.
+#[derive(Debug)]
+pub enum Look {
+    /// It is alive.
+    Alive,
+    /// It is dead; whether the grant is, a refresh tells.
+    Dead,
+    /// Notion did not say: nothing follows from it.
+    Unknown(TokenError),
+    /// It does not open, so it cannot be asked about.
+    Sealed,
+}
+
+impl Vault {
+    /// `look_at`: asks Notion about the access token of a pair (introspection).
+    pub async fn look_at(
+        &self,
+        id: &InstallationId,
+        pair: &SealedPair,
+        in_hand: &InHand,
+        deadline: Instant,
+        line: &mut RequestLine,
+    ) -> Look {
+        let token = match self.open_access(id, &pair.access, &in_hand.key_ring.value).await {
+            Ok(token) => token,
+            Err(error) => {
+                report_broken_seal(id, error);
+                return Look::Sealed;
+            }
+        };
+        let (asked, _) = Box::pin(self.call(
+            in_hand.client_secret.clone(),
+            Retries::Once,
+            deadline,
+            &|| true,
+            &|secret| {
+                let token = token.clone();
+                async move { self.notion.introspect(&secret.value, &token, deadline).await }.boxed()
+            },
+        ))
+        .await;
+        match asked {
+            Ok(true) => Look::Alive,
+            Ok(false) => Look::Dead,
+            Err(error) => {
+                line.note("introspection", error.key());
+                Look::Unknown(error)
+            }
+        }
+    }
+
+    /// The current `pair` of `row` is dead, which was read since Notion said so: `promote_superseded`, where one is in line,
+    /// and only where none is `mark_needs_reinstall`. Nothing, if the row has changed, or somebody else than `holder`
+    /// refreshes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it is not known then.
+    pub async fn condemn(
+        &self,
+        row: &Installation,
+        pair: &SealedPair,
+        holder: &str,
+        deadline: Instant,
+        line: &mut RequestLine,
+    ) -> Result<Condemned, StoreError> {
+        let now = self.clock.now_millis();
+        if let Some(next) = row.next_in_line(&self.connection.client_id) {
+            let promoted = self.store.promote_superseded(row, next, now, deadline).await?;
+            return Ok(promoted.map_or(Condemned::Changed, |row| {
+                line.count(Metric::Promoted);
+                Condemned::Promoted(row)
+            }));
+        }
+        if !self.store.mark_needs_reinstall(row, pair, holder, now, deadline).await? {
+            return Ok(Condemned::Changed);
+        }
+        line.count(Metric::NeedsReinstall);
+        Ok(Condemned::Marked)
+    }
+}
+
+/// What became of an installation whose current pair is dead.
+#[derive(Debug)]
+pub enum Condemned {
+    /// Another pair has taken its place: the row as it stands.
+    Promoted(Box<Installation>),
+    /// The person has to install again.
+    Marked,
+    /// Somebody wrote in between.
+    Changed,
+}
+
+/// When to ask again after an answer that decided nothing.
+#[must_use]
+pub(super) fn come_back_after(error: &TokenError, named: Duration) -> Duration {
+    match error {
+        // The wait that Notion names, and never none.
+        TokenError::ComeBackLater(_) => named.max(Duration::from_secs(1)),
+        TokenError::NotSent => Duration::from_secs(5),
+        TokenError::OutcomeUnknown(_) => Duration::from_secs(30),
+        _ => Duration::from_mins(1),
+    }
+}

@@ -1,0 +1,476 @@
+//! The refresh protocol: a lease in the row, a compare-and-swap on the refresh token that was used up.
+//!
+//! `read` → `take_lease` → `send` → `save_refreshed`, else `put_into_rescue`, else `give_back`; on `invalid_grant`
+//! `adopt_winner`, `wait_for_lease`, `promote_superseded` or `mark_needs_reinstall`; on anything else `release_lease`. A new pair is never
+//! handed out before it is saved. DESIGN.md says why; the model (`tests/it/model`) checks it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::call::Retries;
+use super::give_back::GiveBack;
+use super::look::come_back_after;
+use super::look::{Condemned, Look};
+use super::removal::report_orphaned;
+use crate::budget::Budget;
+use crate::installation::{InstallationId, Lease, SealedPair};
+use crate::notion::{Renewed, TokenError};
+use crate::seal::{Fingerprint, KeyRing};
+use crate::secrets::Versioned;
+use crate::store::{Health, Installation, Leased, Refreshed, Rescued, SavedRefresh, StoreError, oldest_key};
+use crate::vault::{InHand, Vault, report_broken_seal, report_store};
+use shared::clock::UnixMillis;
+use shared::random;
+use shared::secret::{AccessToken, ClientSecret, RefreshToken};
+use shared::telemetry::{Metric, RequestLine};
+
+/// How long a lease lasts, in milliseconds: longer than a function lives (25 s) and clocks differ.
+pub const LEASE_MS: u64 = 45_000;
+/// When the sweep takes a lease over that was never given back, in milliseconds after it ended. Only the sweep does: it has
+/// emptied the rescue queue before, in which the new pair may wait.
+const TAKE_OVER_AFTER_MS: u64 = 60_000;
+/// How long each look at the store may take before a pair is given back, in milliseconds.
+const LOOK_LIMIT_MS: u64 = 700;
+
+/// What is told of where a pair ends whose successor may live.
+pub(super) const LOST_ANSWER: &str = "the answer to a refresh was lost, and with it a pair";
+
+/// Leases that ended before this moment were never given back, and the sweep may take them over.
+#[must_use]
+pub fn lapsed_before(now: UnixMillis) -> UnixMillis {
+    UnixMillis(now.0.saturating_sub(TAKE_OVER_AFTER_MS))
+}
+
+/// Why a pair is refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody wishes it, or the access token is about to end.
+    Asked,
+    /// Notion is said to have refused the access token.
+    Refused {
+        /// Whether Notion is asked first if that is so: it was said a little while ago already.
+        ask_first: bool,
+    },
+    /// The sweep found the access token dead, or the last refresh cut off. It takes over a lease that ended before this
+    /// moment and was never given back; nobody else takes over any.
+    Swept {
+        /// See [`lapsed_before`].
+        takeover: UnixMillis,
+    },
+}
+
+/// What a refresh came to.
+#[derive(Debug)]
+pub enum Refreshing {
+    /// The row holds a new pair, ours.
+    Renewed(Box<Installation>, AccessToken),
+    /// Nothing was refreshed: Notion says that the access token is alive.
+    StillAlive(Box<Installation>),
+    /// Somebody else was faster or is at it: the row as it was seen last, if it was.
+    LookAgain(Option<Box<Installation>>),
+    /// The grant is dead, and the row says so.
+    NeedsReinstall,
+    /// The installation was removed meanwhile.
+    Removed,
+    /// Not now; to be tried again after this time.
+    NotNow(WhyNot, Duration),
+}
+
+/// Why there is no new pair, though the grant may be alive.
+#[derive(Debug)]
+pub enum WhyNot {
+    /// The refresh token does not open.
+    BrokenSeal,
+    /// The table did not answer, and there is no new pair.
+    Store,
+    /// The new pair waits in the rescue queue.
+    Rescued,
+    /// Notion answered with somebody else's grant.
+    Unusable,
+    /// Notion gave no answer that decides.
+    Undecided(TokenError),
+}
+
+impl WhyNot {
+    /// A fixed key.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::BrokenSeal => "broken_seal",
+            Self::Store => "store",
+            Self::Rescued => "rescued",
+            Self::Unusable => "unusable",
+            Self::Undecided(error) => error.key(),
+        }
+    }
+}
+
+/// One refresh.
+struct Attempt<'a> {
+    row: &'a Installation,
+    pair: &'a SealedPair,
+    used: &'a Fingerprint,
+    lease: Lease,
+    cause: Cause,
+    budget: &'a Budget,
+    in_hand: &'a InHand,
+}
+
+/// What came of sending a refresh token.
+pub(super) struct Sent {
+    pub(super) answer: Result<Renewed, TokenError>,
+    /// The secret that it was sent with last.
+    pub(super) secret: Arc<Versioned<ClientSecret>>,
+    /// Whether an answer was lost, and with it perhaps a pair.
+    pub(super) lost_one: bool,
+}
+
+/// A new pair, to be saved in the place of the one that it was got for with the refresh token `used`.
+pub(super) fn refreshed(
+    row: &Installation,
+    used: &Fingerprint,
+    pair: SealedPair,
+    ring: &KeyRing,
+    by_report: bool,
+) -> Refreshed {
+    let was_replaced = pair.refresh_fingerprint.as_ref() != Some(used);
+    let sealed = std::iter::once(&pair).chain(&row.superseded);
+    Refreshed {
+        id: row.id.clone(),
+        used: used.clone(),
+        used_up: row.used_up_with(was_replaced.then_some(used)),
+        oldest_key: sealed.filter_map(oldest_key).min().unwrap_or_else(|| ring.newest()),
+        pair,
+        by_report,
+    }
+}
+
+impl Vault {
+    /// Refreshes the pair of `row`, which was read consistently, if nobody else does.
+    pub async fn refresh(
+        &self,
+        row: &Installation,
+        cause: Cause,
+        in_hand: &InHand,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let refreshable = row
+            .pair
+            .as_ref()
+            .and_then(|pair| Some((pair, pair.refresh.as_ref()?, pair.refresh_fingerprint.as_ref()?)));
+        let Some((pair, sealed, used)) = refreshable else { return Refreshing::LookAgain(None) };
+        // Before the lease: what does not open is not worth one.
+        let refresh_token = match self.open_refresh(&row.id, sealed, &in_hand.key_ring.value).await {
+            Ok(token) => token,
+            Err(error) => {
+                report_broken_seal(&row.id, error);
+                return not_now(WhyNot::BrokenSeal, 60);
+            }
+        };
+        let now = self.clock.now_millis();
+        let holder = random::attempt(&*self.random);
+        let lease = Lease { holder, until_ms: now.0.saturating_add(LEASE_MS) };
+        let takeover = match cause {
+            Cause::Swept { takeover } if row.lease().is_some() => Some(takeover),
+            _ => None,
+        };
+        let taken = match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
+            Ok(Leased::Taken(taken)) => taken,
+            Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
+            Err(error) => {
+                report_store(&error);
+                // It may be ours all the same.
+                let soon = Instant::now() + Duration::from_millis(LOOK_LIMIT_MS);
+                let _lapses = self.store.release_lease(&row.id, &lease.holder, false, now, soon).await;
+                return not_now(WhyNot::Store, 5);
+            }
+        };
+        // The row as it is now: what was kept aside since it was read is in it.
+        let pair = taken.pair.as_ref().unwrap_or(pair);
+        let attempt = Attempt { row: &taken, pair, used, lease, cause, budget, in_hand };
+        // Under the lease, so that however many report it, one asks. Of a pair in doubt, a refresh is the question.
+        if cause == (Cause::Refused { ask_first: true }) && !pair.in_doubt {
+            match self.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
+                Look::Alive => return self.leave_alive(&attempt).await,
+                Look::Dead => {}
+                Look::Sealed => return self.release(attempt, None, WhyNot::BrokenSeal, line).await,
+                Look::Unknown(error) => {
+                    return self.release(attempt, None, WhyNot::Undecided(error), line).await;
+                }
+            }
+        }
+        // The answer has to come while the lease lasts, by the clock too: a frozen process thaws much later.
+        let may_send = || {
+            let needed = budget.exchange_by.saturating_duration_since(Instant::now());
+            let needed_ms = u64::try_from(needed.as_millis()).unwrap_or(u64::MAX);
+            self.clock.now_millis().0.saturating_add(needed_ms) < attempt.lease.until_ms
+        };
+        let Sent { answer, secret, lost_one } =
+            Box::pin(self.send_refresh(&refresh_token, in_hand, budget.exchange_by, &may_send)).await;
+        match answer {
+            Ok(renewed) => Box::pin(self.keep(attempt, renewed, secret, line)).await,
+            Err(TokenError::InvalidGrant(_)) => {
+                let may_have_a_successor = attempt.pair.in_doubt || lost_one;
+                Box::pin(self.adopt_or_mark(attempt, may_have_a_successor, line)).await
+            }
+            Err(error) => {
+                let in_doubt = matches!(error, TokenError::OutcomeUnknown(_)).then_some(InDoubt);
+                self.release(attempt, in_doubt, WhyNot::Undecided(error), line).await
+            }
+        }
+    }
+
+    /// Sends a refresh token, once more if the answer is lost.
+    pub(super) async fn send_refresh(
+        &self,
+        token: &RefreshToken,
+        in_hand: &InHand,
+        deadline: Instant,
+        may_send: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Sent {
+        let lost = AtomicBool::new(false);
+        let send = |secret: Arc<Versioned<ClientSecret>>| {
+            let (token, lost) = (token.clone(), &lost);
+            async move {
+                let answer = self.notion.refresh(&secret.value, &token, deadline).await;
+                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
+                answer
+            }
+            .boxed()
+        };
+        let secret = Arc::clone(&in_hand.client_secret);
+        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, may_send, &send)).await;
+        Sent { answer, secret, lost_one: lost.into_inner() }
+    }
+
+    /// `release_alive`: nothing has to be refreshed.
+    async fn leave_alive(&self, attempt: &Attempt<'_>) -> Refreshing {
+        let (id, holder, now) = (&attempt.row.id, &attempt.lease.holder, self.clock.now_millis());
+        let due_at = self.next_look(now);
+        match self.store.release_alive(id, holder, now, due_at, attempt.budget.save_by).await {
+            Ok(Some(row)) => Refreshing::StillAlive(row),
+            Ok(None) => Refreshing::LookAgain(None),
+            Err(error) => {
+                report_store(&error);
+                not_now(WhyNot::Store, 5)
+            }
+        }
+    }
+
+    /// `save_refreshed`, else `put_into_rescue`, else `give_back`.
+    async fn keep(
+        &self,
+        attempt: Attempt<'_>,
+        renewed: Renewed,
+        secret: Arc<Versioned<ClientSecret>>,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let (row, budget) = (attempt.row, attempt.budget);
+        // The window that cannot be closed begins: should the process end here, the pair is gone.
+        let answered = Instant::now();
+        let now = self.clock.now_millis();
+        line.count(Metric::Refreshed);
+        line.note("notion_request_id", renewed.answer.request_id.as_deref());
+        let give_back = GiveBack::of_refresh(attempt.pair, &renewed, secret);
+        if !row.id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) {
+            tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
+            self.give_back(give_back, budget.revoke_by, line).await;
+            return self.release(attempt, Some(InDoubt), WhyNot::Unusable, line).await;
+        }
+        let ring = &attempt.in_hand.key_ring.value;
+        let pair = self.sealed_successor(&row.id, attempt.pair, &renewed, ring);
+        let by_report = matches!(attempt.cause, Cause::Refused { .. });
+        let refreshed = refreshed(row, attempt.used, pair, ring, by_report);
+        // A process that was frozen past its lease: others may have sent the same refresh token since.
+        let prompt = now.0 < attempt.lease.until_ms;
+        let due_at = if prompt { self.next_look(now) } else { now };
+        let save = self.store.save_refreshed(&refreshed, prompt, due_at, budget.save_by, &*self.random);
+        match save.await {
+            Ok(SavedRefresh::Current(row)) if !prompt => Refreshing::LookAgain(Some(row)),
+            Ok(SavedRefresh::Current(row)) => {
+                line.unsaved_for(answered.elapsed());
+                Refreshing::Renewed(row, renewed.access_token)
+            }
+            Ok(SavedRefresh::KeptAside) => Refreshing::LookAgain(None),
+            Ok(SavedRefresh::TombstoneWins) => {
+                self.give_back(give_back, budget.revoke_by, line).await;
+                // The tombstone waits for us: nothing of ours is left at Notion.
+                let (id, holder) = (&row.id, &attempt.lease.holder);
+                let _lapses = self.store.release_lease(id, holder, false, now, budget.revoke_by).await;
+                Refreshing::Removed
+            }
+            Err(error) => self.put_into_rescue(&error, refreshed, give_back, budget, line).await,
+        }
+    }
+
+    /// The pair that a refresh of `before` brought, sealed. An answer without a refresh token keeps the old one.
+    pub(super) fn sealed_successor(
+        &self,
+        id: &InstallationId,
+        before: &SealedPair,
+        renewed: &Renewed,
+        ring: &KeyRing,
+    ) -> SealedPair {
+        let (access, access_fingerprint) =
+            ring.seal_access(id.as_str(), &renewed.access_token, &*self.random);
+        let now = self.clock.now_millis();
+        let pair = SealedPair {
+            access,
+            access_fingerprint,
+            lease: None,
+            in_doubt: false,
+            bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
+            exchanged_at_ms: now.0,
+            expires_at_ms: renewed.expires_in.map(|life| now.plus(life).0),
+            previous_refresh: None,
+            ..before.clone()
+        };
+        let Some(token) = &renewed.refresh_token else { return pair };
+        let (refresh, fingerprint) = ring.seal_refresh(id.as_str(), token, &*self.random);
+        SealedPair {
+            refresh: Some(refresh),
+            refresh_fingerprint: Some(fingerprint),
+            previous_refresh: before.refresh.clone(),
+            ..pair
+        }
+    }
+
+    /// `put_into_rescue`, else `give_back`: the table did not take a new pair, because of `error`.
+    pub(super) async fn put_into_rescue(
+        &self,
+        error: &StoreError,
+        refreshed: Refreshed,
+        give_back: GiveBack,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        line.count(Metric::SaveFailed);
+        tracing::error!(
+            alarm = "save_failed",
+            bot_id = give_back.bot_id,
+            error = error as &dyn std::error::Error,
+            "a refreshed pair could not be saved"
+        );
+        let (id, access_fingerprint) = (refreshed.id.clone(), refreshed.pair.access_fingerprint.clone());
+        let record = Rescued::Refresh { refreshed: Box::new(refreshed) }.record();
+        let Err(error) = self.rescue.send(&record, budget.rescue_by).await else {
+            line.count(Metric::Rescued);
+            return not_now(WhyNot::Rescued, 60);
+        };
+        tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not take it");
+        // A save whose reply was lost may have come through.
+        let soon = budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
+        let row = self.store.read_installation(&id, soon).await;
+        if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&access_fingerprint))) {
+            self.give_back(give_back, budget.revoke_by, line).await;
+        }
+        not_now(WhyNot::Store, 60)
+    }
+
+    /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another holds one, and only
+    /// then `promote_superseded` or `mark_needs_reinstall`.
+    async fn adopt_or_mark(
+        &self,
+        attempt: Attempt<'_>,
+        may_have_a_successor: bool,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
+        loop {
+            let standing = match self.store.read_installation(id, deadline).await {
+                Ok(standing) => standing,
+                Err(error) => {
+                    report_store(&error);
+                    return not_now(WhyNot::Store, 5);
+                }
+            };
+            let Some(standing) = standing.filter(|row| row.health != Health::Removed) else {
+                // The tombstone waits for us.
+                let now = self.clock.now_millis();
+                let _lapses = self.store.release_lease(id, holder, false, now, deadline).await;
+                return Refreshing::Removed;
+            };
+            if standing.refresh_fingerprint() != Some(attempt.used) {
+                // Our lease went with the pair that it was for.
+                let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(attempt.used);
+                if !standing.superseded.iter().any(is_it) {
+                    return Refreshing::LookAgain(Some(Box::new(standing)));
+                }
+                match self.store.drop_refused(&standing, attempt.used, deadline).await {
+                    Ok(Some(row)) => {
+                        if may_have_a_successor {
+                            report_orphaned(attempt.pair, LOST_ANSWER, line);
+                        }
+                        return Refreshing::LookAgain(Some(row));
+                    }
+                    Ok(None) => continue,
+                    Err(error) => {
+                        report_store(&error);
+                        return not_now(WhyNot::Store, 5);
+                    }
+                }
+            }
+            if standing.health == Health::NeedsReinstall {
+                return Refreshing::NeedsReinstall;
+            }
+            if standing.lease().is_some_and(|lease| lease.holder != *holder) {
+                return Refreshing::LookAgain(Some(Box::new(standing)));
+            }
+            match self.condemn(&standing, attempt.pair, holder, deadline, line).await {
+                Ok(Condemned::Marked) => return Refreshing::NeedsReinstall,
+                Ok(Condemned::Promoted(row)) => {
+                    if may_have_a_successor {
+                        // No row says `needs_reinstall` for it.
+                        report_orphaned(attempt.pair, LOST_ANSWER, line);
+                    }
+                    return Refreshing::LookAgain(Some(row));
+                }
+                Ok(Condemned::Changed) => {}
+                Err(error) => {
+                    report_store(&error);
+                    return not_now(WhyNot::Store, 5);
+                }
+            }
+        }
+    }
+
+    /// `release_lease`: nothing is known of the grant. The row stays as it is, and nobody asks again at once. Where the
+    /// refresh token was sent, it stays in doubt whether it is used up.
+    async fn release(
+        &self,
+        attempt: Attempt<'_>,
+        in_doubt: Option<InDoubt>,
+        why: WhyNot,
+        line: &mut RequestLine,
+    ) -> Refreshing {
+        let mut retry_after = Duration::from_mins(1);
+        line.count(Metric::RefreshFailed);
+        line.note("refresh", why.key());
+        if let WhyNot::Undecided(error) = &why {
+            retry_after = come_back_after(error, self.wait_before_retry(error));
+            let answer = error.answer();
+            line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
+            line.note("notion_request_id", answer.and_then(|answer| answer.request_id.as_deref()));
+            tracing::warn!(alarm = error.key(), error = error as &dyn std::error::Error, "a refresh failed");
+        }
+        let refresh_after = self.clock.now_millis().plus(retry_after);
+        let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
+        let released = self.store.release_lease(id, holder, in_doubt.is_some(), refresh_after, deadline);
+        if let Err(error) = released.await {
+            report_store(&error);
+        }
+        Refreshing::NotNow(why, retry_after)
+    }
+}
+
+/// The refresh token was sent, and whether it is used up is not known.
+struct InDoubt;
+
+fn not_now(why: WhyNot, retry_after_secs: u64) -> Refreshing {
+    Refreshing::NotNow(why, Duration::from_secs(retry_after_secs))
+}

@@ -1,0 +1,104 @@
+//! The two tables and the rescue queue.
+
+mod broken;
+mod cancelled;
+mod claims;
+mod due;
+mod forgotten;
+mod import;
+mod installations;
+mod item;
+mod refresh;
+mod removal;
+mod rescue;
+mod row;
+mod save;
+mod supersede;
+mod update;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+
+use crate::budget::OutOfTime;
+pub use claims::{Claim, Claimed, Led, Outcome};
+pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
+pub use forgotten::says_forgotten;
+pub use import::Imported;
+pub use refresh::{Leased, Refreshed, SavedRefresh};
+pub use removal::Entombed;
+pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whose};
+pub(crate) use row::oldest_key;
+pub use row::{Health, Installation, MAX_SUPERSEDED};
+pub use save::{Save, Saved};
+use shared::config::{ConfigError, Lookup, required};
+
+/// Installations and claims in DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    installations_table: String,
+    claims_table: String,
+}
+
+/// The store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, or not with a yes.
+    #[error("DynamoDB did not do it: {0}")]
+    Failed(String),
+    /// It did not answer in time.
+    #[error(transparent)]
+    OutOfTime(#[from] OutOfTime),
+    /// A row is not as we write it.
+    #[error("a row has no readable {0}")]
+    Row(&'static str),
+}
+
+impl StoreError {
+    /// Whether it is the row that is at fault, and not the table.
+    #[must_use]
+    pub fn is_of_the_row(&self) -> bool {
+        matches!(self, Self::Row(_)) || matches!(self, Self::Failed(code) if code == "ValidationException")
+    }
+
+    /// Whether trying again is pointless: leave the time to what comes next.
+    pub(crate) fn is_for_good(&self) -> bool {
+        match self {
+            Self::Failed(code) => FOR_GOOD.contains(&code.as_str()),
+            Self::OutOfTime(_) => false,
+            Self::Row(_) => true,
+        }
+    }
+}
+
+const FOR_GOOD: [&str; 3] = ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"];
+
+impl Store {
+    /// Reads `INSTALLATIONS_TABLE` and `CLAIMS_TABLE`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
+        Ok(Self {
+            client,
+            installations_table: required(lookup, "INSTALLATIONS_TABLE")?,
+            claims_table: required(lookup, "CLAIMS_TABLE")?,
+        })
+    }
+}
+
+fn not_built(_: BuildError) -> StoreError {
+    StoreError::Failed("a write could not be built".to_owned())
+}
+
+/// The service's error code where there is one, else the kind of failure; nothing of the request.
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
+    StoreError::Failed(match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        SdkError::DispatchFailure(_) => "no connection".to_owned(),
+        SdkError::ResponseError(_) => "unreadable answer".to_owned(),
+        _ => "not sent".to_owned(),
+    })
+}

@@ -1,0 +1,463 @@
+//! Rows that come from a backup: an exported file, or a table that was restored.
+//!
+//! Their tokens may have been used up since, their people may have installed again, uninstalled or been forgotten. So
+//! nothing of such a row counts before Notion has confirmed it, and nothing that happened since is undone.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use tokio::time::Instant;
+
+use super::cancelled::Cancelled;
+use super::forgotten::{Forgotten, says_forgotten};
+use super::item::{Row, integer, list, number, string, text};
+use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
+use super::update::CONFLICT_WAIT_MS;
+use super::{Store, StoreError, due, failed, not_built};
+use crate::budget::until;
+use crate::installation::SealedPair;
+use crate::seal::{KeyRing, OpenError};
+use shared::clock::UnixMillis;
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Imported {
+    /// It is in the table.
+    Written,
+    /// The row that stands is newer, or has tokens that are still to go back, and stays.
+    KeptNewer,
+    /// Its person was forgotten since.
+    Forgotten,
+    /// It is no row of ours: why.
+    Unreadable(String),
+}
+
+/// A row, ready to be written.
+#[derive(Debug, Clone, PartialEq)]
+enum Prepared {
+    /// A person is forgotten.
+    Forgotten { row: Row, forgotten: Forgotten },
+    /// An installation, or the tombstone of one.
+    Installation(Box<Candidate>),
+}
+
+/// An installation's row out of a backup.
+#[derive(Debug, Clone, PartialEq)]
+struct Candidate {
+    row: Row,
+    read: Installation,
+    /// When it was installed or, after that, removed.
+    since_ms: u64,
+    forgotten_id: String,
+}
+
+/// Makes a row ready to be written, or says why it is none.
+fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, String> {
+    let read = row::read(&row).map_err(|error| error.to_string())?;
+    if says_forgotten(read.id.as_str()) {
+        let forgotten = Forgotten::read(&row).map_err(|error| error.to_string())?;
+        return Ok(Prepared::Forgotten { row, forgotten });
+    }
+    opens(&read, ring).map_err(|error| error.to_string())?;
+    for name in
+        ["due_at_ms", "due_shard", "found_alive_at_ms", "refresh_after_ms", "refused_at_ms", "seal_shard"]
+    {
+        row.remove(name);
+    }
+    // Whoever refreshed them when the backup was made has gone long since.
+    for pairs in ["pair", "superseded"] {
+        if let Some(AttributeValue::L(pairs)) = row.get_mut(pairs) {
+            for pair in pairs {
+                if let AttributeValue::M(pair) = pair {
+                    pair.remove("lease");
+                }
+            }
+        }
+    }
+    if read.health == Health::Active {
+        row.insert("health".to_owned(), string(Health::Unverified.key()));
+    }
+    // A tombstone whose tokens went back has nothing that the sweep could do.
+    if read.health != Health::Removed || read.forget || read.pairs().next().is_some() {
+        let due = due::due_attributes(&read.id, now.0);
+        row.extend(due.map(|(name, value)| (name.to_owned(), value)));
+    }
+    if let Some(oldest) = read.oldest_key() {
+        row.insert("seal_shard".to_owned(), string(&due::seal_shard(&read.id, oldest)));
+    }
+    let exchanged_at_ms = integer(&row, "exchanged_at_ms").or(read.installed_at_ms).unwrap_or(0);
+    Ok(Prepared::Installation(Box::new(Candidate {
+        row,
+        since_ms: exchanged_at_ms.max(read.removed_at_ms.unwrap_or(0)),
+        forgotten_id: ring.forgotten_id(read.id.as_str()),
+        read,
+    })))
+}
+
+impl Candidate {
+    /// What is written, given what stands: nothing that happened since is undone, no pair is dropped that there is room for,
+    /// and no generation comes twice.
+    fn over(
+        &self,
+        standing: Option<&Row>,
+        forgotten: Option<Forgotten>,
+        overwrite: bool,
+    ) -> Result<Plan, StoreError> {
+        if forgotten.is_some_and(|forgotten| forgotten.removed_at_ms >= self.since_ms) {
+            return Ok(Plan::Keep(Imported::Forgotten));
+        }
+        let mut row = self.row.clone();
+        let mut generation =
+            forgotten.map_or(0, |forgotten| forgotten.generation.saturating_add(1)).max(self.read.generation);
+        let mut version = self.read.version;
+        let mut dropped_bots = Vec::new();
+        if let Some(standing_row) = standing {
+            let standing = row::read(standing_row)?;
+            if !self.may_replace(&standing, standing_row, overwrite) {
+                return Ok(Plan::Keep(Imported::KeptNewer));
+            }
+            let is_same = |pair: &SealedPair| {
+                self.read.pair.as_ref().is_some_and(|ours| ours.access_fingerprint == pair.access_fingerprint)
+            };
+            let same_pair = standing.pair.as_ref().is_some_and(is_same);
+            generation = generation.max(standing.generation.saturating_add(u64::from(!same_pair)));
+            version = version.max(standing.version);
+            dropped_bots = keep_pairs_of(&mut row, standing_row);
+        }
+        row.insert("generation".to_owned(), number(generation));
+        row.insert("version".to_owned(), number(version.saturating_add(1)));
+        if let Some(oldest) = row::oldest_key_in(&row)? {
+            row.insert("seal_shard".to_owned(), string(&due::seal_shard(&self.read.id, oldest)));
+        }
+        Ok(Plan::Write { row, dropped_bots })
+    }
+
+    fn may_replace(&self, standing: &Installation, standing_row: &Row, overwrite: bool) -> bool {
+        let exchanged_at_ms = integer(standing_row, "exchanged_at_ms").unwrap_or(0);
+        let removed = standing.health == Health::Removed;
+        // Tokens that are still to go back to Notion, or a person who is to be forgotten.
+        if removed && (standing.forget || standing.pairs().next().is_some()) {
+            return false;
+        }
+        // What was used up since brings nothing but harm when it is sent again.
+        let refresh = self.read.refresh_fingerprint();
+        if refresh.is_some_and(|refresh| standing.used_up.contains(refresh)) {
+            return false;
+        }
+        // A removal of then is no reason to remove what was installed since.
+        if self.read.health == Health::Removed && !removed && exchanged_at_ms > self.since_ms {
+            return false;
+        }
+        // That the grant of then was dead says nothing of what lives now.
+        if self.read.health == Health::NeedsReinstall
+            && matches!(standing.health, Health::Active | Health::Unverified)
+        {
+            return false;
+        }
+        overwrite
+            || (standing.version < self.read.version
+                && exchanged_at_ms <= self.since_ms
+                && standing.removed_at_ms.is_none_or(|removed_at_ms| removed_at_ms < self.since_ms))
+    }
+}
+
+enum Plan {
+    Write {
+        row: Row,
+        /// Of the superseded pairs that there was no room for.
+        dropped_bots: Vec<String>,
+    },
+    Keep(Imported),
+}
+
+/// What the row that stands holds is kept beside the pair of the backup, the current one next in line for its place. Gives back
+/// the bots of the pairs that there was no room for.
+fn keep_pairs_of(row: &mut Row, standing: &Row) -> Vec<String> {
+    let fingerprint = |pair: &AttributeValue| {
+        pair.as_m().ok().and_then(|pair| text(pair, "access_fingerprint")).map(str::to_owned)
+    };
+    let mut kept: Vec<AttributeValue> = list(row, "superseded").to_vec();
+    let mut known: Vec<String> = list(row, "pair").iter().chain(&kept).filter_map(fingerprint).collect();
+    for pair in list(standing, "superseded").iter().chain(list(standing, "pair")) {
+        let Some(of_pair) = fingerprint(pair) else { continue };
+        if !known.contains(&of_pair) {
+            known.push(of_pair);
+            kept.push(pair.clone());
+        }
+    }
+    let surplus = kept.len().saturating_sub(MAX_SUPERSEDED);
+    let dropped: Vec<AttributeValue> = kept.drain(..surplus).collect();
+    row.insert("superseded".to_owned(), AttributeValue::L(kept));
+    let mut used_up = list(row, "used_up").to_vec();
+    used_up.extend(
+        list(standing, "used_up").iter().filter(|used| !list(row, "used_up").contains(used)).cloned(),
+    );
+    used_up.drain(..used_up.len().saturating_sub(MAX_USED_UP));
+    row.insert("used_up".to_owned(), AttributeValue::L(used_up));
+    let bot_of = |pair: &AttributeValue| text(pair.as_m().ok()?, "bot_id").map(str::to_owned);
+    dropped.iter().filter_map(bot_of).collect()
+}
+
+/// Whether the current tokens were sealed for this very row, with this very ring: those of another stack are not.
+fn opens(row: &Installation, ring: &KeyRing) -> Result<(), OpenError> {
+    let Some(pair) = &row.pair else { return Ok(()) };
+    ring.open_access(row.id.as_str(), &pair.access)?;
+    if let Some(refresh) = &pair.refresh {
+        ring.open_refresh(row.id.as_str(), refresh)?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Writes a row that comes from a backup, unless the one that stands is newer or its person was forgotten since. With
+    /// `overwrite` also over a newer one, whose pairs are kept beside the backup's; never over a tombstone whose tokens are
+    /// still to go back. What is vended of it, Notion has confirmed before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it may be written then. To repeat it is safe.
+    pub async fn import(
+        &self,
+        row: HashMap<String, AttributeValue>,
+        ring: &KeyRing,
+        overwrite: bool,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Imported, StoreError> {
+        let importing = async {
+            match prepare(row, ring, now) {
+                Err(reason) => Ok(Imported::Unreadable(reason)),
+                Ok(Prepared::Forgotten { row, forgotten }) => {
+                    self.import_forgotten(row, forgotten, deadline).await
+                }
+                Ok(Prepared::Installation(candidate)) => {
+                    self.import_installation(&candidate, overwrite, deadline).await
+                }
+            }
+        };
+        until(deadline, Box::pin(importing)).await?
+    }
+
+    async fn import_installation(
+        &self,
+        candidate: &Candidate,
+        overwrite: bool,
+        deadline: Instant,
+    ) -> Result<Imported, StoreError> {
+        loop {
+            let standing = self.read_row(candidate.read.id.as_str(), deadline).await?;
+            let forgotten = self.read_forgotten(&candidate.forgotten_id, deadline).await?;
+            let (row, dropped_bots) = match candidate.over(standing.as_ref(), forgotten, overwrite)? {
+                Plan::Keep(kept) => return Ok(kept),
+                Plan::Write { row, dropped_bots } => (row, dropped_bots),
+            };
+            let put = Put::builder().table_name(&self.installations_table).set_item(Some(row));
+            let put = match standing.as_ref().and_then(|standing| integer(standing, "version")) {
+                None => put.condition_expression("attribute_not_exists(installation_id)"),
+                Some(version) => put
+                    .condition_expression("version = :if_version")
+                    .expression_attribute_values(":if_version", number(version)),
+            };
+            let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
+            let as_seen = self.forgotten_as_seen(&candidate.forgotten_id, forgotten)?;
+            if self.write_imported(vec![put, as_seen]).await? {
+                for bot_id in &dropped_bots {
+                    report_dropped(bot_id);
+                }
+                return Ok(Imported::Written);
+            }
+        }
+    }
+
+    async fn import_forgotten(
+        &self,
+        mut row: Row,
+        forgotten: Forgotten,
+        deadline: Instant,
+    ) -> Result<Imported, StoreError> {
+        let key = text(&row, "installation_id").unwrap_or_default().to_owned();
+        loop {
+            let standing = self.read_forgotten(&key, deadline).await?;
+            if standing.is_some_and(|standing| standing.removed_at_ms >= forgotten.removed_at_ms) {
+                return Ok(Imported::KeptNewer);
+            }
+            let generation = standing.map_or(0, |standing| standing.generation).max(forgotten.generation);
+            row.insert("generation".to_owned(), number(generation));
+            let put = self.put_forgotten(row.clone(), standing)?;
+            if self.write_imported(vec![put]).await? {
+                return Ok(Imported::Written);
+            }
+        }
+    }
+
+    /// Sends it; whether it was written, or something has changed since it was read.
+    async fn write_imported(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+        loop {
+            let sent =
+                self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
+            let Err(error) = sent else { return Ok(true) };
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                error.as_service_error()
+            else {
+                return Err(failed(&error));
+            };
+            let cancelled = Cancelled::read(cancelled.cancellation_reasons());
+            if cancelled.is_by_condition() {
+                return Ok(false);
+            }
+            if !cancelled.is_in_passing() {
+                return Err(cancelled.error());
+            }
+            tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::installation::Lease;
+    use crate::notion::{Grant, Owner};
+    use crate::seal::with_next_key;
+    use crate::store::row::pair_attribute;
+    use shared::random::OsRandom;
+    use shared::secret::KeyRingText;
+    use shared::secret::{AccessToken, RefreshToken};
+
+    const RING: &str = r#"{"seed":"0123456789abcdefghijklmnopqrstuvwxyz"}"#;
+    const NOW: UnixMillis = UnixMillis(9000);
+
+    fn ring() -> KeyRing {
+        KeyRing::parse(RING).unwrap()
+    }
+
+    fn pair(ring: &KeyRing) -> AttributeValue {
+        let grant = Grant {
+            access_token: AccessToken::parse("ntn_access").unwrap(),
+            refresh_token: Some(RefreshToken::parse("nrt_refresh").unwrap()),
+            bot_id: "bot".to_owned(),
+            workspace_id: "w".to_owned(),
+            workspace_name: None,
+            workspace_icon: None,
+            owner: Owner::Workspace,
+            duplicated_template_id: None,
+            expires_in: None,
+            request_id: None,
+        };
+        let mut pair = grant.seal("client", "attempt", UnixMillis(1000), ring, &OsRandom).pair;
+        pair.lease = Some(Lease { holder: "somebody".to_owned(), until_ms: 2000 });
+        pair_attribute(&pair)
+    }
+
+    fn row(health: &str, pairs: Vec<AttributeValue>) -> Row {
+        HashMap::from([
+            ("installation_id".to_owned(), string("w/workspace")),
+            ("health".to_owned(), string(health)),
+            ("generation".to_owned(), number(1)),
+            ("version".to_owned(), number(7)),
+            ("exchanged_at_ms".to_owned(), number(1000)),
+            ("installed_at_ms".to_owned(), number(1000)),
+            ("due_shard".to_owned(), string("z")),
+            ("due_at_ms".to_owned(), number(1)),
+            ("seal_shard".to_owned(), string("1/z")),
+            ("refresh_after_ms".to_owned(), number(3000)),
+            ("pair".to_owned(), AttributeValue::L(pairs)),
+            ("of_another_release".to_owned(), string("stays")),
+        ])
+    }
+
+    fn prepared(row: Row, ring: &KeyRing) -> (Row, u64) {
+        match prepare(row, ring, NOW) {
+            Ok(Prepared::Installation(candidate)) => {
+                assert_eq!(candidate.forgotten_id, ring.forgotten_id("w/workspace"));
+                let Plan::Write { row, .. } = candidate.over(None, None, false).unwrap() else {
+                    panic!("kept")
+                };
+                (row, candidate.since_ms)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_backup_counts_before_notion_has_confirmed_it() {
+        for (health, then) in [
+            ("active", "unverified"),
+            ("unverified", "unverified"),
+            ("needs_reinstall", "needs_reinstall"),
+            ("removed", "removed"),
+        ] {
+            let (row, since_ms) = prepared(row(health, vec![pair(&ring())]), &ring());
+            assert_eq!((text(&row, "health"), since_ms), (Some(then), 1000));
+            let kept = row["pair"].as_l().unwrap()[0].as_m().unwrap();
+            assert!(!kept.contains_key("lease") && !row.contains_key("refresh_after_ms"), "{row:?}");
+            assert_eq!((integer(&row, "due_at_ms"), integer(&row, "version")), (Some(NOW.0), Some(8)));
+            let shard = due::shard_of("w/workspace");
+            assert_eq!(text(&row, "due_shard"), Some(shard.as_str()));
+            assert_eq!(text(&row, "seal_shard"), Some(format!("1/{shard}").as_str()));
+            assert_eq!(text(&row, "of_another_release"), Some("stays"));
+        }
+    }
+
+    #[test]
+    fn a_tombstone_without_tokens_is_left_to_itself_and_one_with_a_wish_is_not() {
+        let mut tombstone = row("removed", Vec::new());
+        tombstone.insert("removed_at_ms".to_owned(), number(5000));
+        let (done, since_ms) = prepared(tombstone.clone(), &ring());
+        assert!(
+            !["due_shard", "due_at_ms", "seal_shard"].iter().any(|name| done.contains_key(*name)),
+            "{done:?}"
+        );
+        assert_eq!(since_ms, 5000, "a removal is newer than the install before it");
+        tombstone.insert("forget".to_owned(), AttributeValue::Bool(true));
+        assert_eq!(integer(&prepared(tombstone, &ring()).0, "due_at_ms"), Some(NOW.0));
+    }
+
+    #[test]
+    fn the_oldest_seal_says_where_a_row_stands() {
+        let (rotated, _) = with_next_key(&KeyRingText::parse(RING).unwrap(), &OsRandom).unwrap();
+        let rotated = KeyRing::parse(rotated.expose()).unwrap();
+        let mut both = row("active", vec![pair(&rotated)]);
+        let shard = due::shard_of("w/workspace");
+        let (alone, _) = prepared(both.clone(), &rotated);
+        assert_eq!(text(&alone, "seal_shard"), Some(format!("2/{shard}").as_str()));
+        both.insert("superseded".to_owned(), AttributeValue::L(vec![pair(&ring())]));
+        let (both, _) = prepared(both, &rotated);
+        assert_eq!(text(&both, "seal_shard"), Some(format!("1/{shard}").as_str()));
+    }
+
+    #[test]
+    fn what_is_no_row_of_this_stack_is_not_imported() {
+        let without = |name: &str| {
+            let mut row = row("active", vec![pair(&ring())]);
+            row.remove(name);
+            row
+        };
+        for name in ["installation_id", "health", "generation", "version"] {
+            let reason = prepare(without(name), &ring(), NOW).unwrap_err();
+            assert!(reason.contains(name), "{reason}");
+        }
+        let other = KeyRing::parse(&RING.replace("0123", "3210")).unwrap();
+        assert!(prepare(row("active", vec![pair(&other)]), &ring(), NOW).is_err(), "another stack's ring");
+        let mut moved = row("active", vec![pair(&ring())]);
+        moved.insert("installation_id".to_owned(), string("w/user/u"));
+        assert!(prepare(moved, &ring(), NOW).is_err(), "another row's tokens");
+    }
+
+    #[test]
+    fn who_is_forgotten_stays_forgotten_as_they_are() {
+        let forgotten: Row = HashMap::from([
+            ("installation_id".to_owned(), string(&ring().forgotten_id("w/workspace"))),
+            ("health".to_owned(), string("removed")),
+            ("generation".to_owned(), number(1)),
+            ("version".to_owned(), number(3)),
+            ("removed_at_ms".to_owned(), number(5000)),
+        ]);
+        assert!(says_forgotten(&ring().forgotten_id("w/workspace")) && !says_forgotten("w/workspace"));
+        let of_then = Forgotten { removed_at_ms: 5000, generation: 1 };
+        let as_it_is = Prepared::Forgotten { row: forgotten.clone(), forgotten: of_then };
+        assert_eq!(prepare(forgotten, &ring(), NOW), Ok(as_it_is));
+    }
+}

@@ -1,0 +1,280 @@
+//! The writes of an uninstall: tombstone, purge, forget.
+//!
+//! The tombstone comes first, so that nothing is vended and a refresh in flight loses to it; the sealed tokens stay in
+//! it until Notion has taken them back, so that an uninstall that was cut off can be finished.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use tokio::time::Instant;
+
+use super::cancelled::Cancelled;
+use super::forgotten::Forgotten;
+use super::item::{Row, number, string};
+use super::row::{Health, Installation};
+use super::update::{CONFLICT_WAIT_MS, RowUpdate, Written};
+use super::{Store, StoreError, failed, not_built};
+use crate::budget::until;
+use crate::installation::InstallationId;
+use crate::seal::Fingerprint;
+use shared::clock::UnixMillis;
+
+/// What a tombstone has no use for: tokens, and all that says more of the person than the row's key.
+const PURGED: [&str; 20] = [
+    "bot_id",
+    "used_up",
+    "due_at_ms",
+    "due_shard",
+    "duplicated_template_id",
+    "forget",
+    "found_alive_at_ms",
+    "needs_reinstall_at_ms",
+    "notion_request_id",
+    "owner_avatar_url",
+    "owner_email",
+    "owner_email_verified",
+    "owner_name",
+    "pair",
+    "refresh_after_ms",
+    "refused_at_ms",
+    "seal_shard",
+    "superseded",
+    "workspace_icon",
+    "workspace_name",
+];
+
+/// What came of a tombstone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entombed {
+    /// It stands; the row still holds the tokens that have to go back.
+    Removed(Box<Installation>),
+    /// The row is of another generation than the one to be removed.
+    OtherGeneration(Box<Installation>),
+    /// There is no row, and a generation was named.
+    NotInstalled,
+}
+
+impl Store {
+    /// `tombstone`: from here on nothing of the installation is vended. A person who never installed gets one too, for
+    /// what may still wait in the rescue queue.
+    ///
+    /// With `generation`, only that installation is removed; a tombstone of that generation that stands already keeps its
+    /// time, or the same message, delivered again, would cost what was exchanged in between. Without, it is a new wish: what
+    /// was exchanged before it loses.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it may stand.
+    pub async fn tombstone(
+        &self,
+        id: &InstallationId,
+        client_id: &str,
+        generation: Option<u64>,
+        forget: bool,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Entombed, StoreError> {
+        let condition = match generation {
+            Some(_) => "generation = :generation AND health <> :removed",
+            None => "attribute_not_exists(installation_id) OR attribute_exists(installation_id)",
+        };
+        let mut update = RowUpdate::of(id, condition)
+            .set("health", string("removed"))
+            .set_to("client_id = if_not_exists(client_id, :client_id)")
+            .text("client_id", client_id)
+            .set_to("generation = if_not_exists(generation, :zero)")
+            .set("removed_at_ms", number(now.0))
+            .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
+            // Should we be cut off, the sweep goes on.
+            .due_at(now.0);
+        if let Some(generation) = generation {
+            update = update.value("generation", number(generation)).text("removed", "removed");
+        }
+        if forget {
+            update = update.set("forget", AttributeValue::Bool(true));
+        }
+        match update.send(self, deadline).await? {
+            Written::Done(row) => Ok(Entombed::Removed(row)),
+            Written::Refused(Some(row))
+                if row.health == Health::Removed && Some(row.generation) == generation =>
+            {
+                self.also_forget(row, forget, now, deadline).await
+            }
+            Written::Refused(Some(row)) => Ok(Entombed::OtherGeneration(row)),
+            Written::Refused(None) => Ok(Entombed::NotInstalled),
+        }
+    }
+
+    /// A tombstone that stands may have to be forgotten too.
+    async fn also_forget(
+        &self,
+        tombstone: Box<Installation>,
+        forget: bool,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Entombed, StoreError> {
+        if !forget || tombstone.forget {
+            return Ok(Entombed::Removed(tombstone));
+        }
+        let update = RowUpdate::of(&tombstone.id, STANDS)
+            .text("removed", "removed")
+            .value("generation", number(tombstone.generation))
+            .set("forget", AttributeValue::Bool(true))
+            .due_at(now.0);
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(row) => Entombed::Removed(row),
+            Written::Refused(Some(row)) => Entombed::OtherGeneration(row),
+            Written::Refused(None) => Entombed::NotInstalled,
+        })
+    }
+
+    /// `purge`: the tokens are given back, so nothing of them stays; of the person only the row's key. Not if somebody has
+    /// installed, or asked for more, since the tombstone was read. Gives back whether nothing is left to do.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn purge(&self, tombstone: &Installation, deadline: Instant) -> Result<bool, StoreError> {
+        let update = RowUpdate::of(&tombstone.id, AS_READ)
+            .value("if_version", number(tombstone.version))
+            .remove(&PURGED);
+        Ok(match update.send(self, deadline).await? {
+            Written::Done(_) | Written::Refused(None) => true,
+            // Our own success, whose reply was lost; or another's.
+            Written::Refused(Some(row)) => {
+                row.health == Health::Removed && row.pairs().next().is_none() && !row.forget
+            }
+        })
+    }
+
+    /// An installation that was made while these access tokens were being revoked may hold one of them: nothing of it is
+    /// vended before Notion has said that it is alive.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn doubt_current(
+        &self,
+        id: &InstallationId,
+        revoked: &[Fingerprint],
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        for fingerprint in revoked {
+            let update = RowUpdate::of(id, "pair[0].access_fingerprint = :revoked AND health = :active")
+                .text("revoked", fingerprint.as_str())
+                .text("active", "active")
+                .set("health", string(Health::Unverified.key()))
+                .due_at(now.0);
+            update.send(self, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// The successor of a tombstone's pair was given back: nobody waits for its refresh any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn settle_tombstone(
+        &self,
+        id: &InstallationId,
+        used: &Fingerprint,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let update = RowUpdate::of(id, "health = :removed AND pair[0].refresh_fingerprint = :used")
+            .text("removed", "removed")
+            .text("used", used.as_str())
+            .remove(&["pair[0].lease", "pair[0].in_doubt"])
+            .due_at(now.0);
+        update.send(self, deadline).await.map(|_settled_or_another| ())
+    }
+
+    /// Whether the person was forgotten before: then nothing of them is to stand here again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn was_forgotten(&self, forgotten_id: &str, deadline: Instant) -> Result<bool, StoreError> {
+        self.read_forgotten(forgotten_id, deadline).await.map(|forgotten| forgotten.is_some())
+    }
+
+    /// `forget`: the row goes, and under `forgotten_id`, a keyed hash, stands only when it went and which generation it was.
+    /// Not if somebody has installed in between. Gives back whether nothing is left to do.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn forget(
+        &self,
+        tombstone: &Installation,
+        forgotten_id: &str,
+        deadline: Instant,
+    ) -> Result<bool, StoreError> {
+        let forgotten = async {
+            loop {
+                let before = self.read_forgotten(forgotten_id, deadline).await?;
+                let writes = self.forgetting(tombstone, forgotten_id, before)?;
+                let sent = self.client.transact_write_items().set_transact_items(Some(writes));
+                let Err(error) = sent.send().await else { return Ok(true) };
+                let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                    error.as_service_error()
+                else {
+                    return Err(failed(&error));
+                };
+                let cancelled = Cancelled::read(cancelled.cancellation_reasons());
+                if !cancelled.part(0).held() {
+                    // Installed or changed in between, or gone already.
+                    let standing = self.read_installation(&tombstone.id, deadline).await?;
+                    return Ok(standing.is_none());
+                }
+                if !cancelled.is_by_condition() && !cancelled.is_in_passing() {
+                    return Err(cancelled.error());
+                }
+                tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
+            }
+        };
+        until(deadline, Box::pin(forgotten)).await?
+    }
+
+    /// The row's end, and what stays; of what stood there `before`, whatever is later and higher stays.
+    fn forgetting(
+        &self,
+        tombstone: &Installation,
+        forgotten_id: &str,
+        before: Option<Forgotten>,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let removed_at_ms = tombstone.removed_at_ms.unwrap_or(0);
+        let row: Row = HashMap::from([
+            ("installation_id".to_owned(), string(forgotten_id)),
+            ("health".to_owned(), string("removed")),
+            (
+                "generation".to_owned(),
+                number(before.map_or(0, |before| before.generation).max(tombstone.generation)),
+            ),
+            ("version".to_owned(), number(tombstone.version)),
+            (
+                "removed_at_ms".to_owned(),
+                number(before.map_or(0, |before| before.removed_at_ms).max(removed_at_ms)),
+            ),
+        ]);
+        let delete = Delete::builder()
+            .table_name(&self.installations_table)
+            .key("installation_id", string(tombstone.id.as_str()))
+            .condition_expression(AS_READ)
+            .expression_attribute_values(":if_version", number(tombstone.version))
+            .build();
+        Ok(vec![
+            TransactWriteItem::builder().delete(delete.map_err(not_built)?).build(),
+            self.put_forgotten(row, before)?,
+        ])
+    }
+}
+
+/// It is a tombstone of that generation.
+const STANDS: &str = "health = :removed AND generation = :generation";
+/// It is the tombstone that was read, unchanged: a wish to be forgotten that came since is not lost.
+const AS_READ: &str = "version = :if_version";

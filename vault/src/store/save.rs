@@ -1,0 +1,270 @@
+//! Saving an installation and telling its flow, in one transaction.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use tokio::time::Instant;
+
+use super::cancelled::{Cancelled, Part};
+use super::claims::Led;
+use super::forgotten::Forgotten;
+use super::installations::{
+    self, Decision, GENERATION_GOES_ON, OF_THE_PAIR_BEFORE, PLAINLY_OLDER, REFRESH_TOKEN_IS_NEW,
+};
+use super::item::{Row, number, string};
+use super::row::{MAX_SUPERSEDED, pair_attribute, report_dropped};
+use super::{Store, StoreError, failed, not_built};
+use crate::budget::until;
+use crate::installation::NewInstallation;
+use shared::flow::ClaimKey;
+use shared::random::{self, Random};
+
+const FIRST_BACKOFF_MS: u64 = 25;
+const MAX_BACKOFF_MS: u64 = 1000;
+
+/// What became of a new installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// Its pair is the row's current one.
+    Current,
+    /// A newer install had been saved before; this one's pair is kept beside it.
+    Beside,
+    /// Somebody removed the installation after the exchange: nothing was written, the grant must go back.
+    TombstoneWins,
+}
+
+enum Refused {
+    /// By what stands: each part, if its condition did not hold.
+    ByConditions(Conditions),
+    /// For now.
+    TryAgain(StoreError),
+    /// For good.
+    Failed(StoreError),
+}
+
+struct Conditions {
+    /// The row; absent if it is gone, which was there when we decided.
+    row: Part<Row>,
+    /// What stays of the person, who was forgotten once.
+    forgotten: Part<Forgotten>,
+    /// The claim; absent also if it is settled.
+    claim: Part<()>,
+}
+
+/// What is saved, and how it is told.
+pub struct Save<'a> {
+    /// The installation.
+    pub install: &'a NewInstallation,
+    /// The claim of its flow.
+    pub claim: &'a ClaimKey,
+    /// What the claim is told.
+    pub led: &'a Led,
+    /// Whether it comes straight from Notion. One that waited in the rescue queue may have been given back meanwhile: it is
+    /// `unverified` until Notion has said that it is alive, and due at once.
+    pub prompt: bool,
+}
+
+impl Store {
+    /// `save`: writes an installation and, in the same transaction, the outcome of its flow.
+    ///
+    /// One trip where there is no row or a plainly older one, and nobody was ever forgotten. Tries until `deadline`; every
+    /// write recognises its own lost success by the attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: whether it is saved is not known then.
+    pub async fn save(
+        &self,
+        save: &Save<'_>,
+        deadline: Instant,
+        random: &dyn Random,
+    ) -> Result<Saved, StoreError> {
+        let mut last = None;
+        until(deadline, Box::pin(self.try_to_save(save, random, &mut last)))
+            .await
+            .unwrap_or_else(|out_of_time| Err(last.unwrap_or(StoreError::OutOfTime(out_of_time))))
+    }
+
+    async fn try_to_save(
+        &self,
+        save: &Save<'_>,
+        random: &dyn Random,
+        last: &mut Option<StoreError>,
+    ) -> Result<Saved, StoreError> {
+        let install = save.install;
+        let (mut standing, mut forgotten, mut tell_claim) = (None, None, true);
+        let mut backoff_ms = FIRST_BACKOFF_MS;
+        loop {
+            let generation_before = forgotten.map_or(0, |forgotten: Forgotten| forgotten.generation);
+            let decide = |row| installations::decide(row, install, save.prompt, generation_before);
+            let decision = standing.as_ref().map(decide).transpose()?;
+            if decision == Some(Decision::AlreadyWritten) {
+                return Ok(Saved::Current);
+            }
+            if forgotten.is_some_and(|forgotten| forgotten.removed_at_ms >= install.pair.exchanged_at_ms) {
+                return Ok(Saved::TombstoneWins);
+            }
+            let (write, saved, dropped_bots) = match decision {
+                // Without having seen the row.
+                None => {
+                    (self.blind_write(install, save.prompt, generation_before)?, Saved::Current, Vec::new())
+                }
+                Some(Decision::Write { row, if_version, current, dropped_bots }) => {
+                    let saved = if current { Saved::Current } else { Saved::Beside };
+                    (self.decided_write(&row, if_version)?, saved, dropped_bots)
+                }
+                Some(Decision::TombstoneWins | Decision::AlreadyWritten) => return Ok(Saved::TombstoneWins),
+            };
+            let not_forgotten = self.forgotten_as_seen(&install.forgotten_id, forgotten)?;
+            let tell = self.connected_update(save.claim, &install.attempt, save.led)?;
+            let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
+            match self.transact(write, not_forgotten, tell).await {
+                Ok(()) => {
+                    for bot_id in &dropped_bots {
+                        report_dropped(bot_id);
+                    }
+                    return Ok(saved);
+                }
+                Err(Refused::ByConditions(refused)) => {
+                    // The tokens matter more than the page: save them all the same.
+                    tell_claim &= refused.claim.held();
+                    match refused.forgotten {
+                        Part::Held => {}
+                        Part::Stands(found) => forgotten = Some(found),
+                        Part::Absent => forgotten = None,
+                    }
+                    match refused.row {
+                        Part::Held => continue,
+                        Part::Stands(row) => {
+                            standing = Some(row);
+                            continue;
+                        }
+                        Part::Absent => standing = None,
+                    }
+                    *last = Some(StoreError::Failed("the row went away".to_owned()));
+                }
+                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::TryAgain(error)) => *last = Some(error),
+            }
+            tokio::time::sleep(jittered(backoff_ms, random)).await;
+            backoff_ms = (backoff_ms * 2).min(MAX_BACKOFF_MS);
+        }
+    }
+
+    async fn transact(
+        &self,
+        write: TransactWriteItem,
+        not_forgotten: TransactWriteItem,
+        tell: Option<TransactWriteItem>,
+    ) -> Result<(), Refused> {
+        let writes = [write, not_forgotten].into_iter().chain(tell).collect();
+        let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                Err(refused(&Cancelled::read(cancelled.cancellation_reasons())))
+            }
+            Some(TransactWriteItemsError::IdempotentParameterMismatchException(_)) => {
+                Err(Refused::Failed(failed(&error)))
+            }
+            _ => {
+                let error = failed(&error);
+                Err(if error.is_for_good() { Refused::Failed(error) } else { Refused::TryAgain(error) })
+            }
+        }
+    }
+
+    /// `generation_before` is that of a person who was forgotten: no row goes on from less.
+    fn blind_write(
+        &self,
+        install: &NewInstallation,
+        prompt: bool,
+        generation_before: u64,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let facts = installations::facts(install, prompt);
+        let remove: Vec<&str> = installations::absent(&facts).chain(OF_THE_PAIR_BEFORE).collect();
+        let refresh = install.pair.refresh_fingerprint.as_ref();
+        let mut condition = match refresh {
+            Some(_) => format!("({PLAINLY_OLDER}) AND ({REFRESH_TOKEN_IS_NEW})"),
+            None => PLAINLY_OLDER.to_owned(),
+        };
+        if generation_before > 0 {
+            condition = format!("({condition}) AND ({GENERATION_GOES_ON})");
+        }
+        let mut sets = vec![
+            "superseded = list_append(if_not_exists(superseded, :empty), if_not_exists(pair, :empty))"
+                .to_owned(),
+            "pair = :pair".to_owned(),
+            "generation = if_not_exists(generation, :generation_before) + :one".to_owned(),
+            "version = if_not_exists(version, :zero) + :one".to_owned(),
+            "first_installed_at_ms = if_not_exists(first_installed_at_ms, :exchanged_at_ms)".to_owned(),
+            "installed_at_ms = :exchanged_at_ms".to_owned(),
+            // The row had the same, or none.
+            "seal_shard = :seal_shard".to_owned(),
+        ];
+        let mut update = Update::builder()
+            .table_name(&self.installations_table)
+            .key("installation_id", string(install.id.as_str()))
+            .condition_expression(condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .expression_attribute_values(":empty", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":pair", AttributeValue::L(vec![pair_attribute(&install.pair)]))
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":generation_before", number(generation_before))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":removed", string("removed"))
+            .expression_attribute_values(":needs_reinstall", string("needs_reinstall"))
+            .expression_attribute_values(":seal_shard", installations::seal_shard(install))
+            .expression_attribute_values(":max_superseded", number(MAX_SUPERSEDED as u64))
+            .expression_attribute_values(
+                ":access_fingerprint",
+                string(install.pair.access_fingerprint.as_str()),
+            );
+        if let Some(refresh) = refresh {
+            update = update.expression_attribute_values(":refresh_fingerprint", string(refresh.as_str()));
+        }
+        for (name, value) in facts {
+            sets.push(format!("{name} = :{name}"));
+            update = update.expression_attribute_values(format!(":{name}"), value);
+        }
+        let expression = format!("SET {} REMOVE {}", sets.join(", "), remove.join(", "));
+        let update = update.update_expression(expression).build();
+        Ok(TransactWriteItem::builder().update(update.map_err(not_built)?).build())
+    }
+
+    fn decided_write(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.installations_table)
+            .set_item(Some(row.clone()))
+            .condition_expression("version = :if_version")
+            .expression_attribute_values(":if_version", number(if_version))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        Ok(TransactWriteItem::builder().put(put.map_err(not_built)?).build())
+    }
+}
+
+/// Reads the reasons in the order of the transaction: the row, the forgotten person, the claim.
+fn refused(cancelled: &Cancelled<'_>) -> Refused {
+    if cancelled.is_by_condition() {
+        return match cancelled.part(1).try_map(Forgotten::read) {
+            Ok(forgotten) => Refused::ByConditions(Conditions {
+                row: cancelled.part(0).map(Row::clone),
+                forgotten,
+                claim: cancelled.part(2).map(|_row| ()),
+            }),
+            Err(error) => Refused::Failed(error),
+        };
+    }
+    let error = cancelled.error();
+    if cancelled.is_in_passing() { Refused::TryAgain(error) } else { Refused::Failed(error) }
+}
+
+/// Between half of `backoff_ms` and all of it.
+pub(super) fn jittered(backoff_ms: u64, random: &dyn Random) -> Duration {
+    let draw = u64::from(u16::from_be_bytes(random::bytes(random)));
+    Duration::from_millis(backoff_ms / 2 + backoff_ms * draw / (2 * u64::from(u16::MAX)))
+}

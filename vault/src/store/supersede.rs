@@ -1,0 +1,168 @@
+//! Pairs that another one replaced: kept beside the current one until the sweep has dealt with them, and in line for its
+//! place should it prove dead.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::time::Instant;
+
+use super::installations::OF_THE_PAIR_BEFORE;
+use super::item::{number, string};
+use super::refresh::{Refreshed, SOON_MS, SavedRefresh};
+use super::row::{
+    self, Health, Installation, MAX_SUPERSEDED, fingerprints_attribute, pair_attribute, report_dropped,
+};
+use super::update::RowUpdate;
+use super::{Store, StoreError, due};
+use crate::installation::SealedPair;
+use crate::seal::Fingerprint;
+use shared::clock::UnixMillis;
+
+impl Store {
+    /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at. Where the
+    /// current one is dead, it takes its place: nobody is to install again while a pair of theirs may be alive. A row that
+    /// does not know the token that was used is another life's: what was removed is not kept in it.
+    pub(super) async fn keep_aside(
+        &self,
+        standing: &Installation,
+        refreshed: &Refreshed,
+        deadline: Instant,
+    ) -> Result<SavedRefresh, StoreError> {
+        if !standing.knows(&refreshed.used) {
+            return Ok(SavedRefresh::TombstoneWins);
+        }
+        let mut superseded = standing.superseded.clone();
+        // In the place of the pair that it was got for, if an install has moved that one aside: its token is used up.
+        superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(&refreshed.used));
+        let written = if standing.health == Health::NeedsReinstall {
+            let due_at = UnixMillis(refreshed.pair.exchanged_at_ms);
+            self.replace_dead(standing, &refreshed.pair, &superseded, due_at, deadline).await?
+        } else {
+            superseded.push(refreshed.pair.clone());
+            let surplus = superseded.len().saturating_sub(MAX_SUPERSEDED);
+            let dropped: Vec<SealedPair> = superseded.drain(..surplus).collect();
+            // Also of a row that had left the sweep's list.
+            let due_at = standing.due_at_ms.unwrap_or(refreshed.pair.exchanged_at_ms + SOON_MS);
+            let due_at = Some(UnixMillis(due_at));
+            let written = self.replace_superseded(standing, &superseded, due_at, deadline).await?;
+            if written.is_some() {
+                for pair in &dropped {
+                    report_dropped(&pair.bot_id);
+                }
+            }
+            written
+        };
+        // Where somebody wrote in between: look again.
+        let changed = || StoreError::Failed("the row changed meanwhile".to_owned());
+        written.map(|_row| SavedRefresh::KeptAside).ok_or_else(changed)
+    }
+
+    /// `promote_superseded`: the current pair is dead, so the one that is [next in line](Installation::next_in_line) takes
+    /// its place, if the row has not changed since it was read. It is `unverified` and due at once: whether it lives, Notion
+    /// says before anything of it is vended. Gives the row as it stands then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it is not known then.
+    pub async fn promote_superseded(
+        &self,
+        standing: &Installation,
+        next: &SealedPair,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let mut rest = standing.superseded.clone();
+        rest.retain(|pair| pair.access_fingerprint != next.access_fingerprint);
+        self.replace_dead(standing, next, &rest, now, deadline).await
+    }
+
+    /// The dead pair goes, the other one is current.
+    async fn replace_dead(
+        &self,
+        standing: &Installation,
+        pair: &SealedPair,
+        superseded: &[SealedPair],
+        due_at: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        // The dead one's refresh token is not sent again, whatever brings it back.
+        let dead = standing.refresh_fingerprint();
+        let update = of_pairs(standing, Some(pair), superseded)
+            .set("used_up", fingerprints_attribute(&standing.used_up_with(dead)))
+            .set("health", string(Health::Unverified.key()))
+            .set("bot_id", string(&pair.bot_id))
+            .remove(&OF_THE_PAIR_BEFORE)
+            .due_at(due_at.0);
+        Ok(update.send(self, deadline).await?.done())
+    }
+
+    /// `adopt_winner`: the row has moved on from a pair whose refresh token Notion has refused. Where it was kept aside, it goes,
+    /// if the row has not changed since it was read; its token is not sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn drop_refused(
+        &self,
+        standing: &Installation,
+        refused: &Fingerprint,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let mut superseded = standing.superseded.clone();
+        superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(refused));
+        let update = of_pairs(standing, standing.pair.as_ref(), &superseded)
+            .set("used_up", fingerprints_attribute(&standing.used_up_with(Some(refused))));
+        Ok(update.send(self, deadline).await?.done())
+    }
+
+    /// Writes which superseded pairs are left, if the row has not changed since it was read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn replace_superseded(
+        &self,
+        standing: &Installation,
+        superseded: &[SealedPair],
+        due_at: Option<UnixMillis>,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        self.replace_pairs(standing, standing.pair.as_ref(), superseded, due_at, deadline).await
+    }
+
+    /// Writes all pairs of a row, if it has not changed since it was read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn replace_pairs(
+        &self,
+        standing: &Installation,
+        pair: Option<&SealedPair>,
+        superseded: &[SealedPair],
+        due_at: Option<UnixMillis>,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let mut update = of_pairs(standing, pair, superseded);
+        if let Some(due_at) = due_at {
+            update = update.due_at(due_at.0);
+        }
+        Ok(update.send(self, deadline).await?.done())
+    }
+}
+
+/// A write of all pairs of a row, if it has not changed since it was read.
+fn of_pairs<'a>(
+    standing: &'a Installation,
+    pair: Option<&SealedPair>,
+    superseded: &[SealedPair],
+) -> RowUpdate<'a> {
+    let list =
+        |pairs: &mut dyn Iterator<Item = &SealedPair>| AttributeValue::L(pairs.map(pair_attribute).collect());
+    let update = RowUpdate::of(&standing.id, "version = :if_version")
+        .value("if_version", number(standing.version))
+        .set("pair", list(&mut pair.into_iter()))
+        .set("superseded", list(&mut superseded.iter()));
+    match pair.into_iter().chain(superseded).filter_map(row::oldest_key).min() {
+        Some(oldest) => update.set("seal_shard", string(&due::seal_shard(&standing.id, oldest))),
+        None => update,
+    }
+}

@@ -1,0 +1,265 @@
+//! What every function that touches tokens holds: the connection, its secrets, the tables, Notion, a clock, randomness.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::aws::Clients;
+use crate::budget::{Budget, Limits, until};
+use crate::http_client;
+use crate::installation::{InstallationId, NewInstallation};
+use crate::notion::Notion;
+use crate::seal::{KeyRing, OpenError, Sealed};
+use crate::secrets::{Freshness, SecretError, Secrets, Versioned};
+use crate::store::{Led, RescueQueue, Store, StoreError};
+use shared::clock::{Clock, UnixMillis};
+use shared::config::{ConfigError, Lookup, PublicConnection};
+use shared::flow::ClaimKey;
+use shared::random::Random;
+use shared::secret::{AccessToken, ClientSecret, RefreshToken};
+use shared::telemetry::RequestLine;
+
+/// How long INIT may wait for the warm-up, in milliseconds.
+const WARM_UP_MS: u64 = 1500;
+const IDLE_CHECK_DAYS: u64 = 7;
+const DAY_MS: u64 = 86_400_000;
+
+/// The public connection, its secrets, the tables, the rescue queue, Notion; a clock and randomness.
+pub struct Vault {
+    /// The public connection.
+    pub connection: PublicConnection,
+    /// The client secret and the token key ring.
+    pub secrets: Secrets,
+    /// The tables.
+    pub store: Store,
+    /// The rescue queue.
+    pub rescue: RescueQueue,
+    /// Notion.
+    pub notion: Notion,
+    /// The clock.
+    pub clock: Box<dyn Clock>,
+    /// The randomness.
+    pub random: Box<dyn Random>,
+    idle_check_ms: u64,
+}
+
+/// The function cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    HttpClient(#[from] http_client::ClientError),
+}
+
+/// Both secrets.
+#[derive(Clone)]
+pub struct InHand {
+    /// The client secret in force.
+    pub client_secret: Arc<Versioned<ClientSecret>>,
+    /// The token key ring.
+    pub key_ring: Arc<Versioned<KeyRing>>,
+}
+
+/// A secret is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSecrets {
+    /// Only the deployer can put it right.
+    Misconfigured,
+    /// For now.
+    Unavailable,
+}
+
+impl Vault {
+    /// Reads the settings of the public connection, `CLIENT_SECRET_ARN`, `TOKEN_KEY_RING_ARN`, `INSTALLATIONS_TABLE`,
+    /// `CLAIMS_TABLE` and `RESCUE_QUEUE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] naming the variable that is missing or wrong.
+    pub fn read(
+        lookup: &impl Lookup,
+        clock: impl Clock + 'static,
+        random: impl Random + 'static,
+    ) -> Result<Self, SetUpError> {
+        let connection = PublicConnection::read(lookup)?;
+        let http = http_client::build()?;
+        let clients = Clients::read(lookup, http.clone())?;
+        Ok(Self {
+            secrets: Secrets::read(lookup, clients.secrets_manager)?,
+            store: Store::read(lookup, clients.dynamodb)?,
+            rescue: RescueQueue::read(lookup, clients.sqs)?,
+            notion: Notion::new(http, connection.clone()),
+            connection,
+            clock: Box::new(clock),
+            random: Box::new(random),
+            idle_check_ms: IDLE_CHECK_DAYS * DAY_MS,
+        })
+    }
+
+    /// Reads `IDLE_CHECK_DAYS` (default 7, 1 to 365): how long a token may go unproven before the sweep asks about it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`].
+    pub fn with_idle_check(mut self, lookup: &impl Lookup) -> Result<Self, ConfigError> {
+        if let Some(text) = lookup("IDLE_CHECK_DAYS") {
+            let days: Option<u64> = text.parse().ok().filter(|days| (1..=365).contains(days));
+            self.idle_check_ms = DAY_MS
+                * days.ok_or(ConfigError::Invalid {
+                    variable: "IDLE_CHECK_DAYS",
+                    expected: "a number of days from 1 to 365",
+                })?;
+        }
+        Ok(self)
+    }
+
+    /// When the sweep asks about an installation of which Notion has just said that it is alive.
+    #[must_use]
+    pub fn next_look(&self, now: UnixMillis) -> UnixMillis {
+        UnixMillis(now.0.saturating_add(self.idle_check_ms))
+    }
+
+    /// Fetches the secrets and opens the connections, all at once. What fails is tried again by the first request.
+    pub async fn warm_up(&self) {
+        let all = async {
+            tokio::join!(
+                self.secrets.client_secret(Freshness::Cached, &*self.clock),
+                self.secrets.key_ring(Freshness::Cached, &*self.clock),
+                self.store.warm_up(),
+                self.notion.warm_up(),
+            )
+        };
+        if tokio::time::timeout(Duration::from_millis(WARM_UP_MS), all).await.is_err() {
+            tracing::warn!(limit_ms = WARM_UP_MS, "the warm-up took too long and was left");
+        }
+    }
+
+    /// Divides the time of an invocation that ends at `deadline_ms`; 0 if Lambda did not say.
+    #[must_use]
+    pub fn budget(&self, deadline_ms: u64) -> Budget {
+        Budget::begin(Limits::default(), self.time_left(deadline_ms))
+    }
+
+    /// The time until `deadline_ms`; `None` if Lambda did not say.
+    #[must_use]
+    pub fn time_left(&self, deadline_ms: u64) -> Option<Duration> {
+        let remaining_ms = deadline_ms.saturating_sub(self.clock.now_millis().0);
+        (deadline_ms > 0).then(|| Duration::from_millis(remaining_ms))
+    }
+
+    /// Both secrets, from the cache while it is fresh. Says how old the client secret is.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSecrets`]; the cause is in the log.
+    pub async fn secrets_in_hand(
+        &self,
+        budget: &Budget,
+        line: &mut RequestLine,
+    ) -> Result<InHand, NoSecrets> {
+        let both = async {
+            let (client_secret, key_ring) = tokio::join!(
+                self.secrets.client_secret(Freshness::Cached, &*self.clock),
+                self.secrets.key_ring(Freshness::Cached, &*self.clock),
+            );
+            Ok(InHand { client_secret: client_secret?, key_ring: key_ring? })
+        };
+        let in_hand = match until(budget.secrets_by, Box::pin(both)).await {
+            Ok(Ok(in_hand)) => in_hand,
+            Ok(Err(error)) => return Err(not_to_be_had(&error)),
+            Err(_out_of_time) => {
+                tracing::error!(alarm = "secrets", "the secrets did not come in time");
+                return Err(NoSecrets::Unavailable);
+            }
+        };
+        if let Some(stored_at) = in_hand.client_secret.stored_at {
+            line.client_secret_age(self.clock.now().days_since(stored_at));
+        }
+        Ok(in_hand)
+    }
+
+    /// What the claim of a flow is told of its installation.
+    #[must_use]
+    pub fn led(&self, claim: &ClaimKey, install: &NewInstallation, ring: &KeyRing) -> Led {
+        Led {
+            installation: Some(ring.seal_row_key(claim.as_str(), install.id.as_str(), &*self.random)),
+            template_duplicated: install.duplicated_template_id.is_some(),
+        }
+    }
+
+    /// Opens an access token; the ring is read past the cache if it was sealed with a key that is not in it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn open_access(
+        &self,
+        id: &InstallationId,
+        sealed: &Sealed,
+        ring: &KeyRing,
+    ) -> Result<AccessToken, OpenError> {
+        match ring.open_access(id.as_str(), sealed) {
+            Err(OpenError::UnknownVersion(_)) => {
+                self.newest_ring().await?.value.open_access(id.as_str(), sealed)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a refresh token, likewise.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn open_refresh(
+        &self,
+        id: &InstallationId,
+        sealed: &Sealed,
+        ring: &KeyRing,
+    ) -> Result<RefreshToken, OpenError> {
+        match ring.open_refresh(id.as_str(), sealed) {
+            Err(OpenError::UnknownVersion(_)) => {
+                self.newest_ring().await?.value.open_refresh(id.as_str(), sealed)
+            }
+            opened => opened,
+        }
+    }
+
+    async fn newest_ring(&self) -> Result<Arc<Versioned<KeyRing>>, OpenError> {
+        self.secrets.key_ring(Freshness::Now, &*self.clock).await.map_err(|error| {
+            not_to_be_had(&error);
+            OpenError::RingNotRead
+        })
+    }
+}
+
+fn not_to_be_had(error: &SecretError) -> NoSecrets {
+    let misconfigured = error.is_misconfiguration();
+    tracing::error!(
+        alarm = if misconfigured { "misconfigured" } else { "secrets" },
+        error = error as &dyn std::error::Error,
+        "a secret is not to be had"
+    );
+    if misconfigured { NoSecrets::Misconfigured } else { NoSecrets::Unavailable }
+}
+
+/// A seal of a row does not open: the row was tampered with, or a key is gone.
+pub fn report_broken_seal(id: &InstallationId, error: OpenError) {
+    tracing::error!(
+        alarm = "broken_seal",
+        installation = id.as_str(),
+        error = &error as &dyn std::error::Error,
+        "a token does not open"
+    );
+}
+
+/// The table of installations did not do what it was asked.
+pub fn report_store(error: &StoreError) {
+    tracing::error!(
+        alarm = "store",
+        error = error as &dyn std::error::Error,
+        "the table of installations did not answer"
+    );
+}

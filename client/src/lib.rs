@@ -44,12 +44,11 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::primitives::Blob;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
-
 use cache::{Cache, Kept};
 pub use error::{CallError, TokenError};
 use flight::{Flights, Ticket};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 
 /// How long a token is kept unless you say otherwise: its owner may uninstall, and other processes may have refreshed.
 const KEPT_FOR: Duration = Duration::from_mins(5);

@@ -13,8 +13,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use crate::events::HttpRequest;
+use crate::inside::Inside;
 use crate::signed;
-use crate::stack::Inside;
 use crate::start_page;
 
 /// What API Gateway takes of request line and headers together, in bytes.

@@ -12,7 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use simulated_notion::wire::Cutter;
 
-use crate::stack::Inside;
+use crate::inside::Inside;
 
 pub(crate) fn router(inside: Arc<Inside>) -> Router {
     Router::new()

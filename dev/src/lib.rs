@@ -8,6 +8,7 @@ pub mod events;
 pub mod forward;
 pub mod front;
 pub mod functions;
+mod inside;
 mod lambda_api;
 mod signed;
 pub mod stack;

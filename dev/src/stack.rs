@@ -5,13 +5,11 @@ mod error;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use callback::Callback;
 use install::Install;
-use lambda_http::Context;
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::config::environment;
@@ -26,13 +24,13 @@ use crate::aws::{
 };
 use crate::front;
 use crate::functions::{Functions, NAMES};
+use crate::inside::{CLIENT_SECRET, Inside};
 use crate::lambda_api;
 use crate::throttle::{Limits, Throttle};
 
 pub use error::StartError;
 
-/// The secrets' names in the stand-in.
-const CLIENT_SECRET: &str = "notion-install/client-secret";
+/// The secrets' names in the stand-in; the simulated connection's is [`CLIENT_SECRET`].
 /// Apart from the simulated connection's, so that it never reaches the simulated Notion.
 const REAL_CLIENT_SECRET: &str = "notion-install/real-client-secret";
 const TOKEN_KEY_RING: &str = "notion-install/token-key-ring";
@@ -107,63 +105,6 @@ impl Default for Options {
 pub struct Stack {
     inside: Arc<Inside>,
     tasks: Vec<JoinHandle<()>>,
-}
-
-/// What runs.
-pub(crate) struct Inside {
-    pub(crate) functions: Functions,
-    pub(crate) services: Arc<Services>,
-    pub(crate) aws_url: Option<String>,
-    pub(crate) notion: Option<Simulator>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) url: String,
-    pub(crate) variables: HashMap<String, String>,
-    pub(crate) function_timeout_ms: u64,
-    pub(crate) callback_throttle: Option<Throttle>,
-    pub(crate) data_dir: Option<PathBuf>,
-    requests: AtomicU64,
-    answers: Option<Mutex<Vec<String>>>,
-    /// What the start page's last button came to.
-    said: Mutex<Option<String>>,
-    grants_file: Option<PathBuf>,
-}
-
-impl Inside {
-    pub(crate) fn next_request_id(&self) -> String {
-        format!("local-{}", self.requests.fetch_add(1, Ordering::SeqCst) + 1)
-    }
-
-    pub(crate) fn store_client_secret(&self, secret: &str) -> io::Result<()> {
-        let value = json!({"client_secret": secret});
-        self.services.secrets_manager.service().put(CLIENT_SECRET, &value)
-    }
-
-    /// Invokes a function as Lambda would; `None` if there is none of that name.
-    pub(crate) async fn invoke(&self, name: &str, event: &RawValue) -> Option<Box<RawValue>> {
-        let mut context = Context::default();
-        context.request_id = self.next_request_id();
-        context.deadline = self.clock.now_millis().0 + self.function_timeout_ms;
-        let answer = Box::pin(self.functions.invoke(name, event, context)).await?;
-        if let Some(answers) = &self.answers {
-            lock(answers).push(without_access_token(&answer));
-        }
-        Some(answer)
-    }
-
-    /// What a function of our own backend's answers to `input`.
-    pub(crate) async fn ask(&self, name: &str, input: &Value) -> Value {
-        let event = to_raw_value(input).unwrap_or_default();
-        let answer = self.invoke(name, &event).await;
-        answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default()
-    }
-
-    pub(crate) fn say(&self, said: String) {
-        *lock(&self.said) = Some(said);
-    }
-
-    pub(crate) fn last_said(&self) -> Option<String> {
-        lock(&self.said).take()
-    }
 }
 
 impl Stack {
@@ -258,10 +199,10 @@ impl Stack {
             variables,
             function_timeout_ms: options.function_timeout_ms,
             data_dir: options.data_dir,
-            requests: AtomicU64::new(0),
-            answers: options.keep_answers.then(Mutex::default),
-            said: Mutex::default(),
             grants_file: options.grants_file,
+            requests: AtomicU64::new(0),
+            kept_answers: options.keep_answers.then(Mutex::default),
+            said: Mutex::default(),
         });
         let router = front::router(Arc::clone(&inside));
         let tasks = listeners
@@ -392,8 +333,7 @@ impl Stack {
     /// Every answer of a function so far, if they are kept.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
-        let answers = self.inside.answers.as_ref();
-        answers.map(|kept| lock(kept).clone()).unwrap_or_default()
+        self.inside.answers()
     }
 }
 
@@ -413,25 +353,6 @@ async fn listen_for_aws(port: u16) -> Result<(u16, TcpListener), StartError> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     Ok((port, listener))
-}
-
-/// An answer as the tests may search it: the access token is what the backend asked for.
-fn without_access_token(answer: &RawValue) -> String {
-    let Ok(mut json) = serde_json::from_str::<Value>(answer.get()) else { return answer.get().to_owned() };
-    let over_http = json["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
-    if let Some(mut body) = over_http {
-        body["access_token"].take();
-        json["body"] = body.to_string().into();
-    } else if json["access_token"].is_string() {
-        json["access_token"].take();
-    } else {
-        return answer.get().to_owned();
-    }
-    json.to_string()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Listens on `port` of localhost, by both its addresses where there are two.

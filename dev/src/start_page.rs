@@ -4,7 +4,7 @@ use askama::Template as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::aws::INSTALLATIONS_TABLE;
-use crate::stack::Inside;
+use crate::inside::Inside;
 
 #[derive(askama::Template)]
 #[template(path = "start.html")]

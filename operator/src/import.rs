@@ -5,11 +5,11 @@ use shared::clock::{Clock as _, SystemClock};
 use vault::store::{Imported, Store, says_forgotten};
 
 use crate::aws::Aws;
-use crate::installations::{soon, store};
 use crate::keys::{self, Stored};
 use crate::outcome::{Failure, Outcome, plain};
 use crate::rows::{Row, Rows, Source};
 use crate::stack::Stack;
+use crate::tables::{soon, store};
 
 /// What became of the rows.
 #[derive(Default)]

@@ -1,23 +1,18 @@
 //! Who has installed: read from the tables, consistently. Tokens stay sealed.
 
-use std::time::Duration;
-
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 use shared::ids::canonical;
-use tokio::time::Instant;
 use vault::installation::{InstallationId, SealedPair};
-use vault::seal::{Fingerprint, KeyVersion, Sealed};
-use vault::store::{Installation, SHARDS, Store, StoreError};
+use vault::seal::{Fingerprint, Sealed};
+use vault::store::Installation;
 
 use crate::aws::Aws;
 use crate::keys;
 use crate::outcome::{Failure, Outcome, plain};
 use crate::stack::Stack;
-
-/// How long one read of a table may take, in seconds.
-const READ_LIMIT_SECS: u64 = 20;
+use crate::tables::{of_workspace, sealed_with, soon, store};
 
 /// Which installations to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,54 +36,6 @@ pub fn named(workspace_id: &str, user_id: &str) -> Result<InstallationId, Failur
 /// The same, as a function takes it.
 pub(crate) fn input(workspace_id: &str, user_id: &str) -> Value {
     json!({"workspace_id": workspace_id, "user_id": (user_id != "-").then_some(user_id)})
-}
-
-/// The stack's tables.
-pub(crate) fn store(aws: &Aws, stack: &Stack) -> Result<Store, Failure> {
-    let (installations, claims) = (stack.resource("InstallationsTable")?, stack.resource("ClaimsTable")?);
-    let lookup = |name: &str| match name {
-        "INSTALLATIONS_TABLE" => Some(installations.to_owned()),
-        "CLAIMS_TABLE" => Some(claims.to_owned()),
-        _ => None,
-    };
-    Store::read(&lookup, aws.dynamodb.clone()).map_err(|error| Failure::Unknown(error.to_string()))
-}
-
-/// When the next call to a table has to be over.
-pub(crate) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(READ_LIMIT_SECS)
-}
-
-/// The rows whose oldest seal is of this version.
-pub(crate) async fn sealed_with(
-    store: &Store,
-    version: KeyVersion,
-) -> Result<Vec<InstallationId>, StoreError> {
-    let mut found = Vec::new();
-    for shard in 0..SHARDS {
-        let mut after = None;
-        loop {
-            let page = store.sealed_with(version, shard, after, soon()).await?;
-            found.extend(page.keys);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(found)
-}
-
-async fn of_workspace(store: &Store, workspace_id: &str) -> Result<Vec<InstallationId>, StoreError> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.of_workspace(workspace_id, after, soon()).await?;
-        found.extend(page.keys);
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
 }
 
 /// One line for each installation, of one workspace or of all that have tokens.

@@ -6,9 +6,9 @@ use shared::secret::KeyRingText;
 use vault::seal::{BadKeyRing, KeyRing, with_next_key};
 
 use crate::aws::{Aws, in_words};
-use crate::installations::{sealed_with, store};
 use crate::outcome::{Failure, Outcome};
 use crate::stack::Stack;
+use crate::tables::{sealed_with, store};
 
 /// The ring as Secrets Manager holds it.
 pub(crate) struct Stored {

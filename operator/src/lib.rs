@@ -18,3 +18,4 @@ pub mod report;
 pub mod rescue;
 pub mod rows;
 pub mod stack;
+mod tables;

@@ -7,9 +7,9 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::sdk_config::SharedCredentialsProvider;
+use shared::config::{ConfigError, Lookup, required};
 
 use crate::http_client::SdkHttpClient;
-use shared::config::{ConfigError, Lookup, required};
 
 /// How long one attempt of an SDK call may take, in milliseconds. Deadlines over all attempts: see `budget`.
 pub const ATTEMPT_TIMEOUT_MS: u64 = 2000;

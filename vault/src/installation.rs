@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::notion::{Grant, Owner};
-use crate::seal::{Fingerprint, KeyRing, OpenError, Sealed};
 use shared::clock::UnixMillis;
 use shared::ids::{canonical, identifier};
 use shared::random::Random;
+
+use crate::notion::{Grant, Owner};
+use crate::seal::{Fingerprint, KeyRing, OpenError, Sealed};
 
 /// Names an installation: `<workspace id>/user/<user id>`, or `<workspace id>/workspace` when the owner is the
 /// workspace itself and so has no user id. The partition key of its row.

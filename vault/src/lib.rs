@@ -12,9 +12,11 @@ pub mod http_client;
 pub mod installation;
 pub mod notion;
 pub mod protocol;
+mod report;
 pub mod seal;
 pub mod secrets;
 pub mod store;
 mod vault;
 
-pub use vault::{InHand, NoSecrets, SetUpError, Vault, report_broken_seal, report_store};
+pub use report::{report_broken_seal, report_orphaned, report_store};
+pub use vault::{InHand, NoSecrets, SetUpError, Vault};

@@ -5,14 +5,17 @@
 mod aside;
 mod call;
 mod give_back;
+mod lease;
 mod look;
 mod refresh;
 mod removal;
 mod returning;
+mod send;
 
 pub use aside::{Aside, RenewedAside};
 pub use call::Retries;
 pub use give_back::GiveBack;
+pub use lease::{LEASE_MS, lapsed_before};
 pub use look::{Condemned, Look};
-pub use refresh::{Cause, LEASE_MS, Refreshing, WhyNot, lapsed_before};
-pub use removal::{Removal, report_orphaned};
+pub use refresh::{Cause, Refreshing, WhyNot};
+pub use removal::Removal;

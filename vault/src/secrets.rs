@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use serde_json::Value;
-use tokio::sync::Mutex;
-
-use crate::seal::KeyRing;
 use shared::clock::{Clock, UnixSeconds};
 use shared::config::{ConfigError, Lookup, required};
 use shared::secret::ClientSecret;
+use tokio::sync::Mutex;
+
+use crate::seal::KeyRing;
 
 /// How long a secret is used without asking again, in seconds.
 pub const FRESH_SECS: u64 = 300;

@@ -3,6 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::clock::{Clock, UnixMillis};
+use shared::config::{ConfigError, Lookup, PublicConnection};
+use shared::flow::ClaimKey;
+use shared::random::Random;
+use shared::secret::{AccessToken, ClientSecret, RefreshToken};
+use shared::telemetry::RequestLine;
+
 use crate::aws::Clients;
 use crate::budget::{Budget, Limits, until};
 use crate::http_client;
@@ -10,13 +17,7 @@ use crate::installation::{InstallationId, NewInstallation};
 use crate::notion::Notion;
 use crate::seal::{KeyRing, OpenError, Sealed};
 use crate::secrets::{Freshness, SecretError, Secrets, Versioned};
-use crate::store::{Led, RescueQueue, Store, StoreError};
-use shared::clock::{Clock, UnixMillis};
-use shared::config::{ConfigError, Lookup, PublicConnection};
-use shared::flow::ClaimKey;
-use shared::random::Random;
-use shared::secret::{AccessToken, ClientSecret, RefreshToken};
-use shared::telemetry::RequestLine;
+use crate::store::{Led, RescueQueue, Store};
 
 /// How long INIT may wait for the warm-up, in milliseconds.
 const WARM_UP_MS: u64 = 1500;
@@ -243,23 +244,4 @@ fn not_to_be_had(error: &SecretError) -> NoSecrets {
         "a secret is not to be had"
     );
     if misconfigured { NoSecrets::Misconfigured } else { NoSecrets::Unavailable }
-}
-
-/// A seal of a row does not open: the row was tampered with, or a key is gone.
-pub fn report_broken_seal(id: &InstallationId, error: OpenError) {
-    tracing::error!(
-        alarm = "broken_seal",
-        installation = id.as_str(),
-        error = &error as &dyn std::error::Error,
-        "a token does not open"
-    );
-}
-
-/// The table of installations did not do what it was asked.
-pub fn report_store(error: &StoreError) {
-    tracing::error!(
-        alarm = "store",
-        error = error as &dyn std::error::Error,
-        "the table of installations did not answer"
-    );
 }

@@ -17,6 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use rescue::Waiting;
 use serde_json::Value;
 use shared::clock::{Clock, UnixMillis};
 use shared::config::{ConfigError, Lookup, required};
@@ -30,8 +31,6 @@ use vault::notion::TokenError;
 use vault::protocol::lapsed_before;
 use vault::store::{RescueQueue, SHARDS, StoreError};
 use vault::{InHand, NoSecrets, SetUpError, Vault, report_store};
-
-use rescue::Waiting;
 
 /// How long a run takes where Lambda does not say, in seconds.
 const RUN_SECS: u64 = 200;

@@ -2,9 +2,9 @@
 
 use shared::telemetry::Metric;
 use vault::installation::{InstallationId, SealedPair};
-use vault::protocol::{Aside, Look, RenewedAside, report_orphaned};
-use vault::report_broken_seal;
+use vault::protocol::{Aside, Look, RenewedAside};
 use vault::store::{Installation, StoreError};
+use vault::{report_broken_seal, report_orphaned};
 
 use crate::{Run, Sweep};
 

@@ -14,6 +14,8 @@
 
 mod vend;
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared::clock::{Clock, UnixMillis};
@@ -21,11 +23,9 @@ use shared::config::Lookup;
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
 use shared::telemetry::{Metric, RequestLine};
-use std::time::Duration;
 use vault::installation::InstallationId;
 use vault::seal::Fingerprint;
 use vault::{NoSecrets, SetUpError, Vault};
-
 use vend::{NoToken, Want};
 
 /// What the function holds.

@@ -1,7 +1,8 @@
-use super::*;
-use crate::random::OsRandom;
 use http::HeaderMap;
 use http::header::COOKIE;
+
+use super::*;
+use crate::random::OsRandom;
 
 const NOW: UnixSeconds = UnixSeconds(1_795_305_600);
 

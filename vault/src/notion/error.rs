@@ -6,7 +6,6 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use http::StatusCode;
 use serde_json::Value;
-
 use shared::clock::UnixSeconds;
 use shared::ids::identifier;
 use shared::secret::AccessToken;

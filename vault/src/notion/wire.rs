@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use shared::ids::identifier;
+use shared::secret::{AccessToken, RefreshToken};
 
 use super::error::{NotionAnswer, TokenError};
 use super::grant::{Grant, Owner, Renewed};
-use shared::ids::identifier;
-use shared::secret::{AccessToken, RefreshToken};
 
 /// Longest text that is kept, in bytes. A row holds 400 KB, a record in the rescue queue 256 KB.
 const MAX_TEXT_BYTES: usize = 16 * 1024;

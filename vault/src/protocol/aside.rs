@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::telemetry::RequestLine;
 use tokio::time::Instant;
 
 use super::call::MIN_TRY_MS;
 use super::give_back::GiveBack;
-use super::refresh::{Sent, refreshed};
+use super::send::{Sent, refreshed};
 use crate::budget::Budget;
 use crate::installation::{InstallationId, SealedPair};
 use crate::notion::{Renewed, TokenError};
+use crate::report::report_broken_seal;
 use crate::store::{Installation, SavedRefresh};
-use crate::vault::{InHand, Vault, report_broken_seal};
-use shared::telemetry::RequestLine;
+use crate::vault::{InHand, Vault};
 
 /// What came of refreshing a pair that is not the current one.
 pub enum Aside {

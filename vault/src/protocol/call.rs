@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use shared::random;
+use shared::secret::ClientSecret;
 use tokio::time::Instant;
 
 use crate::budget::until;
 use crate::notion::TokenError;
 use crate::secrets::{Freshness, Versioned};
 use crate::vault::Vault;
-use shared::random;
-use shared::secret::ClientSecret;
 
 /// How many requests that Notion did not process may follow one another.
 const MAX_TRIES: u32 = 3;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::secret::{AccessToken, ClientSecret};
+use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 
 use crate::installation::SealedPair;
 use crate::notion::{Renewed, RevokeError, TokenError};
 use crate::secrets::Versioned;
 use crate::vault::Vault;
-use shared::secret::{AccessToken, ClientSecret};
-use shared::telemetry::{Metric, RequestLine};
 
 /// How often a revocation is tried.
 const MAX_REVOCATIONS: u32 = 4;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 
 use super::call::Retries;
 use crate::installation::{InstallationId, SealedPair};
 use crate::notion::TokenError;
+use crate::report::report_broken_seal;
 use crate::store::{Installation, StoreError};
-use crate::vault::{InHand, Vault, report_broken_seal};
-use shared::telemetry::{Metric, RequestLine};
+use crate::vault::{InHand, Vault};
 
 /// What Notion says of an access token.
 #[derive(Debug)]

@@ -5,45 +5,29 @@
 //! handed out before it is saved. DESIGN.md says why; the model (`tests/it/model`) checks it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use tokio::time::Instant;
-
-use super::call::Retries;
-use super::give_back::GiveBack;
-use super::look::come_back_after;
-use super::look::{Condemned, Look};
-use super::removal::report_orphaned;
-use crate::budget::Budget;
-use crate::installation::{InstallationId, Lease, SealedPair};
-use crate::notion::{Renewed, TokenError};
-use crate::seal::{Fingerprint, KeyRing};
-use crate::secrets::Versioned;
-use crate::store::{Health, Installation, Leased, Refreshed, Rescued, SavedRefresh, StoreError, oldest_key};
-use crate::vault::{InHand, Vault, report_broken_seal, report_store};
 use shared::clock::UnixMillis;
 use shared::random;
-use shared::secret::{AccessToken, ClientSecret, RefreshToken};
+use shared::secret::{AccessToken, ClientSecret};
 use shared::telemetry::{Metric, RequestLine};
+use tokio::time::Instant;
 
-/// How long a lease lasts, in milliseconds: longer than a function lives (25 s) and clocks differ.
-pub const LEASE_MS: u64 = 45_000;
-/// When the sweep takes a lease over that was never given back, in milliseconds after it ended. Only the sweep does: it has
-/// emptied the rescue queue before, in which the new pair may wait.
-const TAKE_OVER_AFTER_MS: u64 = 60_000;
+use super::give_back::GiveBack;
+use super::lease::LEASE_MS;
+use super::look::{Condemned, Look, come_back_after};
+use super::send::{Sent, refreshed};
+use crate::budget::Budget;
+use crate::installation::{Lease, SealedPair};
+use crate::notion::{Renewed, TokenError};
+use crate::report::{LOST_ANSWER, report_broken_seal, report_orphaned, report_store};
+use crate::seal::Fingerprint;
+use crate::secrets::Versioned;
+use crate::store::{Health, Installation, Leased, Refreshed, Rescued, SavedRefresh, StoreError};
+use crate::vault::{InHand, Vault};
+
 /// How long each look at the store may take before a pair is given back, in milliseconds.
 const LOOK_LIMIT_MS: u64 = 700;
-
-/// What is told of where a pair ends whose successor may live.
-pub(super) const LOST_ANSWER: &str = "the answer to a refresh was lost, and with it a pair";
-
-/// Leases that ended before this moment were never given back, and the sweep may take them over.
-#[must_use]
-pub fn lapsed_before(now: UnixMillis) -> UnixMillis {
-    UnixMillis(now.0.saturating_sub(TAKE_OVER_AFTER_MS))
-}
 
 /// Why a pair is refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,35 +102,6 @@ struct Attempt<'a> {
     cause: Cause,
     budget: &'a Budget,
     in_hand: &'a InHand,
-}
-
-/// What came of sending a refresh token.
-pub(super) struct Sent {
-    pub(super) answer: Result<Renewed, TokenError>,
-    /// The secret that it was sent with last.
-    pub(super) secret: Arc<Versioned<ClientSecret>>,
-    /// Whether an answer was lost, and with it perhaps a pair.
-    pub(super) lost_one: bool,
-}
-
-/// A new pair, to be saved in the place of the one that it was got for with the refresh token `used`.
-pub(super) fn refreshed(
-    row: &Installation,
-    used: &Fingerprint,
-    pair: SealedPair,
-    ring: &KeyRing,
-    by_report: bool,
-) -> Refreshed {
-    let was_replaced = pair.refresh_fingerprint.as_ref() != Some(used);
-    let sealed = std::iter::once(&pair).chain(&row.superseded);
-    Refreshed {
-        id: row.id.clone(),
-        used: used.clone(),
-        used_up: row.used_up_with(was_replaced.then_some(used)),
-        oldest_key: sealed.filter_map(oldest_key).min().unwrap_or_else(|| ring.newest()),
-        pair,
-        by_report,
-    }
 }
 
 impl Vault {
@@ -225,29 +180,6 @@ impl Vault {
         }
     }
 
-    /// Sends a refresh token, once more if the answer is lost.
-    pub(super) async fn send_refresh(
-        &self,
-        token: &RefreshToken,
-        in_hand: &InHand,
-        deadline: Instant,
-        may_send: &(dyn Fn() -> bool + Send + Sync),
-    ) -> Sent {
-        let lost = AtomicBool::new(false);
-        let send = |secret: Arc<Versioned<ClientSecret>>| {
-            let (token, lost) = (token.clone(), &lost);
-            async move {
-                let answer = self.notion.refresh(&secret.value, &token, deadline).await;
-                lost.fetch_or(matches!(answer, Err(TokenError::OutcomeUnknown(_))), Ordering::Relaxed);
-                answer
-            }
-            .boxed()
-        };
-        let secret = Arc::clone(&in_hand.client_secret);
-        let (answer, secret) = Box::pin(self.call(secret, Retries::Once, deadline, may_send, &send)).await;
-        Sent { answer, secret, lost_one: lost.into_inner() }
-    }
-
     /// `release_alive`: nothing has to be refreshed.
     async fn leave_alive(&self, attempt: &Attempt<'_>) -> Refreshing {
         let (id, holder, now) = (&attempt.row.id, &attempt.lease.holder, self.clock.now_millis());
@@ -305,38 +237,6 @@ impl Vault {
                 Refreshing::Removed
             }
             Err(error) => self.put_into_rescue(&error, refreshed, give_back, budget, line).await,
-        }
-    }
-
-    /// The pair that a refresh of `before` brought, sealed. An answer without a refresh token keeps the old one.
-    pub(super) fn sealed_successor(
-        &self,
-        id: &InstallationId,
-        before: &SealedPair,
-        renewed: &Renewed,
-        ring: &KeyRing,
-    ) -> SealedPair {
-        let (access, access_fingerprint) =
-            ring.seal_access(id.as_str(), &renewed.access_token, &*self.random);
-        let now = self.clock.now_millis();
-        let pair = SealedPair {
-            access,
-            access_fingerprint,
-            lease: None,
-            in_doubt: false,
-            bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
-            exchanged_at_ms: now.0,
-            expires_at_ms: renewed.expires_in.map(|life| now.plus(life).0),
-            previous_refresh: None,
-            ..before.clone()
-        };
-        let Some(token) = &renewed.refresh_token else { return pair };
-        let (refresh, fingerprint) = ring.seal_refresh(id.as_str(), token, &*self.random);
-        SealedPair {
-            refresh: Some(refresh),
-            refresh_fingerprint: Some(fingerprint),
-            previous_refresh: before.refresh.clone(),
-            ..pair
         }
     }
 

@@ -1,14 +1,16 @@
 //! Uninstalling: `tombstone`, then each pair goes back to Notion, then `purge` (or `forget`); each safe to repeat.
 
-use super::refresh::lapsed_before;
+use shared::telemetry::{Metric, RequestLine};
+
+use super::lease::lapsed_before;
 use super::returning::{ByRefresh, Returned};
 use crate::budget::Budget;
 use crate::installation::SealedPair;
 use crate::notion::TokenError;
+use crate::report::report_orphaned;
 use crate::seal::Fingerprint;
 use crate::store::{Installation, StoreError};
 use crate::vault::{InHand, Vault};
-use shared::telemetry::{Metric, RequestLine};
 
 /// How far a removal came.
 #[derive(Debug)]
@@ -173,10 +175,4 @@ impl Leaving {
         self.tombstone = *row;
         Ok(true)
     }
-}
-
-/// Something may live on at Notion that nobody can give back.
-pub fn report_orphaned(pair: &SealedPair, what: &str, line: &mut RequestLine) {
-    line.count(Metric::OrphanedGrant);
-    tracing::error!(alarm = "orphaned_grant", bot_id = pair.bot_id, what, "a grant may live on");
 }

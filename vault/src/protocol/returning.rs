@@ -3,18 +3,17 @@
 //! Revoking takes an access token (Notion documents no more). One that has ended by itself says nothing of its refresh
 //! token, so then a refresh decides: what it brings is revoked, and `invalid_grant` is the proof that nothing is left.
 
+use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 
 use super::aside::Aside;
 use super::look::Look;
-use super::refresh::LOST_ANSWER;
-use super::removal::report_orphaned;
 use crate::budget::Budget;
 use crate::installation::{InstallationId, SealedPair};
 use crate::notion::TokenError;
+use crate::report::{LOST_ANSWER, report_broken_seal, report_orphaned};
 use crate::seal::OpenError;
-use crate::vault::{InHand, Vault, report_broken_seal};
-use shared::telemetry::{Metric, RequestLine};
+use crate::vault::{InHand, Vault};
 
 /// What became of a pair on its way back.
 pub(super) enum Returned {

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-
-use super::{BadKeyRing, KeyRing, KeyVersion};
 use shared::random::{self, Random};
 use shared::secret::{KeyMaterial, KeyRingText};
+
+use super::{BadKeyRing, KeyRing, KeyVersion};
 
 /// Random bytes of a new key: 64 characters, as many as the seed that the stack generates.
 const MATERIAL_BYTES: usize = 48;

@@ -1,5 +1,6 @@
-use super::*;
 use shared::random::OsRandom;
+
+use super::*;
 
 const SEED: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJ";
 const ROW: &str = "w/user/u";

@@ -6,6 +6,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
+use shared::clock::UnixSeconds;
+use shared::flow::ClaimKey;
+use shared::pages::Notice;
 use tokio::time::Instant;
 
 use super::item::{self, number, string};
@@ -14,9 +17,6 @@ use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::installation::InstallationId;
 use crate::seal::Sealed;
-use shared::clock::UnixSeconds;
-use shared::flow::ClaimKey;
-use shared::pages::Notice;
 
 const EXCHANGING: &str = "exchanging";
 const CONNECTED: &str = "connected";

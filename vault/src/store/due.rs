@@ -12,6 +12,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use sha2::{Digest as _, Sha256};
+use shared::clock::{UnixMillis, UnixSeconds};
 use tokio::time::Instant;
 
 use super::item::{number, string, text};
@@ -19,7 +20,6 @@ use super::{Store, StoreError, failed};
 use crate::budget::until;
 use crate::installation::InstallationId;
 use crate::seal::KeyVersion;
-use shared::clock::{UnixMillis, UnixSeconds};
 
 /// Into how many partitions each index is spread: no busy workspace, and no busy minute, makes a hot one.
 pub const SHARDS: u8 = 16;

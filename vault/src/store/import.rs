@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::cancelled::Cancelled;
@@ -19,7 +20,6 @@ use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::installation::SealedPair;
 use crate::seal::{KeyRing, OpenError};
-use shared::clock::UnixMillis;
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]

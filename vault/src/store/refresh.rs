@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
+use shared::clock::UnixMillis;
+use shared::random::Random;
 use tokio::time::Instant;
 
 use super::item::{Row, number, string};
@@ -11,8 +13,6 @@ use super::{Store, StoreError, due, save};
 use crate::budget::until;
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion};
-use shared::clock::UnixMillis;
-use shared::random::Random;
 
 /// When the sweep looks at a row that is in trouble, or has a pair that was kept aside, in milliseconds from then.
 pub(super) const SOON_MS: u64 = 86_400_000;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::cancelled::Cancelled;
@@ -19,7 +20,6 @@ use super::{Store, StoreError, failed, not_built};
 use crate::budget::until;
 use crate::installation::InstallationId;
 use crate::seal::Fingerprint;
-use shared::clock::UnixMillis;
 
 /// What a tombstone has no use for: tokens, and all that says more of the person than the row's key.
 const PURGED: [&str; 20] = [

@@ -9,13 +9,13 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::config::{ConfigError, Lookup, required};
+use shared::flow::ClaimKey;
 use tokio::time::Instant;
 
 use crate::budget::{OutOfTime, until};
 use crate::installation::{InstallationId, NewInstallation};
 use crate::store::Refreshed;
-use shared::config::{ConfigError, Lookup, required};
-use shared::flow::ClaimKey;
 
 /// What waits in the queue. Holds no plain token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

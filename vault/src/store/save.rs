@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use shared::flow::ClaimKey;
+use shared::random::{self, Random};
 use tokio::time::Instant;
 
 use super::cancelled::{Cancelled, Part};
@@ -19,8 +21,6 @@ use super::row::{MAX_SUPERSEDED, pair_attribute, report_dropped};
 use super::{Store, StoreError, failed, not_built};
 use crate::budget::until;
 use crate::installation::NewInstallation;
-use shared::flow::ClaimKey;
-use shared::random::{self, Random};
 
 const FIRST_BACKOFF_MS: u64 = 25;
 const MAX_BACKOFF_MS: u64 = 1000;

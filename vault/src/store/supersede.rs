@@ -2,6 +2,7 @@
 //! place should it prove dead.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::installations::OF_THE_PAIR_BEFORE;
@@ -14,7 +15,6 @@ use super::update::RowUpdate;
 use super::{Store, StoreError, due};
 use crate::installation::SealedPair;
 use crate::seal::Fingerprint;
-use shared::clock::UnixMillis;
 
 impl Store {
     /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at. Where the

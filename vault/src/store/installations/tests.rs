@@ -1,9 +1,10 @@
-use super::*;
-use crate::notion::Grant;
-use crate::seal::KeyRing;
 use shared::clock::UnixMillis;
 use shared::random::OsRandom;
 use shared::secret::{AccessToken, RefreshToken};
+
+use super::*;
+use crate::notion::Grant;
+use crate::seal::KeyRing;
 
 fn install(attempt: &str, access: &str, refresh: Option<&str>, exchanged_at_ms: u64) -> NewInstallation {
     let ring = KeyRing::parse(r#"{"seed":"0123456789abcdefghijklmnopqrstuvwxyz"}"#).unwrap();

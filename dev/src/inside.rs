@@ -1,0 +1,101 @@
+//! What runs inside a stack: the front, Lambda's API and the start page all work on it.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lambda_http::Context;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use simulated_notion::Simulator;
+
+use crate::aws::Services;
+use crate::functions::Functions;
+use crate::throttle::Throttle;
+
+/// The name, in the Secrets Manager stand-in, of the simulated connection's client secret.
+pub(crate) const CLIENT_SECRET: &str = "notion-install/client-secret";
+
+/// What runs, as the parts of the stack share it.
+pub(crate) struct Inside {
+    pub(crate) functions: Functions,
+    pub(crate) services: Arc<Services>,
+    pub(crate) aws_url: Option<String>,
+    pub(crate) notion: Option<Simulator>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) url: String,
+    pub(crate) variables: HashMap<String, String>,
+    pub(crate) function_timeout_ms: u64,
+    pub(crate) callback_throttle: Option<Throttle>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) grants_file: Option<PathBuf>,
+    pub(crate) requests: AtomicU64,
+    /// Every answer of a function so far, if they are kept.
+    pub(crate) kept_answers: Option<Mutex<Vec<String>>>,
+    /// What the last button of the start page did.
+    pub(crate) said: Mutex<Option<String>>,
+}
+
+impl Inside {
+    pub(crate) fn next_request_id(&self) -> String {
+        format!("local-{}", self.requests.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    pub(crate) fn store_client_secret(&self, secret: &str) -> io::Result<()> {
+        let value = json!({"client_secret": secret});
+        self.services.secrets_manager.service().put(CLIENT_SECRET, &value)
+    }
+
+    /// Invokes a function as Lambda would; `None` if there is none of that name.
+    pub(crate) async fn invoke(&self, name: &str, event: &RawValue) -> Option<Box<RawValue>> {
+        let mut context = Context::default();
+        context.request_id = self.next_request_id();
+        context.deadline = self.clock.now_millis().0 + self.function_timeout_ms;
+        let answer = Box::pin(self.functions.invoke(name, event, context)).await?;
+        if let Some(answers) = &self.kept_answers {
+            lock(answers).push(without_access_token(&answer));
+        }
+        Some(answer)
+    }
+
+    /// What a function of our own backend's answers to `input`.
+    pub(crate) async fn ask(&self, name: &str, input: &Value) -> Value {
+        let event = to_raw_value(input).unwrap_or_default();
+        let answer = self.invoke(name, &event).await;
+        answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn say(&self, said: String) {
+        *lock(&self.said) = Some(said);
+    }
+
+    pub(crate) fn last_said(&self) -> Option<String> {
+        lock(&self.said).take()
+    }
+
+    pub(crate) fn answers(&self) -> Vec<String> {
+        self.kept_answers.as_ref().map(|kept| lock(kept).clone()).unwrap_or_default()
+    }
+}
+
+/// An answer as the tests may search it: the access token is what the backend asked for.
+fn without_access_token(answer: &RawValue) -> String {
+    let Ok(mut json) = serde_json::from_str::<Value>(answer.get()) else { return answer.get().to_owned() };
+    let over_http = json["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
+    if let Some(mut body) = over_http {
+        body["access_token"].take();
+        json["body"] = body.to_string().into();
+    } else if json["access_token"].is_string() {
+        json["access_token"].take();
+    } else {
+        return answer.get().to_owned();
+    }
+    json.to_string()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,67 @@
+//! The stack's tables, and which rows their indexes name.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use vault::installation::InstallationId;
+use vault::seal::KeyVersion;
+use vault::store::{SHARDS, Store, StoreError};
+
+use crate::aws::Aws;
+use crate::outcome::Failure;
+use crate::stack::Stack;
+
+/// How long one read of a table may take, in seconds.
+const READ_LIMIT_SECS: u64 = 20;
+
+/// The stack's tables.
+pub(crate) fn store(aws: &Aws, stack: &Stack) -> Result<Store, Failure> {
+    let (installations, claims) = (stack.resource("InstallationsTable")?, stack.resource("ClaimsTable")?);
+    let lookup = |name: &str| match name {
+        "INSTALLATIONS_TABLE" => Some(installations.to_owned()),
+        "CLAIMS_TABLE" => Some(claims.to_owned()),
+        _ => None,
+    };
+    Store::read(&lookup, aws.dynamodb.clone()).map_err(|error| Failure::Unknown(error.to_string()))
+}
+
+/// When the next call to a table has to be over.
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(READ_LIMIT_SECS)
+}
+
+/// The rows whose oldest seal is of this version.
+pub(crate) async fn sealed_with(
+    store: &Store,
+    version: KeyVersion,
+) -> Result<Vec<InstallationId>, StoreError> {
+    let mut found = Vec::new();
+    for shard in 0..SHARDS {
+        let mut after = None;
+        loop {
+            let page = store.sealed_with(version, shard, after, soon()).await?;
+            found.extend(page.keys);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The rows of a workspace.
+pub(crate) async fn of_workspace(
+    store: &Store,
+    workspace_id: &str,
+) -> Result<Vec<InstallationId>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.of_workspace(workspace_id, after, soon()).await?;
+        found.extend(page.keys);
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}

@@ -6,7 +6,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::{Answered, Token, TokenError};
+use crate::error::TokenError;
+use crate::token::{Answered, Token};
 
 /// Reads an answer; `request_id` is Lambda's.
 pub(crate) fn read(payload: &[u8], request_id: Option<&str>) -> Result<Token, TokenError> {

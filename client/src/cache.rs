@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::{Person, Token};
+use crate::person::Person;
+use crate::token::Token;
 
 #[derive(Debug)]
 pub(crate) struct Cache {

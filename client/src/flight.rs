@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use crate::{Person, Token, TokenError, Wish};
+use crate::error::TokenError;
+use crate::person::Person;
+use crate::token::{Token, Wish};
 
 pub(crate) type Outcome = Result<Token, TokenError>;
 

@@ -2,7 +2,9 @@
 
 mod backend;
 mod gateway;
+mod sample;
 mod samples;
 
 pub use gateway::HttpRequest;
-pub use samples::{Sample, checked_in, default_connection, samples};
+pub use sample::Sample;
+pub use samples::{checked_in, default_connection, samples};

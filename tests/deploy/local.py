@@ -186,14 +186,14 @@ def events_in_docker():
     return f"{len(EVENTS)} events by sam local invoke, each as under RIE"
 
 
-def readme_in_docker():
-    """The README's lines, as written."""
+def documented_lines_in_docker():
+    """The lines of docs/local.md, as written."""
     docker()
-    lines = readme("sam-local")
+    lines = readme("sam-local", "docs/local.md")
     with dev_stack("--listen", DOCKER_BRIDGE):
         done = run(["bash", "-euo", "pipefail", "-c", lines], env=environment(SAM_SKIP_PULL_IMAGE="1"), timeout=300)
     # SAM ends an answer without a line break.
     statuses = re.findall(r'\{"statusCode": (\d+)', done.stdout)
     check(statuses == ["302", "303"], done.stdout + done.stderr[-2000:])
-    check('"Saved":1' in done.stderr, f"the README's callback did not install: {done.stderr[-2000:]}")
+    check('"Saved":1' in done.stderr, f"the documented callback did not install: {done.stderr[-2000:]}")
     return "install answers, a fresh callback installs"

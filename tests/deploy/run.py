@@ -24,7 +24,7 @@ STEPS = [
     ("events through RIE", local.events_through_rie),
     ("base image", local.base_image),
     ("events in Docker", local.events_in_docker),
-    ("readme in Docker", local.readme_in_docker),
+    ("documented lines in Docker", local.documented_lines_in_docker),
     ("sam deploy", deployed.deploy),
     ("guide to the first install", deployed.first_install),
     ("install in Chromium", deployed.browser_install),

@@ -135,10 +135,10 @@ def run_in_terminal(lines, *, env, prompt, answer):
     return shown
 
 
-def readme(block):
-    """The lines of the README's code block `sh BLOCK`: what is documented is what is run."""
-    found = re.search(rf"^( *)```sh {block}\n(.*?)^ *```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    check(found, f"README.md has no block: sh {block}")
+def readme(block, document="README.md"):
+    """The lines of a document's code block `sh BLOCK`: what is documented is what is run."""
+    found = re.search(rf"^( *)```sh {block}\n(.*?)^ *```$", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    check(found, f"{document} has no block: sh {block}")
     return textwrap.dedent(found.group(2))
 
 

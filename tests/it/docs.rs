@@ -20,7 +20,7 @@ pub(crate) fn shipped_source() -> String {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut source = String::new();
-    for folder in ["functions", "shared/src"] {
+    for folder in ["functions", "shared/src", "vault/src"] {
         read(&root.join(folder), &mut source);
     }
     source

@@ -33,6 +33,7 @@ mod round_trips;
 mod runtime_api;
 mod stampede;
 mod strangers;
+mod structure;
 mod sweep;
 mod template;
 mod uninstall;

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{HttpRequest, Sample};
+use super::HttpRequest;
+use super::sample::Sample;
 
 const WORKSPACE_ID: &str = "00000000-0000-4000-8000-0000000000aa";
 const USER_ID: &str = "00000000-0000-4000-8000-0000000000bb";

@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use serde_json::Value;
 use shared::clock::{UnixMillis, UnixSeconds};
 use shared::config::{ConfigError, PublicConnection};
 use shared::flow::Flow;
 use shared::query::encode;
 use shared::random::Random;
 
+use super::sample::Sample;
 use super::{HttpRequest, backend};
 use crate::stack::SIMULATED_CLIENT_ID;
 
@@ -18,19 +18,6 @@ const SAMPLE_TIME: UnixMillis = UnixMillis(1_795_305_600_000);
 const SAMPLE_PORT: u16 = 3000;
 /// The code that samples carry unless told otherwise. Notion never issued it.
 const SAMPLE_CODE: &str = "sample-code";
-
-/// A sample event.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// The case, and the name of its file.
-    pub name: &'static str,
-    /// What it shows.
-    pub about: &'static str,
-    /// The outcome key that the function logs for it when it is fresh and Notion accepts the code.
-    pub outcome: &'static str,
-    /// The event.
-    pub event: Value,
-}
 
 struct Case {
     name: &'static str,

@@ -6,7 +6,8 @@ use shared::pages::Notice;
 use shared::telemetry::Metric;
 use vault::store::{Outcome, StoreError};
 
-use crate::{Run, Sweep, guarded};
+use crate::Sweep;
+use crate::run::{Run, guarded};
 
 /// After how long a claim without an outcome has been cut off, in seconds: the function's time (25) and clocks that
 /// differ.

@@ -8,7 +8,8 @@ use vault::notion::TokenError;
 use vault::protocol::{Cause, Look, Refreshing, Removal, WhyNot};
 use vault::store::{Health, Installation, StoreError};
 
-use crate::{Run, Sweep, guarded};
+use crate::Sweep;
+use crate::run::{Run, guarded};
 
 /// When a row that could not be dealt with is tried again, in milliseconds: behind all that wait now, and within the hour over
 /// which the alarm for what is put off looks.

@@ -10,35 +10,27 @@ mod claims;
 mod installations;
 mod rescue;
 mod rewrap;
+mod run;
 mod superseded;
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use rescue::Waiting;
 use serde_json::Value;
-use shared::clock::{Clock, UnixMillis};
+use shared::clock::Clock;
 use shared::config::{ConfigError, Lookup, required};
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
 use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
-use vault::budget::{Budget, Limits};
-use vault::installation::InstallationId;
-use vault::notion::TokenError;
-use vault::protocol::lapsed_before;
-use vault::store::{RescueQueue, SHARDS, StoreError};
-use vault::{InHand, NoSecrets, SetUpError, Vault, report_store};
+use vault::store::{RescueQueue, SHARDS};
+use vault::{NoSecrets, SetUpError, Vault};
+
+use crate::run::Run;
 
 /// How long a run takes where Lambda does not say, in seconds.
 const RUN_SECS: u64 = 200;
 /// What is left of the time when nothing new is begun, in seconds: one row may take a function's whole budget.
 const LAST_ROW_SECS: u64 = 26;
-/// After how many answers that decided nothing Notion counts as down.
-const NOTION_IS_DOWN_AFTER: u32 = 5;
-
 /// What the function holds.
 pub struct Sweep {
     vault: Vault,
@@ -47,109 +39,6 @@ pub struct Sweep {
     revoke_superseded: bool,
     /// What SQS has put aside of the rescue queue: looked at, never taken.
     dead_letters: RescueQueue,
-}
-
-/// One run.
-struct Run<'a> {
-    in_hand: InHand,
-    /// When nothing new is begun.
-    begins_until: Instant,
-    /// When everything has to be over.
-    ends_at: Instant,
-    /// How many more questions Notion may be asked.
-    looks_left: u32,
-    /// How many in a row it did not answer.
-    unanswered: u32,
-    /// Whether it has said anything at all that decides.
-    has_answered: bool,
-    /// What waited in the rescue queue at the last look; `None` if that is not known.
-    waiting: Option<Waiting>,
-    line: &'a mut RequestLine,
-}
-
-impl Run<'_> {
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.begins_until
-    }
-
-    /// One row's time, or one record's: that of a function, as long as the run has it.
-    fn budget(&self) -> Budget {
-        Budget::begin(Limits::default(), Some(self.ends_at.saturating_duration_since(Instant::now())))
-    }
-
-    fn may_ask(&self) -> bool {
-        self.looks_left > 0 && !self.is_over()
-    }
-
-    /// Notion did not say anything that decides. Silence is about all rows; a refusal may be about this one.
-    fn undecided(&mut self, error: &TokenError) {
-        match error {
-            // Nor will the next row be told anything else.
-            TokenError::ComeBackLater(_) | TokenError::Blocked(_) | TokenError::InvalidClient(_) => {
-                self.stop_asking(error.key());
-            }
-            TokenError::NotSent | TokenError::OutcomeUnknown(_) => self.unanswered(error.key()),
-            _ => {
-                self.line.count(Metric::SweepFailed);
-                self.unanswered(error.key());
-            }
-        }
-    }
-
-    fn unanswered(&mut self, reason: &'static str) {
-        self.unanswered += 1;
-        if self.unanswered >= NOTION_IS_DOWN_AFTER {
-            self.stop_asking(reason);
-        }
-    }
-
-    fn answered(&mut self) {
-        (self.unanswered, self.has_answered) = (0, true);
-    }
-
-    /// Leases of this installation that ended before this moment were never given back and may be taken over: the new pair
-    /// of their holder did not wait in the rescue queue at the look into it, and came no later. `None`: none may.
-    fn takeover(&self, id: &InstallationId) -> Option<UnixMillis> {
-        let waiting = self.waiting.as_ref().filter(|waiting| !waiting.has_installation(id))?;
-        Some(lapsed_before(waiting.looked_at))
-    }
-
-    /// Where few are asked about, a few that are not answered are all of them.
-    fn tell_of_silence(&mut self) {
-        if self.unanswered > 0 && !self.has_answered {
-            self.stop_asking("no_answer");
-        }
-    }
-
-    /// What came of one row: an error, or a panic, leaves it for the next run.
-    fn dealt_with(&mut self, outcome: Option<Result<(), StoreError>>) {
-        match outcome {
-            Some(Ok(())) => {}
-            Some(Err(error)) => self.failed(&error),
-            None => self.panicked(),
-        }
-    }
-
-    /// Something panicked over one row or record, which is left.
-    fn panicked(&mut self) {
-        self.line.count(Metric::Panicked);
-        self.line.count(Metric::SweepFailed);
-    }
-
-    fn stop_asking(&mut self, reason: &'static str) {
-        if self.looks_left > 0 {
-            self.line.count(Metric::NotionDown);
-            self.line.note("stopped_asking", reason);
-            tracing::error!(alarm = "notion_down", reason, "Notion is asked no more in this run");
-        }
-        self.looks_left = 0;
-    }
-
-    /// Something that is left for the next run.
-    fn failed(&mut self, error: &StoreError) {
-        self.line.count(Metric::SweepFailed);
-        report_store(error);
-    }
 }
 
 impl Sweep {
@@ -200,17 +89,6 @@ fn is_ours(input: &Value) -> bool {
     input.as_object().is_some_and(|input| {
         input.iter().all(|(name, value)| name == "caller" && (value.is_string() || value.is_null()))
     })
-}
-
-/// Deals with one row or record; nothing, if something panics over it: the others have their turn all the same.
-async fn guarded<T>(dealing: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(dealing)
-        .catch_unwind()
-        .await
-        .inspect_err(|_panic| {
-            tracing::error!(alarm = "panic", "the sweep panicked over one row, and leaves it");
-        })
-        .ok()
 }
 
 fn number(lookup: &impl Lookup, variable: &'static str, default: u32) -> Result<u32, ConfigError> {

@@ -9,24 +9,8 @@ use vault::store::{
     Outcome, Received, Refreshed, RescueError, Rescued, Save, Saved, SavedRefresh, StoreError, Whose,
 };
 
-use crate::{Run, Sweep, guarded};
-
-/// What waits, at the moment of a look into the rescue queue and among its dead letters.
-pub(crate) struct Waiting {
-    /// The moment. Whatever was put into the queue before is known.
-    pub(crate) looked_at: UnixMillis,
-    whose: Vec<Whose>,
-}
-
-impl Waiting {
-    pub(crate) fn has_installation(&self, id: &InstallationId) -> bool {
-        self.whose.iter().any(|whose| whose.id == *id)
-    }
-
-    pub(crate) fn has_claim(&self, key: &ClaimKey) -> bool {
-        self.whose.iter().any(|whose| whose.claim.as_ref() == Some(key))
-    }
-}
+use crate::Sweep;
+use crate::run::{Run, Waiting, guarded};
 
 /// Why a record stays in the queue.
 enum Stays {

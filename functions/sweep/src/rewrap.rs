@@ -6,7 +6,8 @@ use vault::report_broken_seal;
 use vault::seal::OpenError;
 use vault::store::StoreError;
 
-use crate::{Run, Sweep, guarded};
+use crate::Sweep;
+use crate::run::{Run, guarded};
 
 /// How many installations one run seals anew: each is a read and a write of the table, none is a question to Notion.
 const MAX_REWRAPS: u32 = 1000;

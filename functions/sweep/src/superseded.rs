@@ -6,7 +6,8 @@ use vault::protocol::{Aside, Look, RenewedAside};
 use vault::store::{Installation, StoreError};
 use vault::{report_broken_seal, report_orphaned};
 
-use crate::{Run, Sweep};
+use crate::Sweep;
+use crate::run::Run;
 
 /// What becomes of one.
 enum Fate {

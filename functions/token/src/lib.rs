@@ -12,21 +12,22 @@
 //! `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps: `install_url`, `retry_after_secs`. The
 //! refresh token never leaves the vault.
 
+mod no_token;
 mod vend;
+mod want;
 
 use std::time::Duration;
 
-use http::StatusCode;
-use serde_json::{Value, json};
-use shared::clock::{Clock, UnixMillis};
+use serde_json::json;
+use shared::clock::Clock;
 use shared::config::Lookup;
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
 use shared::telemetry::{Metric, RequestLine};
 use vault::installation::InstallationId;
-use vault::seal::Fingerprint;
 use vault::{NoSecrets, SetUpError, Vault};
-use vend::{NoToken, Want};
+
+use crate::want::Want;
 
 /// What the function holds.
 pub struct Token {
@@ -46,61 +47,6 @@ impl Token {
     ) -> Result<Self, SetUpError> {
         Ok(Self { vault: Vault::read(lookup, clock, random)?.with_idle_check(lookup)? })
     }
-
-    fn refusal(&self, no_token: NoToken, line: &mut RequestLine) -> Answer {
-        let install_url = self.vault.connection.install_url();
-        let reinstall = |status, error, message| {
-            Answer::error(status, error, message).with("install_url", install_url.as_str())
-        };
-        match no_token {
-            NoToken::NotInstalled => reinstall(
-                StatusCode::NOT_FOUND,
-                "not_installed",
-                "the person has not installed: send them to install_url",
-            ),
-            NoToken::NeedsReinstall => reinstall(
-                StatusCode::CONFLICT,
-                "needs_reinstall",
-                "the grant is dead: send the person to install_url again",
-            ),
-            NoToken::Removed => reinstall(
-                StatusCode::GONE,
-                "removed",
-                "the installation was removed; the person may install again at install_url",
-            ),
-            NoToken::RefusedButAlive(fingerprint) => {
-                line.count(Metric::RefusedButAlive);
-                tracing::warn!(
-                    alarm = "refused_but_alive",
-                    "a token was reported as refused again, and Notion says that it is alive"
-                );
-                let message = "Notion says that this token is alive, so no other one was fetched. Look at the request that was \
-                               refused: the header must be `Authorization: Bearer` and the whole token, the host \
-                               api.notion.com, and a 401 may come from something else on the way";
-                Answer::error(StatusCode::CONFLICT, "refused_but_alive", message)
-                    .with("fingerprint", fingerprint.as_str())
-            }
-            NoToken::NotNow { reason, retry_after } => Answer::try_later(retry_after, reason),
-        }
-    }
-}
-
-/// What the input wants.
-fn want(input: &Value, asked_at: UnixMillis) -> Result<Want, &'static str> {
-    let refresh = match input.get("refresh") {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(refresh)) => *refresh,
-        Some(_) => return Err("refresh must be true or false"),
-    };
-    match input.get("refused_fingerprint") {
-        None | Some(Value::Null) if refresh => Ok(Want::RefreshedSince(asked_at)),
-        None | Some(Value::Null) => Ok(Want::Stored),
-        // Another token than the refused one is what a wish to refresh would bring too.
-        Some(Value::String(text)) if !text.is_empty() => {
-            Ok(Want::OtherThan(Fingerprint::from(text.as_str())))
-        }
-        Some(_) => Err("refused_fingerprint must be the fingerprint that came with the token"),
-    }
 }
 
 impl AnswersInJson for Token {
@@ -118,7 +64,8 @@ impl AnswersInJson for Token {
 
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
         let asked_at = self.vault.clock.now_millis();
-        let read = InstallationId::named(&asked.input).and_then(|id| Ok((id, want(&asked.input, asked_at)?)));
+        let read =
+            InstallationId::named(&asked.input).and_then(|id| Ok((id, Want::read(&asked.input, asked_at)?)));
         let (id, want) = match read {
             Ok(read) => read,
             Err(message) => {
@@ -151,7 +98,7 @@ impl AnswersInJson for Token {
                     None => answer,
                 }
             }
-            Err(no_token) => self.refusal(no_token, line),
+            Err(no_token) => no_token.answer(&self.vault.connection, line),
         }
     }
 }

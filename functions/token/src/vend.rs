@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use shared::clock::UnixMillis;
 use shared::random;
 use shared::secret::AccessToken;
 use shared::telemetry::RequestLine;
@@ -16,6 +15,8 @@ use vault::store::{Health, Installation, StoreError};
 use vault::{InHand, report_broken_seal, report_store};
 
 use crate::Token;
+use crate::no_token::NoToken;
+use crate::want::Want;
 
 /// A refresh takes Notion some hundred milliseconds; a thousand callers must not read the row all the time.
 const FIRST_WAIT_MS: u64 = 200;
@@ -29,17 +30,6 @@ const SERIES_MS: u64 = 600_000;
 /// For how long Notion's word that a token is alive is good enough for the next report, in milliseconds.
 const GOOD_FOR_MS: u64 = 30_000;
 
-/// Which token is wanted.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Want {
-    /// The one that is stored.
-    Stored,
-    /// Another one than this, which was refused: compare and refresh.
-    OtherThan(Fingerprint),
-    /// One from a refresh or an install that ended after this moment.
-    RefreshedSince(UnixMillis),
-}
-
 /// A live token.
 pub(crate) struct Live {
     pub(crate) token: AccessToken,
@@ -48,41 +38,6 @@ pub(crate) struct Live {
     pub(crate) generation: u64,
     /// When it ends, if Notion said so.
     pub(crate) expires_at_ms: Option<u64>,
-}
-
-/// Why there is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoToken {
-    /// There is no such installation.
-    NotInstalled,
-    /// Its grant is dead.
-    NeedsReinstall,
-    /// It was uninstalled.
-    Removed,
-    /// The token that was reported as refused is alive, Notion says: another one would be refused as well.
-    RefusedButAlive(Fingerprint),
-    /// It is not known yet.
-    NotNow { reason: &'static str, retry_after: Duration },
-}
-
-impl Want {
-    pub(crate) fn key(&self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::OtherThan(_) => "other_than_refused",
-            Self::RefreshedSince(_) => "refreshed",
-        }
-    }
-
-    fn is_met_by(&self, row: &Installation, pair: &SealedPair) -> bool {
-        match self {
-            Self::Stored => true,
-            Self::OtherThan(refused) => pair.access_fingerprint != *refused,
-            Self::RefreshedSince(moment) => {
-                row.refreshed_at_ms.max(row.installed_at_ms).is_some_and(|at_ms| at_ms >= moment.0)
-            }
-        }
-    }
 }
 
 /// What one look at the row came to.

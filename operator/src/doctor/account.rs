@@ -1,5 +1,6 @@
 //! Who we are, and whether the stack stands.
 
+use super::finding::unanswered;
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::{Stack, StackError};
@@ -36,7 +37,7 @@ pub(super) async fn stack(aws: &Aws, name: &str, report: &mut Report) -> Option<
             return None;
         }
         Err(error) => {
-            super::unanswered(report, STEP, error.to_string());
+            unanswered(report, STEP, error.to_string());
             return None;
         }
     };

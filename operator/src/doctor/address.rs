@@ -11,7 +11,7 @@ use shared::clock::{Clock as _, SystemClock};
 use shared::config::PublicConnection;
 use url::Url;
 
-use super::CHANGED_BY_HAND;
+use super::finding::CHANGED_BY_HAND;
 use crate::aws::Aws;
 use crate::report::Report;
 use crate::stack::Stack;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::types::StateValue;
 
-use super::{CHANGED_BY_HAND, find, unanswered};
+use super::finding::{CHANGED_BY_HAND, find, unanswered};
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableDescription, Table
 use aws_sdk_kms::types::KeyState;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::{find, unanswered};
+use super::finding::{find, unanswered};
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;

@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, De
 use shared::clock::{Clock as _, SystemClock, UnixSeconds};
 use vault::notion::TokenError;
 
-use super::{find, unanswered};
+use super::finding::{find, unanswered};
 use crate::aws::{Aws, in_words};
 use crate::client_secret::{current, knows};
 use crate::report::Report;

@@ -1,0 +1,212 @@
+//! Getting tokens: from the cache, from a question under way, from the token function.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::RequestId as _;
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::{Value, json};
+
+use crate::answer;
+use crate::cache::{Cache, Kept};
+use crate::error::{CallError, TokenError};
+use crate::flight::{Flights, Ticket};
+use crate::person::Person;
+use crate::token::{Token, Wish};
+
+/// How long a token is kept unless you say otherwise: its owner may uninstall, and other processes may have refreshed.
+const KEPT_FOR: Duration = Duration::from_mins(5);
+const MAX_KEPT_FOR: Duration = Duration::from_mins(15);
+/// How long before its end a token is kept no longer.
+const MARGIN: Duration = Duration::from_mins(1);
+/// How many persons' tokens are kept.
+const MAX_PERSONS: usize = 10_000;
+
+/// Gets tokens. One per process; clones share what is kept.
+#[derive(Debug, Clone)]
+pub struct TokenClient {
+    lambda: aws_sdk_lambda::Client,
+    function_name: String,
+    caller: Option<String>,
+    kept_for: Duration,
+    cache: Arc<Mutex<Cache>>,
+    flights: Arc<Flights>,
+}
+
+impl TokenClient {
+    /// Asks the function of this name or ARN: the stack's output `TokenFunctionName`.
+    #[must_use]
+    pub fn new(lambda: aws_sdk_lambda::Client, function_name: impl Into<String>) -> Self {
+        Self {
+            lambda,
+            function_name: function_name.into(),
+            caller: None,
+            kept_for: KEPT_FOR,
+            cache: Arc::new(Mutex::new(Cache::of(MAX_PERSONS))),
+            flights: Arc::default(),
+        }
+    }
+
+    /// What this backend calls itself in the audit: printable ASCII, at most 256 characters.
+    #[must_use]
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.caller = Some(name.into());
+        self
+    }
+
+    /// How long a token is kept: by default five minutes, at most fifteen; zero keeps none. What the function says of an
+    /// installation that is gone is heard only when it is asked.
+    #[must_use]
+    pub fn keep_for(mut self, kept_for: Duration) -> Self {
+        self.kept_for = kept_for.min(MAX_KEPT_FOR);
+        self
+    }
+
+    /// A person's token: the one that is kept, else what the function answers.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`].
+    pub async fn token(&self, person: &Person) -> Result<Token, TokenError> {
+        self.wished(person, &Wish::Live).await
+    }
+
+    /// Another token than this one, which Notion answered with 401 (not 403, not 404: those say nothing about the token).
+    /// Where somebody has reported it before, what came of that.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`].
+    pub async fn refused(&self, person: &Person, token: &Token) -> Result<Token, TokenError> {
+        self.wished(person, &Wish::OtherThan(token.fingerprint().to_owned())).await
+    }
+
+    /// Runs `call` with a token; if it says [`CallError::Unauthorized`], once more with another one.
+    ///
+    /// # Errors
+    ///
+    /// What the call says, and [`CallError::Token`] if there is no token. `Unauthorized` if both were refused.
+    pub async fn call<T, E, F>(
+        &self,
+        person: &Person,
+        mut call: impl FnMut(Token) -> F,
+    ) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, CallError<E>>>,
+    {
+        let token = self.token(person).await.map_err(CallError::Token)?;
+        match call(token.clone()).await {
+            Err(CallError::Unauthorized) => {
+                let other = self.refused(person, &token).await.map_err(CallError::Token)?;
+                call(other).await
+            }
+            done => done,
+        }
+    }
+
+    /// Keeps a person's token no longer, as after uninstalling them. An answer that is still under way is not kept either.
+    pub fn forget(&self, person: &Person) {
+        self.flights.forget(person);
+        self.cache().remove(person);
+    }
+
+    async fn wished(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
+        let wish = match self.kept(person, wish) {
+            Some(Kept::Token(token)) => return Ok(token),
+            // The token function may still have the one that was refused.
+            Some(Kept::Refused(fingerprint)) if *wish == Wish::Live => Wish::OtherThan(fingerprint),
+            Some(Kept::Refused(_)) | None => wish.clone(),
+        };
+        let asking = self.flights.board(person, &wish, |ticket| {
+            let (client, person, wish) = (self.clone(), person.clone(), wish.clone());
+            Box::pin(async move {
+                let outcome = client.ask(&person, &wish).await;
+                client.settle(&person, &ticket, &outcome);
+                client.flights.land(&person, &wish, &ticket);
+                outcome
+            })
+        });
+        asking.await
+    }
+
+    /// What is known that meets the wish. A token that was refused is kept no longer.
+    fn kept(&self, person: &Person, wish: &Wish) -> Option<Kept> {
+        let (mut cache, now) = (self.cache(), Instant::now());
+        let kept = cache.get(person, now);
+        match (kept, wish) {
+            (Some(Kept::Token(token)), Wish::OtherThan(refused)) if token.fingerprint() == refused => {
+                cache.refuse(person, refused, now, now + KEPT_FOR);
+                Some(Kept::Refused(refused.clone()))
+            }
+            (kept, _) => kept,
+        }
+    }
+
+    fn settle(&self, person: &Person, ticket: &Ticket, outcome: &Result<Token, TokenError>) {
+        let now = Instant::now();
+        let mut cache = self.cache();
+        if ticket.is_void() {
+            return;
+        }
+        match outcome {
+            Ok(token) => cache.put(person, token, now, now + self.keeps(token)),
+            Err(
+                TokenError::NotInstalled { .. }
+                | TokenError::NeedsReinstall { .. }
+                | TokenError::Removed { .. }
+                // The one that was refused is as good as before: it is fetched again.
+                | TokenError::RefusedButAlive { .. },
+            ) => cache.remove(person),
+            // The token that is kept, if one is, is as good as before.
+            Err(_) => {}
+        }
+    }
+
+    /// For how long a token is kept: never up to its end.
+    fn keeps(&self, token: &Token) -> Duration {
+        let Some(expires_at) = token.expires_at() else { return self.kept_for };
+        #[expect(clippy::disallowed_methods, reason = "a backend's own crate: it has no clock of ours")]
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let left = Duration::from_secs(expires_at).saturating_sub(since_epoch);
+        self.kept_for.min(left.saturating_sub(MARGIN))
+    }
+
+    async fn ask(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
+        let refused = match wish {
+            Wish::Live => Value::Null,
+            Wish::OtherThan(fingerprint) => fingerprint.as_str().into(),
+        };
+        let input = json!({
+            "workspace_id": person.workspace_id,
+            "user_id": person.user_id,
+            "refused_fingerprint": refused,
+            "caller": self.caller,
+        });
+        let asking = self.lambda.invoke().function_name(&self.function_name);
+        let answer = asking.payload(Blob::new(input.to_string())).send().await.map_err(not_invoked)?;
+        if answer.function_error().is_some() {
+            return Err(TokenError::FunctionError { request_id: answer.request_id().map(str::to_owned) });
+        }
+        answer::read(answer.payload().map(Blob::as_ref).unwrap_or_default(), answer.request_id())
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the response: what did not come through as an answer may still hold one.
+fn not_invoked<E, R>(error: SdkError<E, R>) -> TokenError
+where
+    E: Into<aws_sdk_lambda::Error>,
+    aws_sdk_lambda::Error: From<SdkError<E, R>>,
+{
+    let error = match error {
+        SdkError::ResponseError(_) => return TokenError::Unreadable,
+        SdkError::ServiceError(said) => said.into_err().into(),
+        not_answered => not_answered.into(),
+    };
+    TokenError::Invoke(Arc::new(error))
+}

@@ -1,0 +1,150 @@
+//! One run: how much time it has, what Notion has answered in it, what waits in the rescue queue.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use shared::clock::UnixMillis;
+use shared::flow::ClaimKey;
+use shared::telemetry::{Metric, RequestLine};
+use tokio::time::Instant;
+use vault::budget::{Budget, Limits};
+use vault::installation::InstallationId;
+use vault::notion::TokenError;
+use vault::protocol::lapsed_before;
+use vault::store::{StoreError, Whose};
+use vault::{InHand, report_store};
+
+/// After how many answers that decided nothing Notion counts as down.
+const NOTION_IS_DOWN_AFTER: u32 = 5;
+
+/// One run.
+pub(crate) struct Run<'a> {
+    pub(crate) in_hand: InHand,
+    /// When nothing new is begun.
+    pub(crate) begins_until: Instant,
+    /// When everything has to be over.
+    pub(crate) ends_at: Instant,
+    /// How many more questions Notion may be asked.
+    pub(crate) looks_left: u32,
+    /// How many in a row it did not answer.
+    pub(crate) unanswered: u32,
+    /// Whether it has said anything at all that decides.
+    pub(crate) has_answered: bool,
+    /// What waited in the rescue queue at the last look; `None` if that is not known.
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) line: &'a mut RequestLine,
+}
+
+impl Run<'_> {
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.begins_until
+    }
+
+    /// One row's time, or one record's: that of a function, as long as the run has it.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::begin(Limits::default(), Some(self.ends_at.saturating_duration_since(Instant::now())))
+    }
+
+    pub(crate) fn may_ask(&self) -> bool {
+        self.looks_left > 0 && !self.is_over()
+    }
+
+    /// Notion did not say anything that decides. Silence is about all rows; a refusal may be about this one.
+    pub(crate) fn undecided(&mut self, error: &TokenError) {
+        match error {
+            // Nor will the next row be told anything else.
+            TokenError::ComeBackLater(_) | TokenError::Blocked(_) | TokenError::InvalidClient(_) => {
+                self.stop_asking(error.key());
+            }
+            TokenError::NotSent | TokenError::OutcomeUnknown(_) => self.unanswered(error.key()),
+            _ => {
+                self.line.count(Metric::SweepFailed);
+                self.unanswered(error.key());
+            }
+        }
+    }
+
+    pub(crate) fn unanswered(&mut self, reason: &'static str) {
+        self.unanswered += 1;
+        if self.unanswered >= NOTION_IS_DOWN_AFTER {
+            self.stop_asking(reason);
+        }
+    }
+
+    pub(crate) fn answered(&mut self) {
+        (self.unanswered, self.has_answered) = (0, true);
+    }
+
+    /// Leases of this installation that ended before this moment were never given back and may be taken over: the new pair
+    /// of their holder did not wait in the rescue queue at the look into it, and came no later. `None`: none may.
+    pub(crate) fn takeover(&self, id: &InstallationId) -> Option<UnixMillis> {
+        let waiting = self.waiting.as_ref().filter(|waiting| !waiting.has_installation(id))?;
+        Some(lapsed_before(waiting.looked_at))
+    }
+
+    /// Where few are asked about, a few that are not answered are all of them.
+    pub(crate) fn tell_of_silence(&mut self) {
+        if self.unanswered > 0 && !self.has_answered {
+            self.stop_asking("no_answer");
+        }
+    }
+
+    /// What came of one row: an error, or a panic, leaves it for the next run.
+    pub(crate) fn dealt_with(&mut self, outcome: Option<Result<(), StoreError>>) {
+        match outcome {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.failed(&error),
+            None => self.panicked(),
+        }
+    }
+
+    /// Something panicked over one row or record, which is left.
+    pub(crate) fn panicked(&mut self) {
+        self.line.count(Metric::Panicked);
+        self.line.count(Metric::SweepFailed);
+    }
+
+    pub(crate) fn stop_asking(&mut self, reason: &'static str) {
+        if self.looks_left > 0 {
+            self.line.count(Metric::NotionDown);
+            self.line.note("stopped_asking", reason);
+            tracing::error!(alarm = "notion_down", reason, "Notion is asked no more in this run");
+        }
+        self.looks_left = 0;
+    }
+
+    /// Something that is left for the next run.
+    pub(crate) fn failed(&mut self, error: &StoreError) {
+        self.line.count(Metric::SweepFailed);
+        report_store(error);
+    }
+}
+
+/// What waits, at the moment of a look into the rescue queue and among its dead letters.
+pub(crate) struct Waiting {
+    /// The moment. Whatever was put into the queue before is known.
+    pub(crate) looked_at: UnixMillis,
+    pub(crate) whose: Vec<Whose>,
+}
+
+impl Waiting {
+    pub(crate) fn has_installation(&self, id: &InstallationId) -> bool {
+        self.whose.iter().any(|whose| whose.id == *id)
+    }
+
+    pub(crate) fn has_claim(&self, key: &ClaimKey) -> bool {
+        self.whose.iter().any(|whose| whose.claim.as_ref() == Some(key))
+    }
+}
+
+/// Deals with one row or record; nothing, if something panics over it: the others have their turn all the same.
+pub(crate) async fn guarded<T>(dealing: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(dealing)
+        .catch_unwind()
+        .await
+        .inspect_err(|_panic| {
+            tracing::error!(alarm = "panic", "the sweep panicked over one row, and leaves it");
+        })
+        .ok()
+}

@@ -28,7 +28,7 @@ impl Crate {
     }
 
     /// From the crate's root: where `path`, as `module` writes it, leads; nothing for another crate's.
-    fn from_root(&self, module: &[String], path: &[String]) -> Option<Segments> {
+    fn resolve(&self, module: &[String], path: &[String]) -> Option<Segments> {
         let (first, rest) = path.split_first()?;
         let mut from: Segments = match first.as_str() {
             "crate" => Vec::new(),
@@ -58,7 +58,7 @@ impl Crate {
         let (module, rest) = path.split_at(depth);
         let passed_on = rest.first().and_then(|name| {
             let named = self.0[module].iter().find(|named| named.passed_on_as.as_ref() == Some(name))?;
-            self.from_root(module, &named.path)
+            self.resolve(module, &named.path)
         });
         passed_on.map_or_else(|| module.to_vec(), |path| self.definer(&path))
     }
@@ -68,7 +68,7 @@ impl Crate {
             .iter()
             .map(|(module, named)| {
                 let of_own = named.iter().filter(|named| named.passed_on_as.is_none());
-                let paths = of_own.filter_map(|named| self.from_root(module, &named.path));
+                let paths = of_own.filter_map(|named| self.resolve(module, &named.path));
                 let mut on: BTreeSet<Segments> = paths.map(|path| self.definer(&path)).collect();
                 on.remove(module);
                 (module, on)
@@ -82,7 +82,9 @@ impl Crate {
         loop {
             let before = left.len();
             let modules: BTreeSet<Segments> = left.keys().map(|module| (*module).clone()).collect();
-            left.values_mut().for_each(|on| on.retain(|module| modules.contains(module)));
+            for on in left.values_mut() {
+                on.retain(|module| modules.contains(module));
+            }
             left.retain(|_, on| !on.is_empty());
             if left.len() == before {
                 return left;
@@ -195,6 +197,7 @@ fn used(tokens: &[TokenTree], before: &[String], is_pub: bool, into: &mut Vec<Na
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the count of circles is shown")]
 fn no_module_depends_on_itself_by_way_of_others() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folders = ["shared", "vault", "client", "operator", "dev", "dev/simulated-notion"]

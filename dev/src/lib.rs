@@ -1,7 +1,7 @@
 //! The whole system in one process: the same handlers as on Lambda, a simulated Notion, an embedded DynamoDB,
-//! stand-ins for Secrets Manager and SQS, and an HTTP front that speaks API Gateway's payload format 2.0.
+//! stand-ins for Secrets Manager and SQS, and an HTTP front with API Gateway's payload format 2.0.
 //!
-//! `cargo run` starts it for a person with a browser; the tests start the same [`stack::Stack`].
+//! `cargo run` starts it for a person with a browser. The tests start the same [`stack::Stack`].
 
 pub mod aws;
 pub mod events;
@@ -10,6 +10,7 @@ pub mod front;
 pub mod functions;
 mod inside;
 mod lambda_api;
+pub mod runtime_api;
 mod signed;
 pub mod stack;
 mod start_page;

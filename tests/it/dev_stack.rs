@@ -1,4 +1,4 @@
-//! The dev stack itself: its command line, its data folder, its start page, its real-Notion side.
+//! The dev stack itself: its command line, its data folder, its start page, its use of the real Notion.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -8,8 +8,8 @@ use serde_json::Value;
 use shared::secret::ClientSecret;
 use simulated_notion::{Connection, Simulator};
 
+use crate::binaries::binary;
 use crate::harness::{World, number};
-use crate::runtime_api::binary;
 
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(binary("dev"));
@@ -22,7 +22,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn what_keeps_it_from_starting_is_said_in_one_line() {
-    // The port before it has to be free.
+    // The port before it must be free.
     let (_taken, port) = loop {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
@@ -33,7 +33,7 @@ fn what_keeps_it_from_starting_is_said_in_one_line() {
     let output = run(&["--port", &port.to_string()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said(&output).starts_with(&format!("dev: port {port} cannot be had on localhost")),
+        said(&output).starts_with(&format!("dev: port {port} is not available on localhost")),
         "{}",
         said(&output)
     );
@@ -99,10 +99,10 @@ async fn a_data_folder_survives_a_restart_and_is_for_its_owner_only() {
     };
     {
         let world = World::start_with(keep_here).await;
-        // The clock begins anew with the world; the second install is the later one.
+        // The clock starts anew with the world, and the second install must be the later one.
         world.clock.advance_secs(60);
         let rows = world.installations().await;
-        assert_eq!(world.open_access(&rows[0]), token, "the ring came back with the rows");
+        assert_eq!(world.open_access(&rows[0]), token, "the ring was kept with the rows");
         assert!(world.browser().install_as(|_| {}).await.is_connected());
         assert_eq!(number(&world.installations().await[0], "generation"), 2);
     }
@@ -147,7 +147,7 @@ async fn a_rotated_secret_is_stored_on_the_start_page_but_not_from_another_site(
 
 #[tokio::test]
 async fn with_a_notion_of_its_own_it_asks_that_one_and_starts_no_simulator() {
-    // The real side, but the base URL leads to a simulator that the stack knows nothing of.
+    // The real side, but its base URL leads to a simulator that the stack does not know.
     let notion = Simulator::start(simulated_notion::Options::default()).await.unwrap();
     let options = Options {
         notion: NotionSide::Real {
@@ -178,7 +178,7 @@ async fn with_a_notion_of_its_own_it_asks_that_one_and_starts_no_simulator() {
     assert!(start.contains("Acme") && start.contains("https://api.notion.com"), "{start}");
 }
 
-/// What the buttons of the start page do, as a form would, and what the page says then.
+/// The buttons of the start page, pressed like forms, and what the page then shows.
 #[tokio::test]
 async fn the_start_page_shows_health_and_can_refresh_uninstall_and_sweep() {
     let world = World::start().await;
@@ -206,7 +206,7 @@ async fn the_start_page_shows_health_and_can_refresh_uninstall_and_sweep() {
     assert!(shown.contains("<td>removed</td>") && shown.contains("&#34;revoked&#34;:true"), "{shown}");
     assert_eq!(press("/installations/uninstall", "&forget=true", world.stack.url()).await, 303);
     assert!(!page().await.contains(simulated_notion::ADA), "forgotten");
-    // An IAM-authorised route asks for a signature.
+    // An IAM-authorised route requires a signature.
     let unsigned = http.post(world.url("/token")).body("{}").send().await.unwrap();
     assert_eq!(unsigned.status().as_u16(), 403);
 }

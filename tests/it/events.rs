@@ -1,4 +1,4 @@
-//! The sample events: as they are checked in, fresh through `handle`, and both through the real binaries over the
+//! The sample events: the checked-in ones, fresh ones through `handle`, and both through the real binaries with the
 //! Lambda Runtime API.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,11 +10,11 @@ use shared::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::config::PublicConnection;
 use shared::random::OsRandom;
 
+use crate::binaries;
 use crate::harness::World;
 use crate::leaks::Leaks;
-use crate::runtime_api::Function;
 
-/// Fresh samples for a world's connection; the granted ones carry a code that its Notion issued.
+/// Fresh samples for a world's connection. The granted ones have a code that its Notion issued.
 async fn fresh(world: &World, now: UnixMillis) -> Vec<Sample> {
     let variables = world.stack.variables();
     let connection = PublicConnection::read(&|name: &str| variables.get(name).cloned()).unwrap();
@@ -36,7 +36,7 @@ fn function_of(name: &str) -> &str {
     name.split(['-', '.']).next().unwrap()
 }
 
-/// Whether it came by way of API Gateway.
+/// Whether it is an event from API Gateway.
 fn is_http(event: &Value) -> bool {
     event["requestContext"]["http"].is_object()
 }
@@ -63,10 +63,10 @@ fn the_checked_in_events_are_the_generated_ones() {
     assert_eq!(
         on_disk.keys().collect::<Vec<_>>(),
         generated.keys().collect::<Vec<_>>(),
-        "write them again: cargo run -- event --write events"
+        "write them with: cargo run -- event --write events"
     );
     for (name, text) in generated {
-        assert_eq!(on_disk[&name], text, "{name}: write them again: cargo run -- event --write events");
+        assert_eq!(on_disk[&name], text, "{name}: write it with: cargo run -- event --write events");
     }
 }
 
@@ -96,11 +96,11 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
     let variables = world.stack.variables();
     let mut functions = HashMap::new();
     for name in dev::functions::NAMES {
-        functions.insert(name, Function::start(name, variables).await);
+        functions.insert(name, binaries::start(name, variables).await);
     }
     for sample in fresh(&world, SystemClock.now_millis()).await {
         let http = is_http(&sample.event);
-        let (answer, line) = functions[function_of(sample.name)].invoke(sample.event).await;
+        let (answer, line) = functions[function_of(sample.name)].invoke(sample.event).await.unwrap();
         world.leaks.saw_answer(&answer.to_string());
         assert_eq!(
             answer["headers"]["content-security-policy"].is_string(),
@@ -112,13 +112,13 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
     }
     assert_eq!(world.installations().await.len(), 1, "the granted event installed");
 
-    // The checked-in ones belong to another connection and another time: nothing of theirs is accepted.
+    // The checked-in ones belong to another connection and another time. None of them is accepted.
     let exchanges = world.notion().count(simulated_notion::Endpoint::Token);
     for (name, text) in checked_in().unwrap() {
         let event: Value = serde_json::from_str(&text).unwrap();
         let method = event["requestContext"]["http"]["method"].clone();
         let http = is_http(&event);
-        let (answer, line) = functions[function_of(&name)].invoke(event).await;
+        let (answer, line) = functions[function_of(&name)].invoke(event).await.unwrap();
         world.leaks.saw_answer(&answer.to_string());
         if !http {
             assert!(["not_installed", "ok"].contains(&line["outcome"].as_str().unwrap()), "{name}: {answer}");
@@ -144,13 +144,13 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
 async fn a_binary_without_settings_says_so_to_everyone_and_names_the_setting_in_the_log() {
     let world = World::start().await;
     for name in ["install", "callback", "token-direct", "token-route", "uninstall", "sweep"] {
-        let function = Function::start(function_of(name), &HashMap::new()).await;
+        let function = binaries::start(function_of(name), &HashMap::new()).await;
         let event = samples_of(&world, name).await;
         let http = is_http(&event);
-        let (answer, line) = function.invoke(event).await;
+        let (answer, line) = function.invoke(event).await.unwrap();
         assert_eq!(line["outcome"], "misconfigured", "{name}");
         if http {
-            // The callback's event has a code and a state: they do not stay in the address bar.
+            // The callback's event has a code and a state, which must not stay in the address bar.
             assert_eq!(answer["statusCode"], if name == "callback" { 303 } else { 500 }, "{name}");
             assert!(answer["headers"]["content-security-policy"].is_string(), "{name}");
         } else {
@@ -172,9 +172,9 @@ async fn samples_of(world: &World, name: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_real_callback_opens_its_connections_during_init() {
     let world = World::start().await;
-    let callback = Function::start("callback", world.stack.variables()).await;
-    // A first event that touches nothing ends INIT.
-    let (answer, _line) = callback.invoke(crate::harness::event("HEAD", "/callback", "", &[])).await;
+    let callback = binaries::start("callback", world.stack.variables()).await;
+    // A first event without effects ends INIT.
+    let (answer, _line) = callback.invoke(crate::harness::event("HEAD", "/callback", "", &[])).await.unwrap();
     assert_eq!(answer["statusCode"], 405);
     let connections = || {
         world.stack.dynamodb().connections_accepted()
@@ -182,7 +182,7 @@ async fn the_real_callback_opens_its_connections_during_init() {
             + world.notion().connections_accepted()
     };
     let before = connections();
-    let (answer, line) = callback.invoke(samples_of(&world, "callback").await).await;
+    let (answer, line) = callback.invoke(samples_of(&world, "callback").await).await.unwrap();
     world.leaks.saw_answer(&answer.to_string());
     assert_eq!(line["Saved"], 1, "{answer}");
     assert_eq!(connections(), before, "no new connection in the handler");

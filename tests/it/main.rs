@@ -1,10 +1,11 @@
 //! Whole flows over HTTP against the dev stack: the same handlers as on Lambda, real SDK calls, a simulated Notion.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod harness;
 mod leaks;
 
+mod binaries;
 mod browser;
 mod callback;
 mod client;
@@ -30,7 +31,6 @@ mod rescued;
 mod responses;
 mod rotation;
 mod round_trips;
-mod runtime_api;
 mod stampede;
 mod strangers;
 mod structure;

@@ -1,10 +1,10 @@
-//! What alarms hang on: the metrics of a request.
+//! The metrics of a request that alarms use.
 
 use serde_json::Value;
 use simulated_notion::{Endpoint, Fault};
 
+use crate::binaries;
 use crate::harness::World;
-use crate::runtime_api::Function;
 
 #[tokio::test]
 async fn a_code_that_anyone_may_send_rings_no_alarm_and_a_failure_does() {
@@ -42,7 +42,7 @@ async fn a_stack_has_its_metrics_for_itself() {
     let world = World::start().await;
     let mut variables = world.stack.variables().clone();
     variables.insert("METRICS_NAMESPACE".to_owned(), "NotionInstall/one-of-two".to_owned());
-    let install = Function::start("install", &variables).await;
-    let (_answer, line) = install.invoke(crate::harness::event("GET", "/install", "", &[])).await;
+    let install = binaries::start("install", &variables).await;
+    let (_answer, line) = install.invoke(crate::harness::event("GET", "/install", "", &[])).await.unwrap();
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "NotionInstall/one-of-two", "{line}");
 }

@@ -1,5 +1,5 @@
-//! The deployer's command line as a process, against the dev stack. What the doctor finds in a whole stack is tested
-//! against an emulated AWS (`tests/deploy`).
+//! The deployer's command line as a process, against the dev stack. The doctor's findings on a whole stack are tested
+//! with an emulated AWS (`tests/deploy`).
 
 mod backup;
 mod looking_after;
@@ -8,8 +8,8 @@ mod process;
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::binaries::binary;
 use crate::harness::World;
-use crate::runtime_api::binary;
 use process::{operator, operator_on, said};
 
 /// How often a client secret was stored.
@@ -26,7 +26,7 @@ async fn a_secret_is_stored_only_if_notion_knows_the_client_by_it() {
         ("ntn_an-access-token", "that is a token"),
         ("{\"client_secret\":\"secret_x\"}", "without JSON"),
         (world.stack.variables()["NOTION_CLIENT_ID"].as_str(), "that is the client id"),
-        ("secret_of_another_connection", "Notion does not know client id"),
+        ("secret_of_another_connection", "Notion does not accept this secret"),
     ] {
         let output = operator(&world, &["secret", "rotate"], input).await;
         assert_eq!(output.status.code(), Some(1), "{because}: {}", said(&output));
@@ -42,7 +42,7 @@ async fn a_secret_is_stored_only_if_notion_knows_the_client_by_it() {
 async fn a_rotation_keeps_the_secret_before_for_installs_in_flight() {
     let world = World::start().await;
     let browser = world.browser();
-    // The function holds the old secret, and a person is at Notion.
+    // The function has cached the old secret, and a person is at Notion.
     assert!(browser.install_as(|_| {}).await.is_connected());
     let in_flight = browser.granted().await;
     let old = world
@@ -56,10 +56,10 @@ async fn a_rotation_keeps_the_secret_before_for_installs_in_flight() {
 
     let output = operator(&world, &["secret", "rotate"], "  secret_rotated\n").await;
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("Notion knows it"), "{}", said(&output));
+    assert!(said(&output).contains("Notion accepts it"), "{}", said(&output));
     assert!(browser.follow(&in_flight).await.is_connected());
 
-    // The same once more would push the old one out.
+    // Storing the same one again would push the old one out.
     let output = operator(&world, &["--json", "secret", "rotate"], "secret_rotated").await;
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(json["said"].as_str().unwrap().contains("nothing was changed"), "{json}");
@@ -90,7 +90,7 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
     assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
     assert!(said(&missing).contains("Usage"), "{}", said(&missing));
 
-    // What stands where no argument belongs may be the secret.
+    // An unexpected argument may be the secret.
     for arguments in [["secret", "set", "secret_typed_here"], ["secret", "secret_typed_here", "--json"]] {
         let argument = operator(&world, &arguments, "").await;
         assert_eq!(argument.status.code(), Some(2), "{}", said(&argument));
@@ -98,7 +98,7 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
         assert!(!said(&argument).contains("secret_typed_here"), "{}", said(&argument));
     }
 
-    // Nor is one that is no text.
+    // An argument that is not text is not printed either.
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStringExt as _;
@@ -112,7 +112,7 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
         }
     }
 
-    // Both commands say of a stack that is not there the same.
+    // Both commands report a missing stack in the same way.
     for arguments in [["secret", "set"], ["--json", "doctor"]] {
         let missing = operator_on(&world, "not-there", &arguments, "").await;
         assert_eq!(missing.status.code(), Some(1), "{}", said(&missing));
@@ -124,7 +124,7 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
     let nowhere = nowhere.output().await.unwrap();
     assert_eq!(nowhere.status.code(), Some(3));
     assert!(said(&nowhere).contains("--region"), "{}", said(&nowhere));
-    // The step, its cure, and the sum.
+    // The step, its cure, and the summary.
     assert_eq!(said(&nowhere).lines().count(), 3, "{}", said(&nowhere));
 }
 
@@ -132,7 +132,7 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
 async fn the_doctor_looks_no_further_than_a_stack_that_does_not_stand() {
     let world = World::start().await;
     for (stack, status, exit_code, cure) in [
-        ("REVIEW_IN_PROGRESS", "problem", 1, "say yes"),
+        ("REVIEW_IN_PROGRESS", "problem", 1, "confirm when it asks"),
         ("ROLLBACK_COMPLETE", "problem", 1, "sam delete --stack-name ROLLBACK_COMPLETE"),
         ("ROLLBACK_FAILED", "problem", 1, "events"),
         ("DELETE_FAILED", "problem", 1, "events"),
@@ -147,7 +147,7 @@ async fn the_doctor_looks_no_further_than_a_stack_that_does_not_stand() {
         assert_eq!((&steps[1]["step"], &steps[1]["status"]), (&"stack".into(), &status.into()), "{report}");
         assert!(steps[1]["cure"].as_str().unwrap().contains(cure), "{report}");
     }
-    // One that stands, but lacks what the present template has: nothing else in the account is looked up instead.
+    // A deployed stack without a resource of the current template: nothing else in the account is looked up instead.
     let doctor = operator_on(&world, "a-stack", &["--json", "doctor"], "").await;
     let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
     let data_key =

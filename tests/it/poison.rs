@@ -1,4 +1,4 @@
-//! Rows and records that nobody foresaw: each is skipped, counted and told of, and the others have their turn.
+//! Rows and records of an unforeseen form: each is skipped, counted and reported, and the others are processed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use shared::random::{OsRandom, Random};
 use simulated_notion::GRACE;
 
+use crate::binaries;
 use crate::harness::{START, World, event};
-use crate::runtime_api::Function;
 
 const DAY_SECS: u64 = 86_400;
 
@@ -20,7 +20,7 @@ async fn a_claim_with_a_key_that_is_none_stops_no_sweep() {
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let secs = |secs: u64| AttributeValue::N((START.0 / 1000 + secs).to_string());
-    // One in each partition of the index, so that one of them is met first.
+    // One in each partition of the index, so that at least one comes first.
     for (number, key) in ["k", "ü", "0123456789abcde", "0123456789abcdeü"].iter().cycle().take(16).enumerate()
     {
         let claim = HashMap::from([
@@ -39,7 +39,7 @@ async fn a_claim_with_a_key_that_is_none_stops_no_sweep() {
     assert_eq!((&swept["StuckClaim"], &swept["Verified"]), (&json!(16), &json!(1)), "{swept}");
 }
 
-/// Panics once when told to: the one thing of ours that any row's work may meet.
+/// Panics once when armed. It is the one thing of ours that the processing of any row may call.
 #[derive(Default)]
 pub(crate) struct Fuse {
     is_lit: AtomicBool,
@@ -81,7 +81,7 @@ async fn a_panic_over_one_row_stops_no_sweep_and_is_told_of() {
         "{swept}"
     );
     assert!(world.leaks.log().contains("\"alarm\":\"panic\""));
-    // It waits behind the others, and has its turn again.
+    // It waits behind the others, and is processed again.
     world.clock.advance_secs(3601);
     assert_eq!(world.ask("sweep", json!({})).await["Refreshed"], 1);
 }
@@ -115,14 +115,14 @@ async fn a_function_that_could_not_start_rings_at_every_call() {
     ] {
         let mut variables = world.stack.variables().clone();
         variables.remove("NOTION_CLIENT_ID");
-        let function = Function::start(name, &variables).await;
-        let (answer, line) = function.invoke(input).await;
+        let function = binaries::start(name, &variables).await;
+        let (answer, line) = function.invoke(input).await.unwrap();
         assert!(answer["error"] == "misconfigured" || answer["statusCode"] == 500, "{name}: {answer}");
         assert_rings("Misconfigured", &line);
     }
 }
 
-/// One alarm for all functions: the metric is also written without a dimension.
+/// One alarm covers all functions, so the metric is also written without a dimension.
 fn assert_rings(metric: &str, line: &Value) {
     assert_eq!(line[metric], 1, "{line}");
     let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();

@@ -1,4 +1,5 @@
-//! The operator as a process, and the stack as it finds it: STS and CloudFormation answered here, the rest by the dev stack.
+//! The operator as a process, and the stack that it sees: STS and CloudFormation are answered here, everything else
+//! by the dev stack.
 
 use std::collections::HashMap;
 use std::process::{Output, Stdio};
@@ -12,12 +13,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::binaries::binary;
 use crate::harness::World;
 use crate::leaks::Leaks;
-use crate::runtime_api::binary;
 
-/// STS and CloudFormation, as far as they are asked: one stack, whose secret is the dev stack's, and stacks that are
-/// named by their status.
+/// STS and CloudFormation, as far as needed: one stack whose secret is the dev stack's, and stacks whose status is
+/// their name.
 async fn cloudformation(world: &World) -> String {
     let variables = world.stack.variables().clone();
     let router = Router::new().fallback(describe).with_state(variables);
@@ -27,7 +28,7 @@ async fn cloudformation(world: &World) -> String {
     url
 }
 
-/// What the dev stack has of the template's resources.
+/// The dev stack's counterparts of the template's resources.
 fn resources(variables: &HashMap<String, String>) -> String {
     let dead_letters = format!("{}-dead-letters", variables["RESCUE_QUEUE_URL"]);
     let all = [
@@ -115,7 +116,7 @@ pub(crate) async fn operator_on(world: &World, stack: &str, arguments: &[&str], 
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // It may end before it has read anything.
+    // It may exit before it has read anything.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
     let output = child.wait_with_output().await.unwrap();
@@ -131,7 +132,7 @@ pub(crate) fn said(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream).into_owned()).join("")
 }
 
-/// Runs the operator on the stack of `world`, for a program: its exit code and its answer.
+/// Runs the operator on the stack of `world` with `--json`. Returns its exit code and its answer.
 pub(crate) async fn in_json(world: &World, arguments: &[&str]) -> (i32, Value) {
     let arguments: Vec<&str> = ["--json"].into_iter().chain(arguments.iter().copied()).collect();
     let output = operator(world, &arguments, "").await;

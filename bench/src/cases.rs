@@ -1,0 +1,78 @@
+//! What is measured: a function, and the event that it is given each time.
+
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::world::{World, backend, browser};
+
+/// One row of the table.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// The binary.
+    pub(crate) function: &'static str,
+    pub(crate) event: Event,
+    /// How many warm calls show whether memory grows. Where each needs an approval of its own, fewer.
+    pub(crate) many: usize,
+}
+
+/// What a function is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Somebody opens the link to install.
+    Install,
+    /// Another person each time comes back from Notion, and has never installed before.
+    Callback,
+    /// A backend asks for a token that is alive.
+    Vend,
+    /// A backend removes another person's installation each time.
+    Uninstall,
+    /// The schedule: nothing has to be done.
+    Sweep,
+}
+
+pub(crate) const CASES: [Case; 6] = [
+    Case { name: "floor", function: "floor", event: Event::Install, many: 2000 },
+    Case { name: "install", function: "install", event: Event::Install, many: 2000 },
+    Case { name: "callback", function: "callback", event: Event::Callback, many: 1000 },
+    Case { name: "token", function: "token", event: Event::Vend, many: 2000 },
+    Case { name: "uninstall", function: "uninstall", event: Event::Uninstall, many: 400 },
+    Case { name: "sweep", function: "sweep", event: Event::Sweep, many: 200 },
+];
+
+impl Event {
+    /// Does what has to have happened before the function is invoked `calls` times.
+    pub(crate) async fn prepare(self, world: &World, calls: usize) -> Result<(), Error> {
+        let installed = match self {
+            Self::Install | Self::Callback | Self::Sweep => 0,
+            Self::Vend => 1,
+            Self::Uninstall => calls,
+        };
+        for number in 0..installed {
+            world.install(number).await?;
+        }
+        Ok(())
+    }
+
+    /// The event of the call with this number.
+    pub(crate) async fn of(self, world: &World, number: usize) -> Result<Value, Error> {
+        Ok(match self {
+            Self::Install => browser("/install", "", &[]),
+            Self::Callback => world.callback(number).await?,
+            Self::Vend => backend(0),
+            Self::Uninstall => backend(number),
+            Self::Sweep => json!({"caller": "the schedule"}),
+        })
+    }
+
+    /// Whether an answer is what the event is for: what fails early would be cheap.
+    pub(crate) fn is_answered_by(self, answer: &Value) -> bool {
+        let location = answer["headers"]["location"].as_str().unwrap_or_default();
+        match self {
+            Self::Install => location.contains("/v1/oauth/authorize") || answer["body"] == "hello",
+            Self::Callback => location.starts_with("?flow="),
+            Self::Vend => answer["health"] == "active" && answer["access_token"].is_string(),
+            Self::Uninstall => answer["removed"] == true && answer["revoked"] == true,
+            Self::Sweep => answer["complete"] == true,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The dev stack with enough people in it, and the events that they cause.
+
+use dev::events::HttpRequest;
+use dev::stack::{NotionSide, Options, Stack};
+use serde_json::{Value, json};
+use shared::clock::{Clock as _, SystemClock};
+use simulated_notion::{ACME, Approval, Person, ROADMAP, Simulator, sample_workspaces};
+use vault::http_client;
+
+use crate::Error;
+
+/// A running stack.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    http: reqwest::Client,
+}
+
+impl World {
+    /// With `people` in the workspace Acme, none of whom has installed.
+    pub(crate) async fn start(people: usize) -> Result<Self, Error> {
+        let mut workspaces = sample_workspaces();
+        // At least one, who installs for those cases whose calls are all about one.
+        let people = people.max(1);
+        if let Some(acme) = workspaces.iter_mut().find(|workspace| workspace.id == ACME) {
+            let template = acme.people[0].clone();
+            acme.people.extend((0..people).map(|number| Person { id: id_of(number), ..template.clone() }));
+        }
+        let notion = simulated_notion::Options { workspaces, ..simulated_notion::Options::default() };
+        let options = Options { notion: NotionSide::Simulated(notion), ..Options::default() };
+        Ok(Self { stack: Box::pin(Stack::start(options)).await?, http: http_client::build()? })
+    }
+
+    /// The event of the person with this number who comes back from Notion.
+    pub(crate) async fn callback(&self, number: usize) -> Result<Value, Error> {
+        let started = self.http.get(format!("{}/install", self.stack.url())).send().await?;
+        let header = |name: &str| {
+            let value = started.headers().get(name).and_then(|value| value.to_str().ok());
+            value.map(str::to_owned).ok_or_else(|| format!("install answered without {name}"))
+        };
+        let (authorize, set_cookie) = (header("location")?, header("set-cookie")?);
+        let approval = Approval {
+            authorize_query: after(&authorize, '?').to_owned(),
+            person: id_of(number),
+            workspace: ACME.to_owned(),
+            pages: vec![ROADMAP.to_owned()],
+            ..Approval::default()
+        };
+        let notion = self.stack.notion().ok_or("the stack has no simulated Notion")?;
+        let redirect = notion.approve(approval).map_err(|error| format!("{error:?}"))?;
+        let cookie = set_cookie.split(';').next().unwrap_or_default();
+        Ok(browser("/callback", after(&redirect.location, '?'), &[("cookie", cookie)]))
+    }
+
+    /// Installs for the person with this number, through the stack's own functions.
+    pub(crate) async fn install(&self, number: usize) -> Result<(), Error> {
+        let event = self.callback(number).await?;
+        let (query, cookie) = (&event["rawQueryString"], &event["cookies"][0]);
+        let url = format!("{}/callback?{}", self.stack.url(), query.as_str().unwrap_or_default());
+        let request = self.http.get(url).header("cookie", cookie.as_str().unwrap_or_default());
+        let location = request.send().await?.headers().get("location").cloned();
+        let landed = location.is_some_and(|to| to.to_str().is_ok_and(|to| to.starts_with("?flow=")));
+        if landed { Ok(()) } else { Err(format!("{} could not install", id_of(number)).into()) }
+    }
+
+    /// What has reached the stand-ins so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let (aws, notion) = (&self.stack, self.stack.notion());
+        let connections = aws.dynamodb().connections_accepted()
+            + aws.secrets_manager().connections_accepted()
+            + aws.rescue_queue().connections_accepted()
+            + notion.map_or(0, Simulator::connections_accepted);
+        let requests = aws.dynamodb().calls().len()
+            + aws.secrets_manager().calls().len()
+            + aws.rescue_queue().calls().len()
+            + notion.map_or(0, |notion| notion.requests().len());
+        Traffic { connections, requests }
+    }
+}
+
+/// Connections and requests.
+pub(crate) struct Traffic {
+    pub(crate) connections: u64,
+    pub(crate) requests: usize,
+}
+
+/// An event of a browser.
+pub(crate) fn browser(path: &str, query: &str, more: &[(&str, &str)]) -> Value {
+    let usual = [
+        ("accept", "text/html,application/xhtml+xml"),
+        ("accept-language", "en-GB,en;q=0.9"),
+        ("host", "localhost:3000"),
+        ("sec-fetch-dest", "document"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ];
+    let headers = usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let request = HttpRequest {
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        raw_query: query.to_owned(),
+        headers: headers.collect(),
+        arrived_at_ms: SystemClock.now_millis().0,
+        request_id: "bench".to_owned(),
+    };
+    request.event()
+}
+
+/// An event of a backend about the person with this number.
+pub(crate) fn backend(number: usize) -> Value {
+    json!({"workspace_id": ACME, "user_id": id_of(number), "caller": "bench"})
+}
+
+fn id_of(number: usize) -> String {
+    format!("a0000000-0000-4000-8000-{number:012}")
+}
+
+fn after(text: &str, separator: char) -> &str {
+    text.split_once(separator).map_or("", |(_, rest)| rest)
+}

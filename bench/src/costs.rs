@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use tokio::process::Command;
-
 use dev::runtime_api::Function;
+use serde::{Deserialize, Serialize};
+use shared::config::environment;
+use tokio::process::Command;
 
 use crate::Error;
 use crate::binaries::Binaries;
-use crate::callgrind;
+use crate::callgrind::{self, Instructions};
 use crate::cases::Case;
 use crate::world::World;
 
@@ -21,12 +21,14 @@ const SETTLED_CALLS: usize = 100;
 /// What a function costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Costs {
-    /// From the start of the process to its first question for an event.
+    /// From the start of the process to its first question for an event. All instructions are without SHA-256.
     pub(crate) init_instructions: u64,
     /// The first call.
     pub(crate) first_instructions: u64,
     /// A later call, on average.
     pub(crate) warm_instructions: u64,
+    /// SHA-256 in a later call, in software.
+    pub(crate) warm_sha_256_instructions: u64,
     /// Connections that INIT opens.
     pub(crate) init_connections: u64,
     /// Connections that the calls open.
@@ -45,8 +47,8 @@ pub(crate) struct Costs {
 
 impl Costs {
     pub(crate) fn header() -> String {
-        "| case | instructions: INIT | first | warm | connections: INIT, calls | requests: INIT, warm | zip MiB | \
-         resident MiB | growth KiB |\n|---|---|---|---|---|---|---|---|---|"
+        "| case | instructions: INIT | first | warm | SHA-256 | connections: INIT, calls | requests: INIT, warm | zip MiB | \
+         resident MiB | growth KiB |\n|---|---|---|---|---|---|---|---|---|---|"
             .to_owned()
     }
 
@@ -65,6 +67,7 @@ impl Costs {
             cell(&|costs| millions(costs.init_instructions)),
             cell(&|costs| millions(costs.first_instructions)),
             cell(&|costs| millions(costs.warm_instructions)),
+            millions(self.warm_sha_256_instructions),
             cell(&|costs| format!("{}, {}", costs.init_connections, costs.call_connections)),
             cell(&|costs| format!("{}, {}", costs.init_requests, costs.warm_requests)),
             cell(&|costs| mib(costs.zipped_bytes)),
@@ -85,9 +88,10 @@ pub(crate) async fn measure(
     let one = instructions_of(case, binaries, profile, 1).await?;
     let many = instructions_of(case, binaries, profile, 1 + WARM_CALLS).await?;
     let counted = Costs {
-        init_instructions: init,
-        first_instructions: one.saturating_sub(init),
-        warm_instructions: many.saturating_sub(one) / WARM_CALLS,
+        init_instructions: init.counted,
+        first_instructions: one.counted.saturating_sub(init.counted),
+        warm_instructions: many.counted.saturating_sub(one.counted) / WARM_CALLS,
+        warm_sha_256_instructions: many.sha_256.saturating_sub(one.sha_256) / WARM_CALLS,
         zipped_bytes: binaries.zipped_bytes(case.function)?,
         ..Costs::default()
     };
@@ -100,7 +104,7 @@ async fn instructions_of(
     binaries: &Binaries,
     profile: Option<&Path>,
     calls: u64,
-) -> Result<u64, Error> {
+) -> Result<Instructions, Error> {
     let temporary = std::env::temp_dir();
     let name = format!("callgrind-{}-{calls}-{}.out", case.name, std::process::id());
     let output = profile.unwrap_or(&temporary).join(name);
@@ -158,7 +162,7 @@ async fn native(case: &Case, binaries: &Binaries, counted: Costs) -> Result<Cost
 async fn start(case: &Case, command: Command, world: &World) -> Result<Function, Error> {
     let mut variables = world.stack.variables().clone();
     // Valgrind is looked for on the path.
-    variables.extend(std::env::var("PATH").map(|path| ("PATH".to_owned(), path)));
+    variables.extend(environment("PATH").map(|path| ("PATH".to_owned(), path)));
     Ok(Function::start(command, case.function, &variables).await?)
 }
 

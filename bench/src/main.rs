@@ -26,14 +26,10 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Measures what each function costs, and fails where that is more than 5 % over `bench/bars.json`.
 #[derive(Parser)]
 struct Cli {
-    /// Measure what `sam build` has put there (`.aws-sam/build`) instead of building with cargo.
-    #[arg(long, value_name = "FOLDER")]
-    built: Option<PathBuf>,
     /// Only this case: see the first column of the table.
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
-    /// Keep callgrind's output in this folder, for `callgrind_annotate`. It names functions if the binaries are built with
-    /// `CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=line-tables-only`.
+    /// Keep callgrind's output in this folder, for `callgrind_annotate`.
     #[arg(long, value_name = "FOLDER")]
     profile: Option<PathBuf>,
     /// Take what was measured as the new bars.
@@ -60,7 +56,7 @@ async fn main() -> ExitCode {
 /// Returns what is over its bar.
 #[expect(clippy::print_stdout, reason = "a command's output")]
 async fn run(cli: Cli) -> Result<Vec<String>, Error> {
-    let binaries = Binaries::find(cli.built.as_deref())?;
+    let binaries = Binaries::build()?;
     let mut bars = Bars::read()?;
     let mut over = Vec::new();
     println!("{}", Costs::header());

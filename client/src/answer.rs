@@ -1,4 +1,4 @@
-//! Reading what the token function answers.
+//! Parses the token function's answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::error::TokenError;
 use crate::token::{Answered, Token};
 
-/// Reads an answer; `request_id` is Lambda's.
+/// Parses an answer. `request_id` is Lambda's.
 pub(crate) fn read(payload: &[u8], request_id: Option<&str>) -> Result<Token, TokenError> {
-    // Not the parser's error: it may quote.
+    // The parser's error is dropped, because it may quote the answer.
     let answer: Value = serde_json::from_slice(payload).map_err(|_| TokenError::Unreadable)?;
     let text = |field: &str| answer[field].as_str().map(str::to_owned).ok_or(TokenError::Unreadable);
     let Some(error) = answer.get("error") else {

@@ -1,4 +1,4 @@
-//! Tokens by person, for a while. Holds so many and no more.
+//! Tokens by person, each kept for a limited time, up to a maximum number of persons.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -18,11 +18,11 @@ struct Entry {
     until: Instant,
 }
 
-/// What is known of a person.
+/// What is cached for a person.
 #[derive(Debug, Clone)]
 pub(crate) enum Kept {
     Token(Token),
-    /// The fingerprint of a token that Notion refused, while there is no other.
+    /// The fingerprint of a token that Notion refused, until there is another one.
     Refused(String),
 }
 
@@ -39,16 +39,16 @@ impl Cache {
         self.insert(person, Kept::Token(token.clone()), now, until);
     }
 
-    /// Remembers which token was refused, so that it is not kept again.
+    /// Remembers which token was refused, so that it is not cached again.
     pub(crate) fn refuse(&mut self, person: &Person, fingerprint: &str, now: Instant, until: Instant) {
         self.insert(person, Kept::Refused(fingerprint.to_owned()), now, until);
     }
 
-    /// Drops what has outlived its time, and if that is not enough the oldest.
+    /// Drops expired entries, and the oldest one if the cache is still full.
     fn insert(&mut self, person: &Person, kept: Kept, now: Instant, until: Instant) {
         self.entries.remove(person);
-        // A token that nobody asks for again does not lie around. Looking at all of them is nothing beside the
-        // invocation that brought this one.
+        // An expired token must not stay in memory. Checking all entries costs little compared to the invocation that
+        // brought this token.
         self.entries.retain(|_, entry| now < entry.until);
         if self.entries.len() >= self.max_persons {
             let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.until);
@@ -92,7 +92,7 @@ mod tests {
         assert!(cache.get(&person(1), until).is_none());
         assert!(cache.get(&person(2), now).is_none());
         cache.put(&person(2), &token("two"), until, until + Duration::from_secs(1));
-        assert_eq!(cache.entries.len(), 1, "what has outlived its time is gone");
+        assert_eq!(cache.entries.len(), 1, "expired entries are dropped");
         cache.put(&person(3), &token("three"), now, now);
         assert!(cache.get(&person(3), now).is_none(), "kept for no time");
         cache.remove(&person(2));

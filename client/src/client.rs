@@ -1,4 +1,4 @@
-//! Getting tokens: from the cache, from a question under way, from the token function.
+//! Getting tokens: from the cache, from a request in flight, or from the token function.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,15 +15,15 @@ use crate::flight::{Flights, Ticket};
 use crate::person::Person;
 use crate::token::{Token, Wish};
 
-/// How long a token is kept unless you say otherwise: its owner may uninstall, and other processes may have refreshed.
+/// How long a token is kept by default. Not long: its owner may uninstall, and other processes may refresh it.
 const KEPT_FOR: Duration = Duration::from_mins(5);
 const MAX_KEPT_FOR: Duration = Duration::from_mins(15);
-/// How long before its end a token is kept no longer.
+/// How long before it expires a token is dropped.
 const MARGIN: Duration = Duration::from_mins(1);
-/// How many persons' tokens are kept.
+/// The tokens of how many persons are kept.
 const MAX_PERSONS: usize = 10_000;
 
-/// Gets tokens. One per process; clones share what is kept.
+/// Gets tokens. Create one per process; clones share the cache.
 #[derive(Debug, Clone)]
 pub struct TokenClient {
     lambda: aws_sdk_lambda::Client,
@@ -35,7 +35,7 @@ pub struct TokenClient {
 }
 
 impl TokenClient {
-    /// Asks the function of this name or ARN: the stack's output `TokenFunctionName`.
+    /// Invokes the function with this name or ARN: the stack's output `TokenFunctionName`.
     #[must_use]
     pub fn new(lambda: aws_sdk_lambda::Client, function_name: impl Into<String>) -> Self {
         Self {
@@ -48,22 +48,22 @@ impl TokenClient {
         }
     }
 
-    /// What this backend calls itself in the audit: printable ASCII, at most 256 characters.
+    /// This backend's name in the audit log: printable ASCII, at most 256 characters.
     #[must_use]
     pub fn called(mut self, name: impl Into<String>) -> Self {
         self.caller = Some(name.into());
         self
     }
 
-    /// How long a token is kept: by default five minutes, at most fifteen; zero keeps none. What the function says of an
-    /// installation that is gone is heard only when it is asked.
+    /// How long a token is kept: five minutes by default, at most fifteen. Zero keeps none. A removed installation is
+    /// noticed only when the function is asked again.
     #[must_use]
     pub fn keep_for(mut self, kept_for: Duration) -> Self {
         self.kept_for = kept_for.min(MAX_KEPT_FOR);
         self
     }
 
-    /// A person's token: the one that is kept, else what the function answers.
+    /// A person's token, from the cache or from the function.
     ///
     /// # Errors
     ///
@@ -72,8 +72,8 @@ impl TokenClient {
         self.wished(person, &Wish::Live).await
     }
 
-    /// Another token than this one, which Notion answered with 401 (not 403, not 404: those say nothing about the token).
-    /// Where somebody has reported it before, what came of that.
+    /// A token to replace this one, which Notion answered with 401 (not 403 or 404: those say nothing about the
+    /// token). If another caller has already reported it, both get the result of that report.
     ///
     /// # Errors
     ///
@@ -82,11 +82,11 @@ impl TokenClient {
         self.wished(person, &Wish::OtherThan(token.fingerprint().to_owned())).await
     }
 
-    /// Runs `call` with a token; if it says [`CallError::Unauthorized`], once more with another one.
+    /// Runs `call` with a token. If it returns [`CallError::Unauthorized`], runs it once more with another token.
     ///
     /// # Errors
     ///
-    /// What the call says, and [`CallError::Token`] if there is no token. `Unauthorized` if both were refused.
+    /// The error of `call`, or [`CallError::Token`] if there is no token. `Unauthorized` if both tokens were refused.
     pub async fn call<T, E, F>(
         &self,
         person: &Person,
@@ -105,7 +105,8 @@ impl TokenClient {
         }
     }
 
-    /// Keeps a person's token no longer, as after uninstalling them. An answer that is still under way is not kept either.
+    /// Drops a person's token, for example after uninstalling. The answer to a request in flight is not cached
+    /// either.
     pub fn forget(&self, person: &Person) {
         self.flights.forget(person);
         self.cache().remove(person);
@@ -114,7 +115,7 @@ impl TokenClient {
     async fn wished(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
         let wish = match self.kept(person, wish) {
             Some(Kept::Token(token)) => return Ok(token),
-            // The token function may still have the one that was refused.
+            // The token function may still return the refused token.
             Some(Kept::Refused(fingerprint)) if *wish == Wish::Live => Wish::OtherThan(fingerprint),
             Some(Kept::Refused(_)) | None => wish.clone(),
         };
@@ -130,7 +131,7 @@ impl TokenClient {
         asking.await
     }
 
-    /// What is known that meets the wish. A token that was refused is kept no longer.
+    /// A cached entry that satisfies `wish`. A refused token is dropped.
     fn kept(&self, person: &Person, wish: &Wish) -> Option<Kept> {
         let (mut cache, now) = (self.cache(), Instant::now());
         let kept = cache.get(person, now);
@@ -155,18 +156,18 @@ impl TokenClient {
                 TokenError::NotInstalled { .. }
                 | TokenError::NeedsReinstall { .. }
                 | TokenError::Removed { .. }
-                // The one that was refused is as good as before: it is fetched again.
+                // The refused token is still valid. It is fetched again.
                 | TokenError::RefusedButAlive { .. },
             ) => cache.remove(person),
-            // The token that is kept, if one is, is as good as before.
+            // A cached token, if there is one, is still valid.
             Err(_) => {}
         }
     }
 
-    /// For how long a token is kept: never up to its end.
+    /// How long a token is kept. Never until it expires.
     fn keeps(&self, token: &Token) -> Duration {
         let Some(expires_at) = token.expires_at() else { return self.kept_for };
-        #[expect(clippy::disallowed_methods, reason = "a backend's own crate: it has no clock of ours")]
+        #[expect(clippy::disallowed_methods, reason = "this crate runs in a backend, which has no `Clock`")]
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let left = Duration::from_secs(expires_at).saturating_sub(since_epoch);
@@ -197,7 +198,7 @@ impl TokenClient {
     }
 }
 
-/// Without the response: what did not come through as an answer may still hold one.
+/// Drops the response: even if it could not be parsed as an answer, it may contain a token.
 fn not_invoked<E, R>(error: SdkError<E, R>) -> TokenError
 where
     E: Into<aws_sdk_lambda::Error>,

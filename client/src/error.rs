@@ -1,4 +1,4 @@
-//! Why there is no token, and why a call did not succeed. Neither ever holds a token.
+//! Why there is no token, and why a call failed. Neither error ever contains a token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,62 +10,62 @@ pub enum TokenError {
     /// The person has not installed.
     #[error("not installed: send the person to {install_url}")]
     NotInstalled {
-        /// Where they install.
+        /// The URL for installing.
         install_url: String,
     },
-    /// Notion has ended the grant.
+    /// The grant is dead at Notion.
     #[error("the grant is dead: send the person to {install_url}")]
     NeedsReinstall {
-        /// Where they install again.
+        /// The URL for installing again.
         install_url: String,
     },
     /// The installation was removed on purpose.
     #[error("uninstalled: the person may install again at {install_url}")]
     Removed {
-        /// Where they may install again.
+        /// The URL for installing again.
         install_url: String,
     },
-    /// The token that was reported as refused is alive, Notion says: another one would be refused as well.
+    /// Notion says that the token reported as refused is alive. Another one would be refused too.
     #[error("refused, but alive: {message}")]
     RefusedButAlive {
-        /// What to look at.
+        /// What to check.
         message: String,
     },
-    /// It is not known yet.
+    /// It cannot be decided yet.
     #[error("not now ({reason}): ask again in {} s", retry_after.as_secs())]
     TryLater {
-        /// How long to wait before the same question has another answer.
+        /// How long to wait before asking again.
         retry_after: Duration,
-        /// Why, as a fixed key; for the log.
+        /// The reason as a fixed key, for the log.
         reason: String,
     },
-    /// The question was not what it must be.
+    /// The request does not have the required form.
     #[error("malformed: {0}")]
     Malformed(String),
-    /// The function is not set up correctly; its log says how, and so does `operator doctor`.
+    /// The function is not set up correctly. Its log and `operator doctor` say why.
     #[error("the token function is not set up correctly: see its log, or operator doctor")]
     Misconfigured,
-    /// The function was not reached: throttled, no permission, no such function, no network.
+    /// The function could not be invoked: throttled, no permission, no such function, no network.
     #[error("the token function was not reached")]
     Invoke(#[source] Arc<aws_sdk_lambda::Error>),
-    /// The function failed: its log has the request's id.
+    /// The function failed. Its log has the request id.
     #[error("the token function failed: see its log, request {}", request_id.as_deref().unwrap_or("unknown"))]
     FunctionError {
-        /// Lambda's id of the request.
+        /// Lambda's request id.
         request_id: Option<String>,
     },
-    /// What was answered is none of the above: not the token function's, or a newer one's.
-    #[error("the answer is not one of the token function's")]
+    /// None of the above: another function answered, or a newer version of this one.
+    #[error("the answer is not a known answer of the token function")]
     Unreadable,
 }
 
-/// Why a call did not succeed; what a call says itself, and what comes of it.
+/// Why a call failed: for a reason of its own, or because there is no valid token.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E> {
     /// Notion answered 401.
     #[error("Notion refused the token")]
     Unauthorized,
-    /// Anything else that the call says.
+    /// Any other error of the call.
     #[error(transparent)]
     Failed(E),
     /// There is no token.
@@ -73,7 +73,7 @@ pub enum CallError<E> {
     Token(#[source] TokenError),
 }
 
-/// So that `?` works in a call.
+/// Makes `?` work inside a call.
 impl<E> From<E> for CallError<E> {
     fn from(error: E) -> Self {
         Self::Failed(error)

@@ -1,7 +1,7 @@
 //! One invocation at a time per question: callers with the same question share its answer.
 //!
-//! Whichever of them is polled drives the question, and when all have given up it goes with them: nobody waits for a task
-//! that has been left lying, and no half-asked question is taken up again later.
+//! Whichever caller is polled drives the invocation. When all of them give up, it is dropped: nobody waits for an
+//! abandoned task, and no half-finished invocation is resumed later.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ pub(crate) type Outcome = Result<Token, TokenError>;
 
 type Asking = BoxFuture<'static, Outcome>;
 
-/// The questions under way.
+/// The invocations in flight.
 #[derive(Default)]
 pub(crate) struct Flights(Mutex<HashMap<(Person, Wish), Flight>>);
 
@@ -27,19 +27,19 @@ struct Flight {
     ticket: Ticket,
 }
 
-/// Of one question: whether its answer still counts.
+/// Whether the answer to one invocation may still be used.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ticket(Arc<AtomicBool>);
 
 impl Ticket {
-    /// Whether the person was forgotten after the question was asked: then the answer is not to be kept.
+    /// Whether the person was forgotten after the invocation began. Its answer must not be cached then.
     pub(crate) fn is_void(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
 impl Flights {
-    /// The question that is under way, or else the one that `ask` begins.
+    /// Joins the invocation in flight, or starts the one from `ask`.
     pub(crate) fn board(
         &self,
         person: &Person,
@@ -60,7 +60,7 @@ impl Flights {
         asking
     }
 
-    /// Later callers start a new invocation.
+    /// Ends an invocation: later callers start a new one.
     pub(crate) fn land(&self, person: &Person, wish: &Wish, ticket: &Ticket) {
         let mut flights = self.lock();
         let key = (person.clone(), wish.clone());
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_question_however_its_askers_go() {
         let (flights, asked) = (Arc::new(Flights::default()), Arc::new(AtomicUsize::new(0)));
-        // All give up, at once or one after the other, from several threads.
+        // All give up, at the same time or one after the other, on several threads.
         for _ in 0..200 {
             let threads: Vec<_> = (0..4)
                 .map(|_| {
@@ -130,7 +130,7 @@ mod tests {
                 thread.join().unwrap();
             }
         }
-        // The next one finds nobody's, and clears up.
+        // The next caller finds no invocation, and cleans up.
         let ticket = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&ticket);
         let asking = flights.board(&person(), &Wish::Live, move |ticket| {
@@ -171,14 +171,14 @@ mod tests {
             asked += 1;
             Box::pin(ready(Ok(token("f"))))
         });
-        // That the first one lands does not take the second one away.
+        // When the first invocation ends, the second one stays.
         flights.land(&person(), &Wish::Live, &first.unwrap());
         assert!(!flights.is_empty());
         assert!(futures_block(poll_immediate(before)).is_none());
         assert!(futures_block(after).is_ok() && asked == 2);
     }
 
-    /// Polls a future that needs no reactor until it is ready.
+    /// Polls a future to completion without a reactor.
     fn futures_block<T>(future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());

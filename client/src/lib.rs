@@ -1,8 +1,8 @@
 //! Live Notion access tokens for a Rust backend, from the token function of a `notion-install` stack.
 //!
-//! A [`TokenClient`] invokes the function with the [`aws_sdk_lambda::Client`] that you configured, keeps what it answers for
-//! a few minutes, and asks for another token when Notion refuses one. Per process one question about a person is under way
-//! at a time: whoever has the same one waits for that answer.
+//! A [`TokenClient`] invokes the function with the [`aws_sdk_lambda::Client`] that you configured, keeps its answers
+//! for a few minutes, and asks for another token when Notion refuses one. Per process, one question about a person is
+//! in flight at a time. Callers with the same question share its answer.
 //!
 //! ```no_run
 //! use notion_token_client::{CallError, Person, TokenClient};
@@ -26,11 +26,11 @@
 //!
 //! # What to configure
 //!
-//! The function answers within its 25 seconds: while somebody else refreshes, it waits. Give the Lambda client an attempt
-//! timeout above that, or none, and switch its stalled-stream protection off, which takes a quiet wait of some seconds for a
-//! dead connection (`StalledStreamProtectionConfig::disabled()`; it is on by default, also with an HTTP client of your own). At
-//! the level TRACE the SDK's own crates may log what was answered, tokens included: hold
-//! them at `WARN`.
+//! The function answers within its 25 seconds; while another process refreshes, it waits. Give the Lambda client an
+//! attempt timeout above that, or none. Disable its stalled-stream protection
+//! (`StalledStreamProtectionConfig::disabled()`): it takes a few quiet seconds for a dead connection, and it is on by
+//! default, even with an HTTP client of your own. At the level TRACE, the SDK's own crates may log answers, including
+//! tokens: keep them at `WARN`.
 
 mod answer;
 mod cache;
@@ -45,7 +45,7 @@ pub use error::{CallError, TokenError};
 pub use person::Person;
 pub use token::Token;
 
-/// Compiles what the document shows.
+/// Compiles the examples in the document.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/backend.md")]
 struct Documented;

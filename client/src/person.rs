@@ -1,6 +1,6 @@
 //! Whose token.
 
-/// Whose token. One UUID is one id, with dashes or without, in whichever case.
+/// Whose token. A UUID is the same id with or without dashes, in upper or lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Person {
     pub(crate) workspace_id: String,
@@ -8,7 +8,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// A person who has installed for themselves.
+    /// A person who installed for themselves.
     #[must_use]
     pub fn user(workspace_id: impl Into<String>, user_id: impl Into<String>) -> Self {
         Self { workspace_id: canonical(workspace_id.into()), user_id: Some(canonical(user_id.into())) }
@@ -26,14 +26,14 @@ impl Person {
         &self.workspace_id
     }
 
-    /// Notion's id of the person; none if the workspace owns the installation.
+    /// Notion's id of the person; `None` if the workspace owns the installation.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
     }
 }
 
-/// An id in the spelling that the token function uses, if it is a UUID; else as it is.
+/// An id as the token function writes it if it is a UUID, otherwise unchanged.
 fn canonical(id: String) -> String {
     let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// A live access token. Cheap to clone; wiped when the last clone goes.
+/// A live access token. Cheap to clone; wiped when the last clone is dropped.
 #[derive(Clone)]
 pub struct Token(pub(crate) Arc<Answered>);
 
@@ -17,13 +17,13 @@ pub(crate) struct Answered {
 }
 
 impl Token {
-    /// The token itself: for the `Authorization` header and nothing else.
+    /// The token itself. Use it only in the `Authorization` header.
     #[must_use]
     pub fn access_token(&self) -> &str {
         self.0.access_token.expose_secret()
     }
 
-    /// Names the token without giving it away: may be logged.
+    /// Identifies the token without revealing it; may be logged.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.0.fingerprint
@@ -35,7 +35,7 @@ impl Token {
         self.0.version
     }
 
-    /// When the token ends, in seconds since the epoch, where Notion said so. It says so of none today.
+    /// When the token expires, in seconds since the epoch, if Notion said so. Today it does not.
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         self.0.expires_at
@@ -54,6 +54,6 @@ impl fmt::Debug for Token {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Wish {
     Live,
-    /// Another one than the one with this fingerprint, which Notion refused.
+    /// Any token but the one with this fingerprint, which Notion refused.
     OtherThan(String),
 }

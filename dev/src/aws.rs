@@ -1,4 +1,5 @@
-//! Stand-ins for the AWS services that the functions call, on the wire: real SDK calls go over real TCP.
+//! Stand-ins for the AWS services that the functions call. They are replaced on the wire, so real SDK calls go over
+//! real TCP.
 
 mod dynamodb;
 mod endpoint;

@@ -1,5 +1,5 @@
-//! The HTTP front: API Gateway's part on this machine. Declares the same routes (and the start page), turns each
-//! request into an event, and the function's answer into a response.
+//! The HTTP front, in the role of API Gateway. It has the same routes (and the start page), turns each request into
+//! an event, and the function's answer into a response.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::inside::Inside;
 use crate::signed;
 use crate::start_page;
 
-/// What API Gateway takes of request line and headers together, in bytes.
+/// API Gateway's limit for request line and headers together, in bytes.
 pub const MAX_HEADER_BYTES: usize = 10_240;
-/// What it takes of a body, in bytes.
+/// API Gateway's limit for a body, in bytes.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 pub(crate) fn router(inside: Arc<Inside>) -> Router {
@@ -44,7 +44,7 @@ async fn start(State(inside): State<Arc<Inside>>) -> Response {
     }
 }
 
-/// What the deployer types into the start page: `aws secretsmanager put-secret-value` on this machine.
+/// The secret typed into the start page: `aws secretsmanager put-secret-value` on this machine.
 #[derive(serde::Deserialize)]
 struct NewClientSecret {
     client_secret: String,
@@ -61,7 +61,7 @@ async fn store_client_secret(
     }
 }
 
-/// A form that the start page has sent: another site's page can post to localhost too.
+/// A form sent by the start page. Another site's page could post to localhost too.
 struct OwnForm;
 
 impl FromRequestParts<Arc<Inside>> for OwnForm {
@@ -74,7 +74,7 @@ impl FromRequestParts<Arc<Inside>> for OwnForm {
     }
 }
 
-/// Which installation a button of the start page is for; no user: the workspace's own.
+/// The installation that a button of the start page belongs to; no user for the workspace's own.
 #[derive(serde::Deserialize)]
 struct Chosen {
     workspace_id: String,
@@ -106,7 +106,7 @@ impl Chosen {
     }
 }
 
-/// Asks a function and goes back to the start page, which says what came of it, but for the token.
+/// Invokes a function and redirects to the start page, which shows the answer without the token.
 async fn press(inside: &Inside, function: &str, input: &Value) -> Response {
     let mut answer = inside.ask(function, input).await;
     if let Some(answer) = answer.as_object_mut() {
@@ -129,7 +129,7 @@ async fn callback(State(inside): State<Arc<Inside>>, request: Request) -> Respon
     invoke(&inside, "callback", request, None).await
 }
 
-/// An IAM-authorised route: nobody comes to the function without a signature that is good for this very request.
+/// An IAM-authorised route: the function is invoked only if the signature is valid for this request.
 async fn token(State(inside): State<Arc<Inside>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let forbidden = || (StatusCode::FORBIDDEN, axum::Json(json!({"message": "Forbidden"}))).into_response();
@@ -146,7 +146,7 @@ async fn undeclared() -> Response {
     (StatusCode::NOT_FOUND, axum::Json(json!({"message": "Not Found"}))).into_response()
 }
 
-/// What a signed request has besides.
+/// The additional data of a signed request.
 struct Signed {
     caller_arn: String,
     body: String,
@@ -182,7 +182,7 @@ async fn invoke(inside: &Inside, function: &str, request: Request, signed: Optio
     }
 }
 
-/// From a function's answer (payload format 2.0) to HTTP.
+/// Turns a function's answer (payload format 2.0) into an HTTP response.
 fn response(answer: &RawValue) -> Response {
     let answer: Value = serde_json::from_str(answer.get()).unwrap_or_default();
     let status = answer["statusCode"].as_u64().and_then(|code| u16::try_from(code).ok());

@@ -1,4 +1,4 @@
-//! The functions, as they run here: the same handlers as on Lambda, each with an environment of its own.
+//! The functions as they run here: the same handlers as on Lambda, each with its own environment.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Functions {
     pub token: Token,
     /// Direct invocations.
     pub uninstall: Uninstall,
-    /// What a schedule invokes.
+    /// Invoked by the schedule.
     pub sweep: Sweep,
 }
 
@@ -34,7 +34,7 @@ pub struct Functions {
 pub const NAMES: [&str; 5] = ["install", "callback", "token", "uninstall", "sweep"];
 
 impl Functions {
-    /// Sets them up with `variables`.
+    /// Sets up the functions with `variables`.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Functions {
         clock: &Arc<dyn Clock>,
         random: &Arc<dyn Random>,
     ) -> Result<Self, SetUpError> {
-        // Each function signs with its own name, as each has a role of its own at AWS.
+        // Each function signs with its own name, just as each has its own role at AWS.
         let of = |function: &'static str| {
             move |name: &str| match name {
                 "AWS_ACCESS_KEY_ID" => Some(function.to_owned()),
@@ -61,12 +61,12 @@ impl Functions {
         })
     }
 
-    /// What INIT does.
+    /// Does what the functions do during INIT.
     pub async fn warm_up(&self) {
         tokio::join!(self.callback.warm_up(), self.token.warm_up(), self.uninstall.warm_up());
     }
 
-    /// Invokes a function by its name; `None` if there is none.
+    /// Invokes a function by name; `None` if it does not exist.
     pub async fn invoke(&self, name: &str, event: &RawValue, context: Context) -> Option<Box<RawValue>> {
         Some(match name {
             "install" => browser::answer(&self.install, event, context).await,

@@ -1,4 +1,4 @@
-//! What runs inside a stack: the front, Lambda's API and the start page all work on it.
+//! The inside of a stack, shared by the front, Lambda's API and the start page.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,10 +16,10 @@ use crate::aws::Services;
 use crate::functions::Functions;
 use crate::throttle::Throttle;
 
-/// The name, in the Secrets Manager stand-in, of the simulated connection's client secret.
+/// The name of the simulated connection's client secret in the Secrets Manager stand-in.
 pub(crate) const CLIENT_SECRET: &str = "notion-install/client-secret";
 
-/// What runs, as the parts of the stack share it.
+/// The running parts of the stack.
 pub(crate) struct Inside {
     pub(crate) functions: Functions,
     pub(crate) services: Arc<Services>,
@@ -33,9 +33,9 @@ pub(crate) struct Inside {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) grants_file: Option<PathBuf>,
     pub(crate) requests: AtomicU64,
-    /// Every answer of a function so far, if they are kept.
+    /// Every answer of a function so far, if answers are kept.
     pub(crate) kept_answers: Option<Mutex<Vec<String>>>,
-    /// What the last button of the start page did.
+    /// The result of the last button on the start page.
     pub(crate) said: Mutex<Option<String>>,
 }
 
@@ -49,7 +49,7 @@ impl Inside {
         self.services.secrets_manager.service().put(CLIENT_SECRET, &value)
     }
 
-    /// Invokes a function as Lambda would; `None` if there is none of that name.
+    /// Invokes a function as Lambda would; `None` if there is no function with that name.
     pub(crate) async fn invoke(&self, name: &str, event: &RawValue) -> Option<Box<RawValue>> {
         let mut context = Context::default();
         context.request_id = self.next_request_id();
@@ -61,7 +61,7 @@ impl Inside {
         Some(answer)
     }
 
-    /// What a function of our own backend's answers to `input`.
+    /// What a function answers to our own backend for `input`.
     pub(crate) async fn ask(&self, name: &str, input: &Value) -> Value {
         let event = to_raw_value(input).unwrap_or_default();
         let answer = self.invoke(name, &event).await;
@@ -81,7 +81,7 @@ impl Inside {
     }
 }
 
-/// An answer as the tests may search it: the access token is what the backend asked for.
+/// An answer that the tests may search for secrets, without the access token that the backend asked for.
 fn without_access_token(answer: &RawValue) -> String {
     let Ok(mut json) = serde_json::from_str::<Value>(answer.get()) else { return answer.get().to_owned() };
     let over_http = json["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());

@@ -1,4 +1,4 @@
-//! The address of the AWS stand-ins: Lambda's Invoke, beside what the other services answer.
+//! The address of the AWS stand-ins: Lambda's Invoke, and the other services.
 
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ async fn other_services(
     inside.services.answer(wire, &headers, body).await
 }
 
-/// Answers with what the function answers; asked for an event, it is done before the answer goes.
+/// Answers with the function's answer. For the invocation type `Event` too, the function is done before the response
+/// is sent.
 async fn invoke(State(inside): State<Arc<Inside>>, Path(name): Path<String>, body: Bytes) -> Response {
     let error = |status: StatusCode, code: &'static str| {
         let message = axum::Json(json!({"Type": "User", "Message": "from the stand-in"}));

@@ -1,6 +1,10 @@
 //! `cargo run`: the whole system on this machine.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program writes to the terminal"
+)]
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,7 +32,8 @@ struct Cli {
     /// Keep data and secrets in this folder (in the clear) instead of in memory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Let functions in containers in: listen on this address of this machine too (Docker's bridge is 172.17.0.1)
+    /// Let functions in containers connect: also listen on this address of this machine (Docker's bridge is
+    /// 172.17.0.1)
     #[arg(long, value_name = "ADDRESS", conflicts_with = "real_notion")]
     listen: Option<IpAddr>,
     /// Use the real Notion, with `NOTION_CLIENT_ID` and `NOTION_CLIENT_SECRET` from the environment
@@ -42,14 +47,15 @@ struct Cli {
 enum Command {
     /// Print a fresh sample event, for `sam local invoke -e -`; without CASE, list the cases
     ///
-    /// The connection is `NOTION_CLIENT_ID` and `NOTION_REDIRECT_URI` from the environment, else the dev stack's.
+    /// The connection is taken from `NOTION_CLIENT_ID` and `NOTION_REDIRECT_URI` in the environment; by default it is
+    /// the dev stack's.
     Event {
         /// Which case
         case: Option<String>,
         /// The authorization code that the event carries
         #[arg(long, default_value = "sample-code")]
         code: String,
-        /// Write the samples that are checked in to this folder instead
+        /// Write the checked-in samples to this folder instead
         #[arg(long, value_name = "DIR", conflicts_with_all = ["case", "code"])]
         write: Option<PathBuf>,
     },
@@ -95,7 +101,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     if let Some(address) = cli.listen {
         for port in cli.port..=cli.port + 2 {
             forward::listen(address, port).await.map_err(|error| {
-                format!("{address}:{port} cannot be had ({error}): is it an address of this machine?")
+                format!("cannot listen on {address}:{port} ({error}): is it an address of this machine?")
             })?;
         }
     }
@@ -109,14 +115,14 @@ async fn run(cli: Cli) -> Result<(), String> {
     if let Some(aws_url) = stack.aws_url() {
         println!("AWS is simulated: {aws_url} (DynamoDB, Secrets Manager, SQS, Lambda's Invoke)");
     }
-    println!("End with Ctrl-C.");
+    println!("Press Ctrl-C to stop.");
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended.map_err(|error| error.to_string()),
         () = sweep_by_schedule(&stack) => Ok(()),
     }
 }
 
-/// The schedule's part.
+/// Invokes the sweep as the schedule does.
 async fn sweep_by_schedule(stack: &Stack) {
     loop {
         tokio::time::sleep(Duration::from_mins(5)).await;

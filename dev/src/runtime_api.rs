@@ -60,7 +60,7 @@ impl Function {
             .with_state(Arc::clone(&api));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        // axum's server goes on for ever.
+        // axum's server runs forever.
         let serving = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         let mut child = command
             .kill_on_drop(true)

@@ -1,5 +1,5 @@
-//! API Gateway's part of an IAM-authorised route: checks a request's AWS Signature Version 4 (the one that AWS's own
-//! library makes of the same request), and says whose it is.
+//! API Gateway's part of an IAM-authorised route: checks the AWS Signature Version 4 of a request against the one
+//! that AWS's own library makes for it, and returns the signer.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 /// The secret of every access key here.
 pub(crate) const SECRET_ACCESS_KEY: &str = "local";
 
-/// Who signed, if somebody did: the access key's id, `None` where the signature is not good for this very request.
+/// The access key id of the signer; `None` if there is no signature that is valid for this request.
 pub(crate) fn signer(head: &Parts, body: &[u8]) -> Option<String> {
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let authorization = text("authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
@@ -36,7 +36,7 @@ fn signature(
     signed_headers: &str,
 ) -> Option<String> {
     let signed: Vec<&str> = signed_headers.split(';').collect();
-    // A signature that leaves out the host is good for any.
+    // A signature that does not cover the host would be valid for any host.
     if !signed.contains(&"host") || !signed.contains(&"x-amz-date") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Starting, driving and watching the whole system from a program.
+//! Starts, drives and watches the whole system from a program.
 
 mod error;
 
@@ -30,19 +30,19 @@ use crate::throttle::{Limits, Throttle};
 
 pub use error::StartError;
 
-/// The secrets' names in the stand-in; the simulated connection's is [`CLIENT_SECRET`].
-/// Apart from the simulated connection's, so that it never reaches the simulated Notion.
+/// The secrets' names in the stand-in; the simulated connection's is [`CLIENT_SECRET`]. The real connection's has
+/// another name, so that it is never sent to the simulated Notion.
 const REAL_CLIENT_SECRET: &str = "notion-install/real-client-secret";
 const TOKEN_KEY_RING: &str = "notion-install/token-key-ring";
-/// The client id that the simulated Notion knows.
+/// The client id of the simulated connection.
 pub const SIMULATED_CLIENT_ID: &str = "463558a3-725e-4f37-b6d3-0889894f68de";
-/// A function's time at AWS, in milliseconds.
+/// A function's timeout at AWS, in milliseconds.
 pub const FUNCTION_TIMEOUT_MS: u64 = 25_000;
 
-/// Which Notion to talk to.
+/// Which Notion to use.
 #[derive(Clone)]
 pub enum NotionSide {
-    /// The simulated one, started with the stack. Its connections, port and file are set by the stack.
+    /// The simulated one, started with the stack. The stack sets its connections, port and file.
     Simulated(simulated_notion::Options),
     /// The real one, with the credentials of a public connection.
     Real {
@@ -62,7 +62,7 @@ pub struct Options {
     pub notion_port: u16,
     /// The port of the AWS stand-ins on 127.0.0.1; 0 means any free one.
     pub aws_port: u16,
-    /// Where data and secrets lie across restarts, in the clear; `None` means in memory.
+    /// Where data and secrets are kept across restarts, in the clear; `None` means in memory.
     pub data_dir: Option<PathBuf>,
     /// Which Notion.
     pub notion: NotionSide,
@@ -70,15 +70,16 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// The functions' randomness.
     pub random: Arc<dyn Random>,
-    /// Variables of the functions, over those that the stack sets.
+    /// Variables for the functions. They override those that the stack sets.
     pub variables: HashMap<String, String>,
     /// How long a function has, in milliseconds.
     pub function_timeout_ms: u64,
-    /// What API Gateway lets through to `GET /callback`; `None` means anything.
+    /// The throttle of `GET /callback` in API Gateway; `None` means none.
     pub callback_limits: Option<Limits>,
     /// Whether to keep every answer of a function, for tests that search them.
     pub keep_answers: bool,
-    /// Where to note, when the stack ends, which IAM actions its functions used; by default where `GRANTS_FILE` says.
+    /// Where to write, when the stack ends, which IAM actions its functions used. By default the file in
+    /// `GRANTS_FILE`.
     pub grants_file: Option<PathBuf>,
 }
 
@@ -108,7 +109,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything; returns when it can be used.
+    /// Starts everything. Returns when it is ready.
     ///
     /// # Errors
     ///
@@ -152,7 +153,7 @@ impl Stack {
         let Services { dynamodb, secrets_manager, rescue_queue } = &*services;
         let aws = match &notion {
             Some(_simulated) => Some(listen_for_aws(options.aws_port).await?),
-            // Whoever reaches the port may read what is there: not a real client secret.
+            // Anyone who reaches the port can read what is stored there, so it must not have a real client secret.
             None => None,
         };
         let mut variables: HashMap<String, String> = [
@@ -164,7 +165,7 @@ impl Stack {
             ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
             ("NOTION_CLIENT_ID", &client_id),
             ("NOTION_REDIRECT_URI", &redirect_uri),
-            // People wait for a button.
+            // A person is waiting after pressing a button.
             ("SWEEP_PACE_MS", "0"),
             ("RESCUE_QUEUE_URL", &format!("{}/123456789012/rescue", rescue_queue.base_url())),
             (
@@ -209,7 +210,7 @@ impl Stack {
             .into_iter()
             .map(|listener| {
                 let serving = axum::serve(listener, router.clone());
-                // axum's server goes on for ever.
+                // axum's server runs forever.
                 tokio::spawn(async move { drop(serving.await) })
             })
             .chain(aws.map(|(_, listener)| aws::serve(listener, lambda_api::router(Arc::clone(&inside)))))
@@ -229,7 +230,7 @@ impl Stack {
         self.inside.notion.as_ref()
     }
 
-    /// `http://127.0.0.1:PORT`: where all the AWS stand-ins answer; nowhere, if the real Notion's secret is among them.
+    /// `http://127.0.0.1:PORT`, where all the AWS stand-ins answer. `None` if the real Notion's secret is among them.
     #[must_use]
     pub fn aws_url(&self) -> Option<&str> {
         self.inside.aws_url.as_deref()
@@ -271,12 +272,12 @@ impl Stack {
         &self.inside.functions
     }
 
-    /// Invokes a function directly, as our own backend does; what it answers.
+    /// Invokes a function directly, as our own backend does, and returns its answer.
     pub async fn ask(&self, name: &str, input: &Value) -> Value {
         self.inside.ask(name, input).await
     }
 
-    /// The functions' variables: what their environment would be.
+    /// The functions' variables, in place of their environment.
     #[must_use]
     pub fn variables(&self) -> &HashMap<String, String> {
         &self.inside.variables
@@ -285,7 +286,7 @@ impl Stack {
     /// Which IAM actions the functions have used so far.
     #[must_use]
     pub fn grants(&self) -> BTreeSet<Grant> {
-        // Others (the operator, somebody's command line) call with rights of their own.
+        // Other callers (the operator, a person's command line) use their own permissions.
         let of = |service, mut calls: Vec<Call>| {
             calls.retain(|call| NAMES.contains(&call.caller.as_str()));
             grants_of(service, &calls, &|named| {
@@ -300,7 +301,7 @@ impl Stack {
         grants
     }
 
-    /// The token key ring, as Secrets Manager has it.
+    /// The token key ring in Secrets Manager.
     #[must_use]
     pub fn key_ring(&self) -> String {
         let ring = self.inside.services.secrets_manager.service().current(TOKEN_KEY_RING);
@@ -315,13 +316,14 @@ impl Stack {
     pub fn rotate_key_ring(&self, material: &str) {
         let secrets = self.inside.services.secrets_manager.service();
         let mut ring = secrets.current(TOKEN_KEY_RING).unwrap_or_default();
-        // Version 1 is the seed's.
+        // Version 1 is derived from the seed.
         let newest = 1 + ring["keys"].as_object().map_or(0, serde_json::Map::len);
         ring["keys"][(newest + 1).to_string()] = material.into();
         secrets.put(TOKEN_KEY_RING, &ring).unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Stores a client secret for the simulated connection as the deployer would: the one before becomes AWSPREVIOUS.
+    /// Stores a client secret for the simulated connection as the deployer would: the previous one becomes
+    /// AWSPREVIOUS.
     ///
     /// # Errors
     ///
@@ -330,7 +332,7 @@ impl Stack {
         self.inside.store_client_secret(secret)
     }
 
-    /// Every answer of a function so far, if they are kept.
+    /// Every answer of a function so far, if answers are kept.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
         self.inside.answers()
@@ -343,7 +345,7 @@ impl Drop for Stack {
         if let Some(file) = &self.inside.grants_file
             && let Err(error) = aws::append(file, &self.grants())
         {
-            tracing::error!(%error, file = %file.display(), "the grants could not be noted");
+            tracing::error!(%error, file = %file.display(), "the grants could not be written");
         }
     }
 }
@@ -355,12 +357,12 @@ async fn listen_for_aws(port: u16) -> Result<(u16, TcpListener), StartError> {
     Ok((port, listener))
 }
 
-/// Listens on `port` of localhost, by both its addresses where there are two.
+/// Listens on `port` of localhost, on both its addresses if there are two.
 async fn listen_on_localhost(port: u16) -> Result<(u16, Vec<TcpListener>), StartError> {
     let v4 =
         TcpListener::bind(("127.0.0.1", port)).await.map_err(|cause| StartError::Port { port, cause })?;
     let port = v4.local_addr()?.port();
-    // Browsers may try `localhost` as ::1 first: whoever listens there must not get the callback.
+    // Browsers may try `localhost` as ::1 first. Another program that listens there must not get the callback.
     match TcpListener::bind(("::1", port)).await {
         Ok(v6) => Ok((port, vec![v4, v6])),
         Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => Err(StartError::Port { port, cause }),

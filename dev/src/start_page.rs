@@ -1,4 +1,4 @@
-//! `/`: what runs, an Install button, and the installations so far (no tokens).
+//! `/`: what is running, an Install button, and the installations so far (no tokens).
 
 use askama::Template as _;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -32,8 +32,8 @@ struct Installation {
 
 /// Renders the page.
 pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    // A scan is fine here: this page never leaves the laptop. Past the wire, so that it is not counted. The row of a
-    // person who is forgotten says nothing.
+    // A scan is fine here: this page never leaves the machine. It bypasses the wire, so it is not counted. The row of
+    // a forgotten person has no workspace and is left out.
     let client = inside.services.dynamodb.service().client();
     let rows = client.scan().table_name(INSTALLATIONS_TABLE.0).consistent_read(true).send().await?;
     let mut installations: Vec<Installation> = rows

@@ -1,15 +1,15 @@
-//! API Gateway's throttle of a route: a token bucket, filled at a rate, as large as the burst.
+//! API Gateway's throttle of a route: a token bucket with a rate and a burst.
 
 use std::sync::{Mutex, PoisonError};
 
 use shared::clock::UnixMillis;
 
-/// What a route lets through.
+/// The limits of a route.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// Requests per second.
     pub per_second: f64,
-    /// How many may come at once.
+    /// How many requests may arrive at the same moment.
     pub burst: f64,
 }
 
@@ -28,7 +28,7 @@ impl Throttle {
         Self { limits, bucket: Mutex::new(Bucket { tokens: limits.burst, filled_at: now }) }
     }
 
-    /// Whether one more request goes through.
+    /// Whether one more request is let through.
     pub(crate) fn lets_through(&self, now: UnixMillis) -> bool {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         #[expect(clippy::cast_precision_loss, reason = "milliseconds between two requests")]
@@ -57,6 +57,6 @@ mod tests {
         assert_eq!(passed(0, 10), 5);
         assert_eq!(passed(400, 10), 0);
         assert_eq!(passed(1000, 10), 2);
-        assert_eq!(passed(100_000, 10), 5, "no more than the burst is saved up");
+        assert_eq!(passed(100_000, 10), 5, "tokens accumulate up to the burst");
     }
 }

@@ -14,15 +14,15 @@ use crate::commands::Commands;
 
 /// How long one call may take with all its retries, in seconds.
 const CALL_TIMEOUT_SECS: u64 = 20;
-/// How long a function may take to answer, in seconds: longer than the sweep lives (240).
+/// How long a function may take to answer, in seconds: longer than the sweep's timeout (240).
 const INVOKE_TIMEOUT_SECS: u64 = 300;
 
-/// AWS, as one deployer sees it.
+/// AWS, as used by one deployer.
 #[derive(Debug)]
 pub struct Aws {
-    /// For what is not AWS: Notion, and the stack's own pages.
+    /// For requests to Notion and to the stack's own pages.
     pub http: reqwest::Client,
-    /// The stack and its resources.
+    /// Stacks and their resources.
     pub cloudformation: aws_sdk_cloudformation::Client,
     /// Alarms.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
@@ -34,17 +34,17 @@ pub struct Aws {
     pub lambda: aws_sdk_lambda::Client,
     /// Secrets.
     pub secrets_manager: aws_sdk_secretsmanager::Client,
-    /// Who hears of alarms.
+    /// Subscriptions to alarms.
     pub sns: aws_sdk_sns::Client,
     /// Queues.
     pub sqs: aws_sdk_sqs::Client,
-    /// Who we are.
+    /// The caller's identity.
     pub sts: aws_sdk_sts::Client,
-    /// What to do next, as commands.
+    /// Builds the commands that are suggested.
     pub commands: Commands,
 }
 
-/// AWS cannot be reached as asked.
+/// AWS cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No Region.
@@ -56,11 +56,11 @@ pub enum ConnectError {
 }
 
 impl Aws {
-    /// Finds Region and credentials as AWS's own tools do: arguments, environment, profile; for `stack`.
+    /// Finds the Region and credentials as AWS's own tools do: arguments, environment, profile. For `stack`.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`]; whether the credentials are any good, the first call tells.
+    /// [`ConnectError`]. Whether the credentials are valid shows in the first call.
     pub async fn connect(
         stack: &str,
         region: Option<String>,
@@ -76,7 +76,7 @@ impl Aws {
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
         }
-        // AWS's command line and SAM honour this one too.
+        // AWS's command line and SAM also read this variable.
         if let Some(region) = region.or_else(|| lookup("AWS_REGION")).or_else(|| lookup("AWS_DEFAULT_REGION"))
         {
             loader = loader.region(Region::new(region));
@@ -99,7 +99,8 @@ impl Aws {
     }
 }
 
-/// An invocation takes as long as the function does, and is sent once: a second one is the caller's to decide.
+/// An invocation takes as long as the function runs. It is sent only once; whether to repeat it is the caller's
+/// decision.
 fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
     let timeouts =
         TimeoutConfig::builder().operation_timeout(Duration::from_secs(INVOKE_TIMEOUT_SECS)).build();
@@ -111,7 +112,7 @@ fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::from_conf(config)
 }
 
-/// What a failed call comes to, in a line: the service's code and words, else the kind of failure with its cause.
+/// A failed call in one line: the service's code and message, otherwise the kind of failure and its cause.
 pub(crate) fn in_words<E, R>(error: &aws_sdk_sts::error::SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -1,25 +1,26 @@
-//! What can be typed.
+//! The command line.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Looks after a deployed stack.
+/// Operates a deployed stack.
 ///
-/// `doctor`, `list`, `show` and `keys progress` change nothing; `export` writes a file. No command prints a token, and none
-/// takes a secret as an argument.
+/// `doctor`, `list`, `show` and `keys progress` change nothing; `export` writes a file. No command prints a token,
+/// and none takes a secret as an argument.
 ///
-/// Ends with 0 if all is well, 1 if something has to be done, 2 if it was called wrongly, 3 if it could not look.
+/// Exits with 0 if all is well, 1 if something has to be done, 2 if the command line is wrong, and 3 if the operator
+/// could not find out.
 #[derive(Debug, Parser)]
 #[command(name = "operator", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// The stack's name
     #[arg(long, global = true, value_name = "NAME", default_value = "notion-install-dev")]
     pub(crate) stack: String,
-    /// Its Region; else the one of the environment or of the profile
+    /// Its Region; by default the one from the environment or the profile
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// The profile to take credentials from; else the usual chain
+    /// The profile to take credentials from; by default the usual chain
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Answer in JSON
@@ -33,16 +34,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Say, step by step, what is right and what to do next; changes nothing
     Doctor,
-    /// The client secret in Secrets Manager; read from a prompt, or from standard input, never from an argument
+    /// The client secret in Secrets Manager; read from a prompt or standard input, never from an argument
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// List the installations that have tokens, one a line
+    /// List the installations that have tokens, one per line
     List {
-        /// Those of this workspace only, removed ones included
+        /// Only those of this workspace, including removed ones
         #[arg(long, value_name = "ID")]
         workspace: Option<String>,
     },
-    /// Show all that is kept of an installation, but its tokens
+    /// Show everything that is kept of an installation, except its tokens
     Show {
         /// Notion's id of the workspace
         #[arg(required_unless_present = "bot", conflicts_with = "bot", requires = "user_id")]
@@ -50,20 +51,20 @@ pub(crate) enum Command {
         /// Notion's id of the person; - for an installation that the workspace owns
         #[arg(required_unless_present = "bot", conflicts_with = "bot")]
         user_id: Option<String>,
-        /// The installation that an alarm names by its bot
+        /// The installation of the bot that an alarm names
         #[arg(long, value_name = "ID")]
         bot: Option<String>,
     },
-    /// Have the tokens of an installation refreshed; the new ones are not shown
+    /// Refresh the tokens of an installation; the new ones are not shown
     Refresh(Person),
-    /// Give the tokens of an installation back to Notion, and forget them
+    /// Revoke the tokens of an installation at Notion, and delete them
     Revoke {
         #[command(flatten)]
         person: Person,
-        /// Let nothing of the person stay
+        /// Keep nothing about the person
         #[arg(long)]
         forget: bool,
-        /// Only this generation; one that was installed later stays
+        /// Only this generation; a later install stays
         #[arg(long, value_name = "N")]
         generation: Option<u64>,
         /// Do not ask first
@@ -74,26 +75,26 @@ pub(crate) enum Command {
     Sweep,
     /// Move dead letters back into the rescue queue, then sweep
     Rescue,
-    /// Write every row of the table of installations into a new file; tokens stay sealed
+    /// Write every row of the installations table into a new file; tokens stay sealed
     Export {
-        /// The file; must not be there yet
+        /// The file; it must not exist yet
         file: PathBuf,
-        /// Another table, such as one that was restored
+        /// Another table, such as a restored one
         #[arg(long, value_name = "NAME")]
         table: Option<String>,
     },
-    /// Write rows of a backup into the table of installations; newer ones stay, people who were forgotten stay forgotten
+    /// Write rows of a backup into the installations table; newer rows stay, forgotten people stay forgotten
     Import {
         #[command(flatten)]
         backup: Backup,
-        /// Also over rows that are newer; their tokens are kept beside those of the backup
+        /// Overwrite newer rows too; their tokens are kept beside those of the backup
         #[arg(long)]
         overwrite: bool,
         /// Do not ask before overwriting
         #[arg(long, requires = "overwrite")]
         yes: bool,
     },
-    /// The keys that tokens are sealed with
+    /// The keys that seal tokens
     #[command(subcommand)]
     Keys(KeysCommand),
 }
@@ -109,22 +110,22 @@ pub(crate) struct Person {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Backup {
-    /// A file that `export` wrote
+    /// A file written by `export`
     pub(crate) file: Option<PathBuf>,
-    /// A table, such as one that was restored
+    /// A table, such as a restored one
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Store the first one
+    /// Store the first client secret
     Set {
         /// Store it even if Notion cannot be asked whether it is right
         #[arg(long)]
         without_proof: bool,
     },
-    /// Store the one that comes after it; installs in flight go on with the one before
+    /// Store the next client secret; installs in flight continue with the previous one
     Rotate {
         /// Store it even if Notion cannot be asked whether it is right
         #[arg(long)]
@@ -134,9 +135,9 @@ pub(crate) enum SecretCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Add a key, which seals from then on; the older ones go on opening
+    /// Add a key, which seals from now on; older keys still open what they sealed
     Rotate,
-    /// Count the rows of each key; ends with 1 while some are sealed with an older one
+    /// Count the rows of each key; exits with 1 while some are sealed with an older one
     Progress,
 }
 

@@ -1,4 +1,4 @@
-//! The client secret: read, proven, stored.
+//! The client secret: reads it, verifies it with Notion, stores it.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::time::Duration;
@@ -14,17 +14,17 @@ use vault::secrets::parse_client_secret;
 use crate::aws::{Aws, in_words};
 use crate::stack::{NoResource, Stack};
 
-/// How long Notion may take to say whether it knows a secret, in seconds.
+/// How long Notion may take to say whether it accepts a secret, in seconds.
 const PROOF_LIMIT_SECS: u64 = 15;
-/// Longest secret that is read, in bytes; Notion's are about fifty.
+/// The longest secret that is read, in bytes. Notion's have about fifty.
 const MAX_SECRET_BYTES: u64 = 1024;
 
-/// Whether a secret is stored that Notion could not be asked about. One that Notion refuses never is.
+/// Whether to store a secret that Notion could not be asked about. One that Notion refuses is never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// It is not.
+    /// Do not store it.
     Required,
-    /// It is.
+    /// Store it.
     IfPossible,
 }
 
@@ -34,41 +34,42 @@ pub enum SecretError {
     /// What was typed cannot be a client secret.
     #[error("{0}; nothing was stored")]
     Shape(&'static str),
-    /// There is one.
+    /// A secret is stored already.
     #[error("a client secret is stored already: `secret rotate` puts the next one in its place")]
     AlreadySet,
-    /// There is none.
+    /// No secret is stored.
     #[error("no client secret is stored yet: `secret set` stores the first one")]
     NotSet,
-    /// Notion says no.
+    /// Notion refuses it.
     #[error(
-        "Notion does not know client id {client_id} by this secret; compare both with the connection's Configuration tab. Nothing was stored"
+        "Notion does not accept this secret for client id {client_id}; compare both with the connection's \
+         Configuration tab. Nothing was stored"
     )]
     Refused {
         /// The client id.
         client_id: String,
     },
-    /// Notion did not say.
+    /// Notion gave no conclusive answer.
     #[error(
-        "whether the secret is right is not known ({0}); try again, or add --without-proof. Nothing was stored"
+        "it is unknown whether the secret is right ({0}); try again, or add --without-proof. Nothing was stored"
     )]
     Unproven(TokenError),
-    /// Standard input.
+    /// Standard input failed.
     #[error("the secret could not be read: {0}")]
     Input(std::io::Error),
-    /// AWS.
+    /// AWS failed.
     #[error("Secrets Manager: {0}")]
     Aws(String),
-    /// The stack lacks the secret.
-    #[error("{0}; deploy the present template. Nothing was stored")]
+    /// The stack has no such secret.
+    #[error("{0}; deploy the current template. Nothing was stored")]
     NoResource(#[from] NoResource),
-    /// The stack's own settings.
-    #[error("the stack serves no public connection ({0}); deploy again. Nothing was stored")]
+    /// The stack's own settings are invalid.
+    #[error("the stack's public connection is not valid ({0}); deploy again. Nothing was stored")]
     Connection(#[from] ConfigError),
 }
 
 impl SecretError {
-    /// Whether the deployer has to do something else, rather than try again.
+    /// Whether the deployer must do something else first. Otherwise trying again may help.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         !matches!(self, Self::Unproven(_) | Self::Input(_) | Self::Aws(_))
@@ -79,7 +80,7 @@ impl SecretError {
 ///
 /// # Errors
 ///
-/// [`SecretError`]; nothing was stored then.
+/// [`SecretError`]; nothing was stored.
 pub async fn set(aws: &Aws, stack: &Stack, proof: Proof) -> Result<String, SecretError> {
     if current(aws, stack).await?.is_some() {
         return Err(SecretError::AlreadySet);
@@ -93,30 +94,31 @@ pub async fn set(aws: &Aws, stack: &Stack, proof: Proof) -> Result<String, Secre
     Ok(format!("The client secret is stored{proven}. Next: {doctor}, then open {install_url}"))
 }
 
-/// Stores the client secret that follows the present one, which stays as AWSPREVIOUS: a function that still holds it,
-/// or that Notion refuses the new one to, goes on with it.
+/// Stores the next client secret. The present one stays as AWSPREVIOUS for functions that still use it, or for which
+/// Notion refuses the new one.
 ///
 /// # Errors
 ///
-/// [`SecretError`]; nothing was stored then.
+/// [`SecretError`]; nothing was stored.
 pub async fn rotate(aws: &Aws, stack: &Stack, proof: Proof) -> Result<String, SecretError> {
     let present = current(aws, stack).await?.ok_or(SecretError::NotSet)?;
     let connection = stack.connection()?;
     let secret = read_secret(&connection.client_id)?;
-    // Storing it again would push the one before out of AWSPREVIOUS, which installs in flight may need.
+    // Storing the same secret again would push the previous one out of AWSPREVIOUS, which installs in flight may
+    // need.
     if present.is_ok_and(|present| present.is_same_as(&secret)) {
         return Ok("That is the client secret that is stored already; nothing was changed.".to_owned());
     }
     let proven = prove(aws, connection, &secret, proof).await?;
     store(aws, stack, &secret).await?;
     Ok(format!(
-        "The new client secret is stored{proven}; functions take it up within five minutes, or as soon as Notion \
+        "The new client secret is stored{proven}; functions use it within five minutes, or as soon as Notion \
          refuses the old one. Next: {}",
         aws.commands.operator("doctor")
     ))
 }
 
-/// The client secret as it is stored, if it is; or what it should be, if it is something else.
+/// The stored client secret, if there is one. If the value has another form, the form that it should have.
 pub(crate) async fn current(
     aws: &Aws,
     stack: &Stack,
@@ -124,7 +126,7 @@ pub(crate) async fn current(
     let id = stack.resource("ClientSecret")?;
     match aws.secrets_manager.get_secret_value().secret_id(id).send().await {
         Ok(answer) => Ok(answer.secret_string().filter(|text| !text.is_empty()).map(parse_client_secret)),
-        // So it says too while the secret has no version.
+        // AWS also says so while the secret has no version.
         Err(error)
             if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
         {
@@ -150,14 +152,14 @@ async fn prove(
 ) -> Result<&'static str, SecretError> {
     let client_id = connection.client_id.clone();
     match knows(aws, connection, secret).await {
-        Ok(()) => Ok(", and Notion knows it"),
+        Ok(()) => Ok(", and Notion accepts it"),
         Err(TokenError::InvalidClient(_)) => Err(SecretError::Refused { client_id }),
-        Err(_) if proof == Proof::IfPossible => Ok(" without Notion's word for it"),
+        Err(_) if proof == Proof::IfPossible => Ok(" without asking Notion"),
         Err(error) => Err(SecretError::Unproven(error)),
     }
 }
 
-/// Whether Notion knows `connection` by `secret`.
+/// Whether Notion accepts `secret` for `connection`.
 pub(crate) async fn knows(
     aws: &Aws,
     connection: PublicConnection,
@@ -167,7 +169,7 @@ pub(crate) async fn knows(
     notion.knows_client(secret, Instant::now() + Duration::from_secs(PROOF_LIMIT_SECS)).await
 }
 
-/// From a prompt that shows nothing, or from standard input where that is no terminal.
+/// Reads from a prompt that shows nothing, or from standard input if that is not a terminal.
 fn read_secret(client_id: &str) -> Result<ClientSecret, SecretError> {
     let text = if std::io::stdin().is_terminal() {
         rpassword::prompt_password("Client secret (not shown): ").map_err(SecretError::Input)?
@@ -180,7 +182,7 @@ fn read_secret(client_id: &str) -> Result<ClientSecret, SecretError> {
     check_shape(text.trim(), client_id).map_err(SecretError::Shape)
 }
 
-/// Notion does not document what a client secret looks like; this catches what people paste instead of it.
+/// Notion does not document what a client secret looks like. This catches what people paste by mistake.
 fn check_shape(text: &str, client_id: &str) -> Result<ClientSecret, &'static str> {
     if text.is_empty() {
         return Err("no client secret was given");
@@ -189,13 +191,13 @@ fn check_shape(text: &str, client_id: &str) -> Result<ClientSecret, &'static str
         return Err("a client secret is one line without spaces");
     }
     if text == client_id {
-        return Err("that is the client id; the secret stands below it in the Configuration tab");
+        return Err("that is the client id; the secret is below it in the Configuration tab");
     }
     if text.starts_with("ntn_") || text.starts_with("nrt_") {
-        return Err("that is a token; the client secret stands in the connection's Configuration tab");
+        return Err("that is a token; the client secret is in the connection's Configuration tab");
     }
     if text.starts_with('{') {
-        return Err("give the client secret alone, without JSON around it");
+        return Err("give only the client secret, without JSON around it");
     }
     ClientSecret::parse(text).map_err(|_| "no client secret was given")
 }

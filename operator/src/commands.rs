@@ -1,30 +1,30 @@
-//! The commands that a cure names: whole, for this stack, to be pasted as they are.
+//! The commands in cures: complete for this stack, ready to paste.
 
-/// Where the commands have to work.
+/// Where the commands apply.
 #[derive(Debug, Clone)]
 pub struct Commands {
     /// The stack.
     pub stack: String,
     /// Its Region.
     pub region: String,
-    /// The profile that was named, if one was.
+    /// The profile, if one was given.
     pub profile: Option<String>,
 }
 
 impl Commands {
-    /// One of this program's own, such as `secret set`.
+    /// A command of this program, such as `secret set`.
     #[must_use]
     pub fn operator(&self, command: &str) -> String {
         format!("cargo run --package operator -- --stack {} {}{command}", self.stack, self.place())
     }
 
-    /// One of AWS's command line.
+    /// A command of the AWS command line.
     #[must_use]
     pub fn aws(&self, command: &str) -> String {
         format!("aws {}{command}", self.place())
     }
 
-    /// Deploys what is checked out.
+    /// Deploys the current checkout.
     #[must_use]
     pub fn deploy(&self) -> String {
         format!("sam build && sam deploy --stack-name {} {}", self.stack, self.place()).trim_end().to_owned()

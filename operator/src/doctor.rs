@@ -1,7 +1,7 @@
 //! Says, step by step, what is right and what to do next. Changes nothing.
 //!
-//! The steps go from what everything hangs on to what only matters later, so that the first problem is the one to
-//! begin with.
+//! The steps start with what everything depends on and end with what only matters later, so that the first problem is
+//! the one to solve first.
 
 mod account;
 mod address;

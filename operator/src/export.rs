@@ -1,4 +1,4 @@
-//! Every row of a table into a file.
+//! Exports every row of a table to a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write as _};
@@ -11,12 +11,12 @@ use crate::outcome::{Failure, Outcome};
 use crate::rows::{Rows, to_line};
 use crate::stack::Stack;
 
-/// Writes the installations, or the rows of `table`, into `path`: a row a line, as DynamoDB writes JSON. Tokens stay
-/// sealed, but names and addresses of people are in it.
+/// Writes the installations, or the rows of `table`, to `path`, one row per line in DynamoDB's JSON. Tokens stay
+/// sealed, but the file contains people's names and addresses.
 ///
 /// # Errors
 ///
-/// [`Failure`]; a file that was begun is removed.
+/// [`Failure`]; an incomplete file is removed.
 pub async fn export(aws: &Aws, stack: &Stack, path: &Path, table: Option<&str>) -> Result<Outcome, Failure> {
     let table = match table {
         Some(table) => table,
@@ -24,7 +24,7 @@ pub async fn export(aws: &Aws, stack: &Stack, path: &Path, table: Option<&str>) 
     };
     let file = private(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::Refused(format!(
-            "{} is there already, and an export overwrites nothing: name another file",
+            "{} exists, and an export never overwrites a file: name another one",
             path.display()
         )),
         _ => Failure::Refused(format!("{} cannot be written: {error}", path.display())),
@@ -38,7 +38,7 @@ pub async fn export(aws: &Aws, stack: &Stack, path: &Path, table: Option<&str>) 
             Ok(Outcome::well(said, json!({"rows": rows, "table": table, "file": path})))
         }
         Err(failure) => {
-            // Half of an export must not pass for one.
+            // An incomplete export must not pass for a complete one.
             let _stays = std::fs::remove_file(path);
             Err(failure)
         }
@@ -70,7 +70,7 @@ async fn write(aws: &Aws, table: &str, file: File, path: &Path) -> Result<u64, F
     Ok(rows)
 }
 
-/// A new file, for the owner's eyes only from the first byte on.
+/// Creates a file that only its owner can read, from the first byte on.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

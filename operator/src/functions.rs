@@ -1,4 +1,4 @@
-//! What the functions do at the deployer's word: refresh, revoke, sweep.
+//! What the functions do for the deployer: refresh, revoke, sweep.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -12,10 +12,10 @@ use crate::installations::{input, named};
 use crate::outcome::{Failure, Outcome, plain};
 use crate::stack::Stack;
 
-/// What a function says of itself to whom it asks.
+/// The operator's name in the functions' audit log.
 const CALLER: &str = "operator";
 
-/// What the token and the uninstall function answer. The access token is not read out of it.
+/// The answer of the token and the uninstall function. The access token is not parsed.
 #[derive(Debug, Deserialize)]
 struct Answer {
     fingerprint: Option<String>,
@@ -45,15 +45,15 @@ pub struct Revocation {
     pub workspace_id: String,
     /// Notion's id of the person; `-` if the workspace owns it.
     pub user_id: String,
-    /// Whether nothing of the person is to stay.
+    /// Whether nothing about the person is kept.
     pub forget: bool,
     /// Only this generation.
     pub generation: Option<u64>,
-    /// Whether nobody is asked first.
+    /// Whether to skip the confirmation.
     pub yes: bool,
 }
 
-/// Has the pair of an installation refreshed. The new access token stays in the table.
+/// Has an installation's pair refreshed. The new access token stays in the table.
 ///
 /// # Errors
 ///
@@ -81,7 +81,7 @@ pub async fn refresh(
     Ok(Outcome::well(said, json))
 }
 
-/// Gives a person's grant back to Notion and forgets its tokens, once somebody has said yes.
+/// Revokes a person's grant at Notion and deletes its tokens, after confirmation.
 ///
 /// # Errors
 ///
@@ -98,38 +98,40 @@ pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Out
     let answer: Answer = invoke(aws, stack, "UninstallFunction", asked).await?;
     if answer.problem.error.as_deref() == Some("other_generation") {
         let standing = answer.generation.unwrap_or(0);
-        return Err(Failure::Refused(format!("nothing was removed: it is of generation {standing} by now")));
+        return Err(Failure::Refused(format!(
+            "nothing was removed: the installation now has generation {standing}"
+        )));
     }
     answer.problem.check()?;
     if answer.generation == Some(0) {
         return Err(Failure::Refused(format!(
-            "nobody of these ids was installed ({}), in the order workspace, person; `operator list` has them. Should an \
-             install of theirs be under way, it goes back to Notion",
+            "there was no installation for these ids ({}), in the order workspace, person; see `operator list`. If an \
+             install of this person is in progress, its grant will be revoked",
             plain(id.as_str())
         )));
     }
     let revoked = answer.revoked.unwrap_or(false);
     let said = if revoked {
-        "Removed; its tokens are back at Notion"
+        "Removed; its tokens are revoked at Notion"
     } else {
-        "Removed, and nothing of it is vended; Notion has not taken its tokens back yet, the sweep goes on"
+        "Removed; nothing is vended any more. Its tokens are not revoked at Notion yet; the sweep keeps trying"
     };
     let json = json!({"removed": true, "revoked": revoked, "generation": answer.generation});
     Ok(Outcome::well(said, json))
 }
 
-/// Asks in the terminal whether to do what cannot be taken back.
+/// Asks in the terminal before something irreversible.
 ///
 /// # Errors
 ///
 /// [`Failure`], unless somebody types yes.
 pub fn confirm(wish: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::Misused("nobody is there to be asked: add --yes".to_owned()));
+        return Err(Failure::Misused("there is no terminal to ask in: add --yes".to_owned()));
     }
     let unread = |error: std::io::Error| Failure::Unknown(format!("your answer could not be read: {error}"));
     let mut terminal = std::io::stderr();
-    write!(terminal, "This cannot be taken back. Type yes to {wish}: ").map_err(unread)?;
+    write!(terminal, "This cannot be undone. Type yes to {wish}: ").map_err(unread)?;
     terminal.flush().map_err(unread)?;
     let mut typed = String::new();
     std::io::stdin().read_line(&mut typed).map_err(unread)?;
@@ -150,14 +152,14 @@ pub async fn sweep(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     let left = summary.contains_key("SweepFailed");
     let mut said = format!(
         "Swept: {}",
-        if counted.is_empty() { "nothing was to be done".to_owned() } else { counted.join(", ") }
+        if counted.is_empty() { "there was nothing to do".to_owned() } else { counted.join(", ") }
     );
     if complete != true {
-        said.push_str(". It did not come to its end: the next run, in five minutes, goes on");
+        said.push_str(". It did not finish: the next run, in five minutes, continues");
     }
     if left {
         said = format!(
-            "{said}. Something is left undone: docs/runbook.md, \"SweepFailed\"; {}",
+            "{said}. Something could not be done: docs/runbook.md, \"SweepFailed\"; {}",
             aws.commands.log("SweepFunction")
         );
     }
@@ -197,8 +199,7 @@ async fn invoke<T: DeserializeOwned>(
     let answer = aws.lambda.invoke().function_name(name).payload(Blob::new(asked.to_string())).send().await;
     let answer = answer.map_err(|error| {
         let words = in_words(&error);
-        let unknown =
-            if error.as_service_error().is_some() { "" } else { "; it may have been done all the same" };
+        let unknown = if error.as_service_error().is_some() { "" } else { "; it may still have been done" };
         Failure::Unknown(format!("{function} was not invoked, or did not answer: {words}{unknown}"))
     })?;
     let log = aws.commands.log(function);
@@ -206,7 +207,7 @@ async fn invoke<T: DeserializeOwned>(
         return Err(Failure::Unknown(format!("{function} was cut off ({kind}): {log}")));
     }
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
-    // What stands in an answer that cannot be read is not repeated: it may be a token.
+    // The content of an unreadable answer is not repeated: it may be a token.
     serde_json::from_slice(payload)
-        .map_err(|_| Failure::Unknown(format!("{function} answered with something else: {log}")))
+        .map_err(|_| Failure::Unknown(format!("{function} gave an unexpected answer: {log}")))
 }

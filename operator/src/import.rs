@@ -1,4 +1,4 @@
-//! Rows of a backup into the stack's table.
+//! Imports rows of a backup into the stack's table.
 
 use serde_json::json;
 use shared::clock::{Clock as _, SystemClock};
@@ -11,7 +11,7 @@ use crate::rows::{Row, Rows, Source};
 use crate::stack::Stack;
 use crate::tables::{soon, store};
 
-/// What became of the rows.
+/// How many rows were written, and why others were not.
 #[derive(Default)]
 struct Counts {
     written: u64,
@@ -20,15 +20,15 @@ struct Counts {
     unreadable: Vec<String>,
 }
 
-/// Writes the rows of a backup into the stack's table. Nothing of them is vended before Notion has confirmed it.
+/// Writes the rows of a backup into the stack's table. None of them is vended before Notion has confirmed it.
 ///
 /// # Errors
 ///
-/// [`Failure`]; to repeat it is safe.
+/// [`Failure`]; it is safe to repeat.
 pub async fn import(aws: &Aws, stack: &Stack, source: &Source, overwrite: bool) -> Result<Outcome, Failure> {
     let (store, ring) = (store(aws, stack)?, keys::read(aws, stack).await?);
     let mut counts = Counts::default();
-    // Who was forgotten first: such a row keeps others of the same backup out, which was not made in one moment.
+    // Forgotten people first: their rows block other rows of the same backup, which was not made at one moment.
     for forgotten in [true, false] {
         let mut rows = Rows::of(aws, source)?;
         loop {
@@ -65,7 +65,7 @@ async fn write(
         Ok(Imported::Unreadable(reason)) => counts.unreadable.push(format!("{}: {reason}", plain(&id))),
         Err(error) => {
             return Err(Failure::Unknown(format!(
-                "{error}, after {} rows were written; to repeat the import is safe",
+                "{error}, after {} rows were written; it is safe to repeat the import",
                 counts.written
             )));
         }
@@ -73,7 +73,7 @@ async fn write(
     Ok(())
 }
 
-/// A row's key; none is none of ours.
+/// A row's key; empty if it is not one of ours.
 fn key_of(row: &Row) -> &str {
     row.get("installation_id").and_then(|id| id.as_s().ok()).map_or("", String::as_str)
 }
@@ -83,13 +83,13 @@ impl Counts {
         let Self { written, kept_newer, forgotten, unreadable } = self;
         let mut lines = unreadable.clone();
         lines.push(format!(
-            "{written} rows written, {kept_newer} kept as they are newer, {forgotten} skipped as their person was \
-             forgotten, {} unreadable",
+            "{written} rows written, {kept_newer} not written because the existing row is newer, {forgotten} skipped \
+             because the person was forgotten, {} unreadable",
             unreadable.len()
         ));
         if written > 0 {
             lines.push(format!(
-                "What was written is unverified: the sweep asks Notion about it, and so does a vend. Next: {}",
+                "The rows are unverified: the sweep or the next vend asks Notion about them. Next: {}",
                 aws.commands.operator("sweep")
             ));
         }

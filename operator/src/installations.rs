@@ -1,4 +1,4 @@
-//! Who has installed: read from the tables, consistently. Tokens stay sealed.
+//! Who has installed, from consistent reads of the tables. Tokens stay sealed.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -19,26 +19,26 @@ use crate::tables::{of_workspace, sealed_with, soon, store};
 pub enum Which {
     /// One person's.
     Of(InstallationId),
-    /// Those of a bot, as an alarm names it.
+    /// Those of the bot that an alarm names.
     OfBot(String),
 }
 
-/// The installation that was named on the command line.
+/// The installation named on the command line.
 ///
 /// # Errors
 ///
-/// [`Failure::Misused`] saying what has to be there.
+/// [`Failure::Misused`] with what is expected.
 pub fn named(workspace_id: &str, user_id: &str) -> Result<InstallationId, Failure> {
     InstallationId::named(&input(workspace_id, user_id))
-        .map_err(|expected| Failure::Misused(format!("{expected}; on the command line - stands for null")))
+        .map_err(|expected| Failure::Misused(format!("{expected}; on the command line, use - for null")))
 }
 
-/// The same, as a function takes it.
+/// The same, as input for a function.
 pub(crate) fn input(workspace_id: &str, user_id: &str) -> Value {
     json!({"workspace_id": workspace_id, "user_id": (user_id != "-").then_some(user_id)})
 }
 
-/// One line for each installation, of one workspace or of all that have tokens.
+/// One line per installation, of one workspace or of all that have tokens.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub async fn list(aws: &Aws, stack: &Stack, workspace_id: Option<&str>) -> Resul
                 lines.push(line(&row));
                 rows.push(fields(&row, BRIEF));
             }
-            // Gone since the index was read.
+            // Deleted since the index was read.
             Ok(None) => {}
             Err(error) if error.is_of_the_row() => {
                 lines.push(format!("{}: {error}", plain(id.as_str())));
@@ -75,7 +75,7 @@ pub async fn list(aws: &Aws, stack: &Stack, workspace_id: Option<&str>) -> Resul
     Ok(Outcome::unless(needs_you, lines.join("\n"), json))
 }
 
-/// All that a row says, but tokens.
+/// Everything in a row except tokens.
 ///
 /// # Errors
 ///
@@ -103,7 +103,7 @@ pub async fn show(aws: &Aws, stack: &Stack, which: &Which) -> Result<Outcome, Fa
     Ok(Outcome::well(blocks.join("\n\n"), json!({"installations": rows})))
 }
 
-/// What stands in a list.
+/// The fields shown in a list.
 const BRIEF: fn(&str) -> bool = |name| {
     matches!(
         name,
@@ -149,7 +149,7 @@ fn fields(row: &Installation, wanted: fn(&str) -> bool) -> Map<String, Value> {
     wanted.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Everything but tokens: a seal says which key sealed it, a fingerprint which token it is.
+/// Everything except tokens: of a seal its key version, of a token its fingerprint.
 fn all(row: &Installation) -> Vec<(&'static str, Value)> {
     let at = |at_ms: Option<u64>| at_ms.map(moment).into();
     let pair = row.pair.as_ref();
@@ -204,7 +204,7 @@ fn key_versions_of(pair: &SealedPair) -> Vec<u32> {
     versions
 }
 
-/// Milliseconds since the epoch as people write them, in UTC.
+/// Formats milliseconds since the epoch as a date and time in UTC.
 fn moment(at_ms: u64) -> String {
     let secs = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
     DateTime::from_secs(secs).fmt(Format::DateTime).unwrap_or_else(|_| format!("{at_ms} ms since 1970"))

@@ -1,4 +1,4 @@
-//! The token key ring: a new key for it, and how far the rows have come.
+//! The token key ring: adds a key, and shows how many rows still use older ones.
 
 use serde_json::{Value, json};
 use shared::random::OsRandom;
@@ -10,7 +10,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::stack::Stack;
 use crate::tables::{sealed_with, store};
 
-/// The ring as Secrets Manager holds it.
+/// The ring as stored in Secrets Manager.
 pub(crate) struct Stored {
     text: KeyRingText,
     /// The ring.
@@ -28,14 +28,15 @@ pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Stored, Failure> {
     Ok(Stored { text, ring, version_id: answer.version_id().unwrap_or_default().to_owned() })
 }
 
-/// Adds a key, which seals from then on; the ones before go on opening.
+/// Adds a key, which seals from then on. Older keys still open what they sealed.
 ///
-/// Two keys of one version would each open what the other does not. So the new ring is put beside the current one, and
+/// Two different keys with one version would make rows unreadable. So the new ring is stored beside the current one,
+/// and becomes current only if the ring that it was made from still is.
 /// becomes current only if that is still the one that it was made from.
 ///
 /// # Errors
 ///
-/// [`Failure`]; the ring is as it was then, unless it says that this is not known.
+/// [`Failure`]. The ring is unchanged, unless the error says that this is unknown.
 pub async fn rotate(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     let id = stack.resource("TokenKeyRing")?;
     let before = read(aws, stack).await?;
@@ -51,16 +52,16 @@ pub async fn rotate(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
         .remove_from_version_id(&before.version_id)
         .move_to_version_id(ours);
     if let Err(error) = promote.send().await {
-        // Ours may be current all the same: the first answer was lost, and the second try found it done.
+        // The new ring may be current all the same: if the first reply was lost, the SDK's retry fails.
         let standing = read(aws, stack).await.map_err(|_| {
             Failure::Unknown(format!(
-                "whether key {} is in the ring is not known ({}): see `keys progress`",
+                "it is unknown whether key {} is in the ring ({}): see `keys progress`",
                 version.0,
                 in_words(&error)
             ))
         })?;
         if standing.version_id != ours && standing.version_id != before.version_id {
-            let told = "somebody else rotated the ring at the same time; yours was left out, theirs stands";
+            let told = "somebody else rotated the ring at the same time; their key was added, yours was not";
             return Err(Failure::Refused(told.to_owned()));
         }
         if standing.version_id != ours {
@@ -68,7 +69,7 @@ pub async fn rotate(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
         }
     }
     let said = format!(
-        "Key {} is in the ring; functions seal with it within five minutes, and the sweep seals the older rows anew. \
+        "Key {} is in the ring. Functions seal with it within five minutes, and the sweep re-encrypts older rows. \
          Next: {}",
         version.0,
         aws.commands.operator("keys progress")
@@ -76,7 +77,7 @@ pub async fn rotate(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     Ok(Outcome::well(said, json!({"version": version.0})))
 }
 
-/// How many rows are sealed with which key.
+/// Counts the rows sealed with each key.
 ///
 /// # Errors
 ///
@@ -99,7 +100,7 @@ pub async fn progress(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
             .to_owned()
     } else {
         let sweep = aws.commands.operator("sweep");
-        format!("{older} rows are sealed with an older key. The sweep seals a thousand a run anew: wait, or {sweep}")
+        format!("{older} rows are sealed with an older key. The sweep re-encrypts a thousand per run: wait, or {sweep}")
     });
     let json = json!({"keys": Value::from(keys), "older_rows": older});
     Ok(Outcome::unless(older > 0, lines.join("\n"), json))
@@ -109,7 +110,7 @@ fn no_ring(error: BadKeyRing) -> Failure {
     Failure::Refused(format!("{error}; docs/runbook.md, \"A secret is gone\""))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature for `map_err`")]
 fn failed<E, R>(error: aws_sdk_sts::error::SdkError<E, R>) -> Failure
 where
     E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,

@@ -1,8 +1,8 @@
-//! What the deployer's command line does: look at a deployed stack, store its secrets, look after its installations.
+//! The deployer's command line: checks a deployed stack, stores its secrets, operates on its installations.
 //!
-//! Speaks to AWS with the deployer's own credentials, and to Notion with the stack's client secret, which never leaves
-//! the process but to those two. Tokens it never opens but to see that a backup is of this stack; what has to be done
-//! with them, the functions do.
+//! It uses AWS with the deployer's own credentials, and Notion with the stack's client secret, which is sent to
+//! nobody else. It opens tokens only to check that a backup belongs to this stack. Everything else that needs a token
+//! is done by the functions.
 
 pub mod aws;
 pub mod client_secret;

@@ -1,6 +1,10 @@
 //! `operator`: the deployer's command line.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program writes to the terminal"
+)]
 
 mod cli;
 
@@ -25,13 +29,13 @@ use shared::config::environment;
 async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // What stands where no argument belongs may be the secret itself: it is not repeated.
+        // An unexpected argument may be the secret itself, so it is not repeated.
         Err(error)
             if error.use_stderr() && std::env::args_os().any(|argument| is_about_secrets(&argument)) =>
         {
             eprintln!(
-                "operator: no command takes a secret as an argument: `secret set` and `secret rotate` read it from a prompt or \
-                 from standard input; `operator --help` has the commands"
+                "operator: no command takes a secret as an argument: `secret set` and `secret rotate` read it from a \
+                 prompt or from standard input; see `operator --help`"
             );
             return ExitCode::from(2);
         }
@@ -63,7 +67,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether it is a command for secrets, or looks like one of Notion's, or is not even text.
+/// Whether an argument belongs to the secret commands, looks like one of Notion's secrets, or is not even text.
 fn is_about_secrets(argument: &OsStr) -> bool {
     const NOTIONS: [&str; 3] = ["secret_", "ntn_", "nrt_"];
     argument
@@ -86,11 +90,11 @@ async fn doctor(cli: &Cli, connected: Result<Aws, ConnectError>) -> ExitCode {
     ExitCode::from(report.exit_code())
 }
 
-/// Every command but `doctor`.
+/// Runs any command except `doctor`.
 async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     match command {
-        // It looks without a stack too.
-        Command::Doctor => Err(Failure::Misused("doctor goes its own way".to_owned())),
+        // The doctor also runs without a stack.
+        Command::Doctor => Err(Failure::Misused("doctor is run separately".to_owned())),
         Command::Secret(command) => Box::pin(secret(command, aws, stack)).await,
         Command::List { workspace } => Box::pin(installations::list(aws, stack, workspace.as_deref())).await,
         Command::Show { workspace_id, user_id, bot } => {
@@ -120,7 +124,7 @@ async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcom
         Command::Export { file, table } => Box::pin(export::export(aws, stack, file, table.as_deref())).await,
         Command::Import { backup, overwrite, yes } => {
             if *overwrite && !yes {
-                functions::confirm("write a backup over rows that are newer")?;
+                functions::confirm("overwrite newer rows with those of a backup")?;
             }
             let source = match (&backup.file, &backup.table) {
                 (Some(file), _) => Source::File(file.clone()),

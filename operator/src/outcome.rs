@@ -1,11 +1,11 @@
-//! What a command came to, for people and for programs.
+//! The result of a command, for people and for programs.
 
 use serde_json::{Value, json};
 use vault::store::StoreError;
 
 use crate::stack::NoResource;
 
-/// It was carried out.
+/// The command was carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// For people.
@@ -16,16 +16,16 @@ pub struct Outcome {
     pub needs_you: bool,
 }
 
-/// It was not, or not to its end.
+/// The command was not carried out, or not completely.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// Something else has to be done first.
     #[error("{0}")]
     Refused(String),
-    /// The command is not called so.
+    /// The command line is wrong.
     #[error("{0}")]
     Misused(String),
-    /// AWS or the machine did not do its part.
+    /// AWS or the machine failed.
     #[error("{0}")]
     Unknown(String),
 }
@@ -49,7 +49,7 @@ impl Outcome {
         self.needs_you.into()
     }
 
-    /// With the field that says that the command was carried out.
+    /// Adds the field that says that the command was carried out.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut json = self.json.clone();
@@ -61,7 +61,7 @@ impl Outcome {
 }
 
 impl Failure {
-    /// 1 if something has to be done, 2 if the command was called wrongly, 3 if AWS did not do it.
+    /// 1 if something has to be done, 2 if the command line is wrong, 3 if AWS failed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -74,7 +74,7 @@ impl Failure {
 
 impl From<NoResource> for Failure {
     fn from(error: NoResource) -> Self {
-        Self::Refused(format!("{error}; deploy the present template"))
+        Self::Refused(format!("{error}; deploy the current template"))
     }
 }
 
@@ -84,7 +84,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// A text of somebody else's, fit for a terminal: nothing in it moves the cursor or colours the screen.
+/// Makes a foreign text safe for a terminal: it cannot move the cursor or colour the screen.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

@@ -1,30 +1,30 @@
-//! What the doctor found, for people and for programs.
+//! The doctor's findings, for people and for programs.
 
 #![expect(clippy::print_stdout, reason = "a step is printed when it is done")]
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// How a step stands.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// As it should be.
     Ok,
-    /// Works, but somebody should know.
+    /// It works, but somebody should know.
     Warning,
-    /// Has to be put right.
+    /// It must be fixed.
     Problem,
-    /// Could not be looked at.
+    /// It could not be checked.
     Unknown,
 }
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at; a fixed key.
+    /// What was checked; a fixed key.
     pub step: &'static str,
-    /// How it stands.
+    /// The result.
     pub status: Status,
     /// What was found.
     pub found: String,
@@ -43,13 +43,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// Begins a report on `stack`. One that `prints` shows each step as soon as it is done.
+    /// Starts a report on `stack`. If `prints` is set, each step is printed as soon as it is done.
     #[must_use]
     pub fn begin(stack: &str, region: &str, prints: bool) -> Self {
         Self { stack: stack.to_owned(), region: region.to_owned(), prints, findings: Vec::new() }
     }
 
-    /// All is well with `step`.
+    /// `step` is as it should be.
     pub fn ok(&mut self, step: &'static str, found: impl Into<String>) {
         self.add(Finding { step, status: Status::Ok, found: found.into(), cure: None });
     }
@@ -59,12 +59,12 @@ impl Report {
         self.add(Finding { step, status: Status::Warning, found: found.into(), cure: Some(cure.into()) });
     }
 
-    /// `step` has to be put right.
+    /// `step` must be fixed.
     pub fn problem(&mut self, step: &'static str, found: impl Into<String>, cure: impl Into<String>) {
         self.add(Finding { step, status: Status::Problem, found: found.into(), cure: Some(cure.into()) });
     }
 
-    /// `step` could not be looked at.
+    /// `step` could not be checked.
     pub fn unknown(&mut self, step: &'static str, found: impl Into<String>, cure: impl Into<String>) {
         self.add(Finding { step, status: Status::Unknown, found: found.into(), cure: Some(cure.into()) });
     }
@@ -89,7 +89,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.status == status).count()
     }
 
-    /// 0 if nothing has to be put right, 1 if something has, 3 if something could not be looked at.
+    /// 0 if there is nothing to fix, 1 if there is, 3 if something could not be checked.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match (self.count(Status::Problem), self.count(Status::Unknown)) {
@@ -104,7 +104,7 @@ impl Report {
     pub fn summary(&self) -> String {
         let [problems, unknown, warnings] =
             [Status::Problem, Status::Unknown, Status::Warning].map(|status| self.count(status));
-        let said = if problems + unknown == 0 { "is well" } else { "needs you" };
+        let said = if problems + unknown == 0 { "is well" } else { "needs attention" };
         format!(
             "{} in {} {said}: {problems} problems, {unknown} unknown, {warnings} warnings",
             self.stack, self.region

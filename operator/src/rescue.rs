@@ -1,4 +1,4 @@
-//! Dead letters back into the rescue queue, and a sweep that saves them.
+//! Moves dead letters back into the rescue queue, and runs a sweep that saves them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::stack::Stack;
 
 /// How long SQS may take to move the messages, in seconds.
 const MOVE_LIMIT_SECS: u64 = 600;
-/// How often it is asked whether it is done, in milliseconds.
+/// How often to ask whether it is done, in milliseconds.
 const ASK_EVERY_MS: u64 = 1000;
 
 /// A queue.
@@ -22,7 +22,7 @@ struct Queue<'a> {
     url: &'a str,
 }
 
-/// How many messages wait, those that somebody has received included. SQS counts about.
+/// How many messages are waiting, including those that are being processed. SQS's numbers are approximate.
 #[derive(Clone, Copy)]
 struct Waiting {
     rescue: u64,
@@ -33,7 +33,7 @@ struct Waiting {
 ///
 /// # Errors
 ///
-/// [`Failure`]; nothing is lost then, and to repeat it is safe.
+/// [`Failure`]; nothing is lost, and it is safe to repeat.
 pub async fn rescue(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     let queue = Queue { aws, url: stack.resource("RescueQueue")? };
     let dead = Queue { aws, url: stack.resource("RescueDeadLetters")? };
@@ -50,7 +50,7 @@ pub async fn rescue(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
         swept.said,
         after.in_words(),
         if left {
-            ". What a sweep did not save it tries again: docs/runbook.md, \"RescueDeadLetters\""
+            ". The next sweep retries what was not saved: docs/runbook.md, \"RescueDeadLetters\""
         } else {
             ""
         }
@@ -65,7 +65,7 @@ async fn waiting(queue: &Queue<'_>, dead: &Queue<'_>) -> Result<Waiting, Failure
 
 impl Waiting {
     fn in_words(self) -> String {
-        format!("{} wait for rescue, {} are dead letters", self.rescue, self.dead)
+        format!("{} waiting for rescue, {} dead letters", self.rescue, self.dead)
     }
 
     fn json(self) -> Value {
@@ -102,7 +102,7 @@ impl Queue<'_> {
     }
 }
 
-/// Has SQS move the messages, and waits until it has.
+/// Starts SQS's move of the messages, and waits until it is done.
 async fn move_back(aws: &Aws, from: &str, to: &str) -> Result<(), Failure> {
     let start = aws.sqs.start_message_move_task().source_arn(from).destination_arn(to).send();
     start.await.map_err(|error| Failure::Unknown(format!("SQS: {}", in_words(&error))))?;
@@ -110,16 +110,16 @@ async fn move_back(aws: &Aws, from: &str, to: &str) -> Result<(), Failure> {
     loop {
         let tasks = aws.sqs.list_message_move_tasks().source_arn(from).send().await;
         let tasks = tasks.map_err(|error| Failure::Unknown(format!("SQS: {}", in_words(&error))))?;
-        // The newest first.
+        // The newest comes first.
         let task = tasks.results().first();
         match task.and_then(|task| task.status()) {
             Some("COMPLETED") => return Ok(()),
             Some("FAILED" | "CANCELLED" | "CANCELLING") => {
-                let why = task.and_then(|task| task.failure_reason()).unwrap_or("somebody stopped it");
+                let why = task.and_then(|task| task.failure_reason()).unwrap_or("it was cancelled");
                 return Err(Failure::Unknown(format!("SQS did not move all dead letters back: {why}")));
             }
             _ if Instant::now() >= until => {
-                let told = "SQS still moves dead letters back: run `rescue` again in some minutes";
+                let told = "SQS is still moving dead letters: run `rescue` again in a few minutes";
                 return Err(Failure::Unknown(told.to_owned()));
             }
             _ => sleep(Duration::from_millis(ASK_EVERY_MS)).await,

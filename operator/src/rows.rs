@@ -1,4 +1,4 @@
-//! Rows of a table as they are: by a scan, with the deployer's own rights, or from the lines of an exported file.
+//! Unchanged rows of a table, from a scan with the deployer's own permissions, or from the lines of an exported file.
 //! Tokens stay sealed.
 
 use std::collections::HashMap;
@@ -15,18 +15,18 @@ use serde_json::{Map, Value, json};
 use crate::aws::{Aws, in_words};
 use crate::outcome::Failure;
 
-/// How many lines of a file are a page.
+/// How many lines of a file make a page.
 const LINES_PER_PAGE: usize = 100;
 
 /// A row, by attribute name.
 pub(crate) type Row = HashMap<String, AttributeValue>;
 
-/// Where rows come from.
+/// Where the rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file that `export` wrote.
+    /// A file written by `export`.
     File(PathBuf),
-    /// A table, such as one that was restored.
+    /// A table, such as a restored one.
     Table(String),
 }
 
@@ -51,7 +51,7 @@ impl<'a> Rows<'a> {
         Self::Table { aws, name, next: None, is_over: false }
     }
 
-    /// The next page; what is no row says why. Nothing comes after an empty page.
+    /// The next page. What is not a row is an error with the reason. An empty page is the last one.
     pub(crate) async fn page(&mut self) -> Result<Vec<Result<Row, String>>, Failure> {
         match self {
             Self::File { lines, read } => {
@@ -59,12 +59,14 @@ impl<'a> Rows<'a> {
                 for line in lines.by_ref().take(LINES_PER_PAGE) {
                     *read += 1;
                     let line = line.map_err(|error| Failure::Unknown(format!("line {read}: {error}")))?;
-                    page.push(from_line(&line).ok_or_else(|| format!("line {read} is no row of an export")));
+                    page.push(
+                        from_line(&line).ok_or_else(|| format!("line {read} is not a row of an export")),
+                    );
                 }
                 Ok(page)
             }
             Self::Table { aws, name, next, is_over } => {
-                // A page may be empty and yet not the last.
+                // A page may be empty without being the last.
                 while !*is_over {
                     let scan = aws.dynamodb.scan().table_name(*name).consistent_read(true);
                     let answer = scan.set_exclusive_start_key(next.take()).send().await;
@@ -86,7 +88,7 @@ fn unread(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Refused(format!("{} cannot be read: {error}", path.display()))
 }
 
-/// A row in DynamoDB's JSON, in one line; `None` if it has a type that this release does not know.
+/// A row in DynamoDB's JSON, on one line; `None` if it has a type that this release does not know.
 pub(crate) fn to_line(row: &Row) -> Option<String> {
     map_to_json(row).map(|json| json.to_string())
 }
@@ -96,7 +98,7 @@ fn from_line(line: &str) -> Option<Row> {
 }
 
 fn map_to_json(map: &Row) -> Option<Value> {
-    // In the order of their names: two exports of the same rows are the same.
+    // Sorted by name, so that two exports of the same rows are equal.
     let fields = map.iter().map(|(name, value)| Some((name.clone(), to_json(value)?)));
     fields.collect::<Option<Map<_, _>>>().map(Value::Object)
 }

@@ -1,4 +1,4 @@
-//! The deployed stack, as CloudFormation knows it.
+//! The deployed stack, as reported by CloudFormation.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use shared::config::{ConfigError, PublicConnection};
 
 use crate::aws::{Aws, in_words};
 
-/// A stack and what is in it.
+/// A stack and its contents.
 #[derive(Debug)]
 pub struct Stack {
     /// Its name.
@@ -20,7 +20,7 @@ pub struct Stack {
     resources: HashMap<String, String>,
 }
 
-/// The stack lacks a resource of the present template.
+/// The stack lacks a resource that the current template has.
 #[derive(Debug, thiserror::Error)]
 #[error("the stack has no {0}")]
 pub struct NoResource(&'static str);
@@ -28,9 +28,10 @@ pub struct NoResource(&'static str);
 /// The stack cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// There is none of that name.
+    /// There is no stack with that name.
     #[error(
-        "there is no stack {name} in {region}: deploy it (sam build && sam deploy), or name another with --stack and --region"
+        "there is no stack {name} in {region}: deploy it (sam build && sam deploy), or name another with --stack and \
+         --region"
     )]
     Missing {
         /// The name.
@@ -38,7 +39,7 @@ pub enum StackError {
         /// The Region.
         region: String,
     },
-    /// CloudFormation said something else.
+    /// CloudFormation reported another error.
     #[error("the stack cannot be read ({0})")]
     Failed(String),
 }
@@ -91,34 +92,34 @@ impl Stack {
         self.outputs.get(name).map(String::as_str)
     }
 
-    /// A parameter's value; an empty one is none.
+    /// A parameter's value; `None` if it is empty.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// What AWS calls the resource that the template calls `logical_id`.
+    /// The physical id of the resource with this `logical_id`.
     ///
     /// # Errors
     ///
-    /// [`NoResource`]: nothing of that name may be looked up in the account instead.
+    /// [`NoResource`]. Do not look for a resource with that name in the account instead.
     pub fn resource(&self, logical_id: &'static str) -> Result<&str, NoResource> {
         self.resources.get(logical_id).map(String::as_str).ok_or(NoResource(logical_id))
     }
 
-    /// The resources whose logical id ends in `ending`, as AWS calls them.
+    /// The physical ids of the resources whose logical id ends in `ending`.
     #[must_use]
     pub fn resources_ending_in(&self, ending: &str) -> Vec<&str> {
         let found = self.resources.iter().filter(|(id, _)| id.ends_with(ending));
         found.map(|(_, physical)| physical.as_str()).collect()
     }
 
-    /// The public connection that the stack serves, checked as the functions check it: the client secret is sent to its
-    /// base URL.
+    /// The public connection that the stack serves. It is checked as in the functions, because the client secret is
+    /// sent to its base URL.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] naming the setting.
+    /// [`ConfigError`] with the setting.
     pub fn connection(&self) -> Result<PublicConnection, ConfigError> {
         PublicConnection::read(&|name: &str| {
             let found = match name {

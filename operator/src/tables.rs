@@ -1,4 +1,4 @@
-//! The stack's tables, and which rows their indexes name.
+//! The stack's tables, and the rows in their indexes.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ pub(crate) fn store(aws: &Aws, stack: &Stack) -> Result<Store, Failure> {
     Store::read(&lookup, aws.dynamodb.clone()).map_err(|error| Failure::Unknown(error.to_string()))
 }
 
-/// When the next call to a table has to be over.
+/// The deadline of the next call to a table.
 pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(READ_LIMIT_SECS)
 }
 
-/// The rows whose oldest seal is of this version.
+/// The rows whose oldest seal has this version.
 pub(crate) async fn sealed_with(
     store: &Store,
     version: KeyVersion,

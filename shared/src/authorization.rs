@@ -4,12 +4,12 @@ use crate::config::PublicConnection;
 use crate::query::{BadQuery, Query, encode};
 use crate::secret::{AuthorizationCode, State};
 
-/// Longest authorization code that is passed on, in bytes.
+/// The longest authorization code that is accepted, in bytes.
 pub const MAX_CODE_BYTES: usize = 2048;
-/// Longest state that is looked at, in bytes. Ours have 43.
+/// The longest state that is accepted, in bytes. Ours have 43.
 pub const MAX_STATE_BYTES: usize = 1024;
 
-/// The URL that asks Notion for approval: exactly the five parameters that Notion documents.
+/// The URL that asks Notion for approval, with exactly the five parameters that Notion documents.
 #[must_use]
 pub fn request_url(connection: &PublicConnection, state: &State) -> String {
     format!(
@@ -21,40 +21,40 @@ pub fn request_url(connection: &PublicConnection, state: &State) -> String {
     )
 }
 
-/// What Notion sent the browser back with.
+/// What Notion sent in the redirect back to us.
 #[derive(Debug)]
 pub enum AuthorizationResponse {
-    /// `?code=…&state=…`: the person allowed the installation.
+    /// `?code=…&state=…`: the person approved the installation.
     Granted {
-        /// What the tokens are exchanged for.
+        /// The code to exchange for tokens.
         code: AuthorizationCode,
-        /// To be verified before anything else happens.
+        /// Must be verified before anything else happens.
         state: State,
     },
     /// `?error=…&state=…` (§4.1.2.1).
     Refused {
-        /// Why, as one of the codes we know.
+        /// The reason, as one of the codes that we know.
         error: AuthorizationError,
-        /// To be verified before anything else happens.
+        /// Must be verified before anything else happens.
         state: State,
     },
-    /// `?code=…` without a state: Notion's portal shows a ready-made link that has none. Never exchanged.
+    /// `?code=…` without a state, as from the ready-made link in Notion's portal. Never exchanged.
     GrantedWithoutState,
-    /// `?error=…` without a state, or with an empty one: Notion sends that for a request that had none.
+    /// `?error=…` with no state or an empty one. Notion sends it if the request had no state.
     RefusedWithoutState {
-        /// Why, as one of the codes we know.
+        /// The reason, as one of the codes that we know.
         error: AuthorizationError,
     },
 }
 
-/// The error codes of RFC 6749 §4.1.2.1. What else Notion may say is never repeated to anyone.
+/// The error codes of RFC 6749 §4.1.2.1. Any other text from Notion is never repeated to anyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorizationError {
     /// `access_denied`: the person pressed Cancel.
     AccessDenied,
-    /// `server_error` or `temporarily_unavailable`: Notion's side, try again.
+    /// `server_error` or `temporarily_unavailable`: a problem at Notion; trying again may help.
     Unavailable,
-    /// `invalid_request`, `unauthorized_client`, `unsupported_response_type`, `invalid_scope`: our side.
+    /// `invalid_request`, `unauthorized_client`, `unsupported_response_type`, `invalid_scope`: our mistake.
     Misconfigured,
     /// Anything else.
     Unknown,
@@ -73,10 +73,10 @@ impl AuthorizationError {
     }
 }
 
-/// The query is no authorization response.
+/// The query is not an authorization response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedResponse {
-    /// It does not even decode.
+    /// It cannot be decoded.
     #[error(transparent)]
     Query(#[from] BadQuery),
     /// Both a code and an error.
@@ -85,20 +85,20 @@ pub enum MalformedResponse {
     /// Neither a code nor an error.
     #[error("the response has neither a code nor an error")]
     Empty,
-    /// A code with anything in it that no code has (RFC 6749, appendix A.11: printable ASCII).
-    #[error("the code is no code")]
+    /// The code has a character that is not allowed in a code (RFC 6749, appendix A.11: printable ASCII only).
+    #[error("the code has a character that is not allowed")]
     NotACode,
-    /// A value that is longer than Notion would send.
+    /// A value that is longer than any that Notion sends.
     #[error("{0} is too long")]
     TooLong(&'static str),
 }
 
 impl AuthorizationResponse {
-    /// Reads the response out of a query. Parameters that RFC 6749 does not know are ignored, as it asks.
+    /// Reads the response from a query. Unknown parameters are ignored, as RFC 6749 requires.
     ///
     /// # Errors
     ///
-    /// [`MalformedResponse`]: not to be answered with anything but a fixed page.
+    /// [`MalformedResponse`]. Answer it with a fixed page only.
     pub fn read(query: &Query) -> Result<Self, MalformedResponse> {
         for name in ["error_description", "error_uri"] {
             query.one(name)?;

@@ -1,42 +1,42 @@
-//! The settings, read once at start-up. A bad one stops the function from doing anything but saying so.
+//! The settings, read once at start-up. With an invalid setting, a function only reports that it is misconfigured.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::canonical_uuid;
 
-/// How long a person may take at Notion, in seconds, unless `STATE_TTL_SECS` says otherwise.
+/// How long a person may spend at Notion, in seconds, unless `STATE_TTL_SECS` is set.
 pub const DEFAULT_STATE_TTL_SECS: u64 = 600;
-/// Where Notion's API answers.
+/// The base URL of Notion's API.
 pub const NOTION_BASE_URL: &str = "https://api.notion.com";
 
-/// A setting is missing or wrong. Names the variable and what it should be, never its value.
+/// A setting is missing or invalid. Names the variable and the expected form, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A required variable is not set, or empty.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// A variable does not have the form it must have.
+    /// A variable has the wrong form.
     #[error("{variable} must be {expected}")]
     Invalid {
         /// The variable's name.
         variable: &'static str,
-        /// What it should be.
+        /// The expected form.
         expected: &'static str,
     },
 }
 
-/// Looks a variable up; tests pass a map.
+/// Looks up a variable. Tests use a map.
 pub trait Lookup: Fn(&str) -> Option<String> {}
 impl<F: Fn(&str) -> Option<String>> Lookup for F {}
 
 /// The process environment as a [`Lookup`]. An empty variable counts as not set.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Reads a variable that must be there.
+/// Reads a required variable.
 ///
 /// # Errors
 ///
@@ -45,13 +45,13 @@ pub fn required(lookup: &impl Lookup, variable: &'static str) -> Result<String, 
     lookup(variable).filter(|value| !value.is_empty()).ok_or(ConfigError::Missing(variable))
 }
 
-/// The public connection as registered at Notion, without its secret.
+/// The public connection as registered at Notion, without its client secret.
 #[derive(Debug, Clone)]
 pub struct PublicConnection {
     /// `NOTION_CLIENT_ID`, required.
     pub client_id: String,
-    /// `NOTION_REDIRECT_URI`, required; compared byte for byte by Notion, so it is kept as written. Ends in
-    /// `/callback`; https, or http on localhost or a name below it.
+    /// `NOTION_REDIRECT_URI`, required. Notion compares it byte for byte, so it is kept as written. It ends in
+    /// `/callback` and is https, or http on localhost or one of its subdomains.
     pub redirect_uri: String,
     /// `NOTION_BASE_URL`: Notion's API, or a simulated one on this machine. Without a trailing slash.
     pub base_url: String,
@@ -104,25 +104,25 @@ impl PublicConnection {
         uri.bytes().all(|byte| byte.is_ascii_graphic())
             && !uri.contains(['?', '#', '@', '\\', '*'])
             && !host.is_empty()
-            // RFC 6761 §6.3: every name below `localhost.` is this machine.
+            // RFC 6761 §6.3: every name under `localhost.` resolves to this machine.
             && (is_https || host == "localhost" || host.ends_with(".localhost"))
             && (path == "callback" || path.ends_with("/callback"))
     }
 
-    /// Where the browser goes to ask for approval.
+    /// The URL where a person approves the installation.
     #[must_use]
     pub fn authorize_url(&self) -> String {
         format!("{}/v1/oauth/authorize", self.base_url)
     }
 
-    /// Where a person begins to install.
+    /// The URL where an installation starts.
     #[must_use]
     pub fn install_url(&self) -> String {
         let base = self.redirect_uri.strip_suffix("callback").unwrap_or_default();
         format!("{base}install")
     }
 
-    /// SHA-256 over client id and redirect URI: a state is good for this public connection only.
+    /// SHA-256 of the client id and the redirect URI. It binds a state to this public connection.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -137,11 +137,11 @@ impl PublicConnection {
 fn is_on_this_machine(url: &str) -> bool {
     let authority = url.strip_prefix("http://").unwrap_or_default();
     let (host, port) = authority.rsplit_once(':').unwrap_or_default();
-    // What Docker calls the machine that a container runs on.
+    // Docker's name for the machine that runs the container.
     ["127.0.0.1", "localhost", "host.docker.internal"].contains(&host) && port.parse::<u16>().is_ok()
 }
 
-/// How long a state may be claimed, in seconds: `STATE_TTL_SECS`, default 600, 60 to 3600.
+/// How long a state may be claimed, in seconds: `STATE_TTL_SECS`, default 600, from 60 to 3600.
 ///
 /// # Errors
 ///
@@ -156,11 +156,12 @@ pub fn state_ttl_secs(lookup: &impl Lookup) -> Result<u64, ConfigError> {
     })
 }
 
-/// The workspaces that may be connected: `ALLOWED_WORKSPACES`, ids separated by commas; not set means any.
+/// The workspaces that may be connected: `ALLOWED_WORKSPACES`, ids separated by commas. If not set, any workspace
+/// may.
 ///
 /// # Errors
 ///
-/// [`ConfigError::Invalid`] if it is set and is anything but a list of ids: a slip must not let everybody in.
+/// [`ConfigError::Invalid`] if it is set but is not a list of ids: a typo must not admit every workspace.
 pub fn allowed_workspaces(lookup: &impl Lookup) -> Result<Option<Vec<String>>, ConfigError> {
     let Some(text) = lookup("ALLOWED_WORKSPACES") else { return Ok(None) };
     let ids = text.split(',').map(|id| canonical_uuid(id.trim()));
@@ -177,7 +178,7 @@ pub struct Branding {
     pub app_name: String,
     /// `APP_COLOR`, default `#2f5d50`: the accent, as `#rrggbb`.
     pub app_color: Color,
-    /// `APP_NEXT_URL`, optional: where the person goes on after an installation; https, or http on localhost.
+    /// `APP_NEXT_URL`, optional: the link on the page after an installation; https, or http on localhost.
     pub next_url: Option<String>,
 }
 
@@ -200,7 +201,7 @@ impl Color {
         Some(Self { red, green, blue })
     }
 
-    /// Black or white, whichever stands out more against this colour (WCAG 2.2, relative luminance).
+    /// Black or white, whichever has the higher contrast with this colour (WCAG 2.2, relative luminance).
     #[must_use]
     pub fn readable_text(self) -> &'static str {
         let linear = |channel: u8| {
@@ -250,7 +251,7 @@ impl Branding {
 }
 
 impl Default for Branding {
-    /// What the pages look like when nothing is configured, or when the configuration cannot be read.
+    /// The look of the pages when nothing is configured, or when the configuration cannot be read.
     fn default() -> Self {
         Self {
             app_name: "This app".to_owned(),

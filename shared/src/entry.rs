@@ -1,6 +1,7 @@
-//! From a Lambda event to a handler's answer: the same in Lambda, in the dev stack and in the tests.
+//! From a Lambda event to a handler's answer: the same code in Lambda, in the dev stack and in the tests.
 //!
-//! [`browser`] is the way in for people, who get pages; [`backend`] is the way in for our own backend, which gets JSON.
+//! [`browser`] is the entry point for people and answers with pages. [`backend`] is the entry point for our own
+//! backend and answers with JSON.
 
 pub mod backend;
 pub mod browser;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::config::environment;
 use crate::telemetry;
 
-/// Starts the log and sets a function up; if that fails, the log says why.
+/// Starts the log and sets up a function. If that fails, the log says why.
 fn start<F, E: std::error::Error + 'static>(set_up: impl FnOnce() -> Result<F, E>) -> Option<F> {
     telemetry::init(&environment);
     set_up()
@@ -23,7 +24,7 @@ fn start<F, E: std::error::Error + 'static>(set_up: impl FnOnce() -> Result<F, E
         .ok()
 }
 
-/// A response as API Gateway takes it (payload format 2.0).
+/// A response in API Gateway's form (payload format 2.0).
 fn payload(response: &Response<Body>) -> Box<RawValue> {
     let headers: serde_json::Map<String, Value> = response
         .headers()

@@ -1,9 +1,9 @@
-//! One person's way through the install flow: the cookie, the state that commits to it, their names.
+//! One run through the install flow: the cookie, the state derived from it, and their names.
 //!
-//! `GET /install` draws a nonce and keeps it in a cookie; the `state` that goes to Notion is a hash of that
-//! cookie. Nothing is stored and no key is needed: only the browser that holds the cookie can show what the
-//! state was made from, and the state cannot be turned back into it. (RFC 9700 §4.7.1 asks for a one-time
-//! `state` bound to the user agent; the claim at the callback makes it one-time.)
+//! `GET /install` draws a nonce and keeps it in a cookie. The `state` sent to Notion is a hash of that cookie.
+//! Nothing is stored and no key is needed: only the browser that holds the cookie can show what the state was derived
+//! from, and the state cannot be turned back into the cookie. (RFC 9700 §4.7.1 asks for a one-time `state` bound to
+//! the user agent. The claim at the callback makes it one-time.)
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,14 +15,14 @@ use crate::config::PublicConnection;
 use crate::random::{self, Random};
 use crate::secret::{FlowCookie, State};
 
-/// How long after that a reload still shows the outcome, in seconds.
+/// How long a reload shows the outcome after the state has expired, in seconds.
 pub const REPEAT_WINDOW_SECS: u64 = 3600;
-/// How far a clock of ours may run behind another one of ours, in seconds.
+/// How far apart the clocks of two of our machines may be, in seconds.
 pub const CLOCK_SKEW_SECS: u64 = 60;
-/// How many flows one browser may have open; beyond that the oldest is dropped (API Gateway takes 10,240 bytes
-/// of headers).
+/// How many flows one browser may have open. Beyond that, the oldest is dropped: API Gateway accepts 10,240 bytes of
+/// headers.
 pub const MAX_FLOWS: usize = 4;
-/// Longest flow cookie that is looked at, in bytes: the fixed part and a link of 1 KiB, in base64.
+/// The longest flow cookie that is read, in bytes: the fixed part and a link of 1 KiB, in base64.
 pub const MAX_COOKIE_BYTES: usize = 1424;
 
 const COOKIE_PREFIX: &str = "__Host-notion_install_";
@@ -31,44 +31,44 @@ const NONCE_BYTES: usize = 32;
 const STATE_TAG: &[u8] = b"notion-install state 1";
 const CLAIM_TAG: &[u8] = b"notion-install claim 1";
 
-/// Names the claim of a flow: a hash of the state, 64 hexadecimal digits. Neither the state nor the cookie
-/// follows from it, so that it may stand in a table.
+/// The key of a flow's claim: a hash of the state, 64 hexadecimal digits. It reveals neither the state nor the
+/// cookie, so it may be stored in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimKey(String);
 
-/// Names a flow in its cookie's name and in clean URLs: the first 16 digits of its claim key. Public.
+/// The name of a flow, used in its cookie's name and in clean URLs: the first 16 digits of its claim key. Public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowId(String);
 
 /// A flow that this browser started.
 #[derive(Debug, Clone)]
 pub struct Flow {
-    /// What the browser keeps.
+    /// The value kept in the browser.
     pub cookie: FlowCookie,
-    /// What goes to Notion and comes back.
+    /// The value sent to Notion and back.
     pub state: State,
-    /// Where the claim stands.
+    /// The key of its claim in the table.
     pub claim_key: ClaimKey,
     /// When `/install` answered.
     pub issued_at: UnixSeconds,
 }
 
-/// Why a state or a flow cookie was not accepted. The person is told no more than that it was not.
+/// Why a state or a flow cookie was rejected. The page does not tell these reasons apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FlowRejected {
-    /// This browser has no cookie for that state: another browser's, forged, or cookies are off.
-    #[error("no cookie of this browser belongs to the state")]
+    /// This browser has no cookie for the state: the state is another browser's or forged, or cookies are off.
+    #[error("this browser has no cookie for the state")]
     NoCookie,
-    /// Two cookies of one name: somebody planted one.
+    /// Two cookies with the same name: one may have been planted.
     #[error("two cookies have the name of this flow")]
     RepeatedCookie,
     /// The state is not the hash of the cookie.
     #[error("the state does not commit to the cookie")]
     Mismatch,
-    /// The cookie is not in the one encoding that we write.
+    /// The cookie is not in the encoding that we write.
     #[error("the cookie is not in its canonical encoding")]
     NotCanonical,
-    /// The cookie says that it will be issued later.
+    /// The cookie's time of issue is in the future.
     #[error("the cookie was issued in the future")]
     FromTheFuture,
 }
@@ -88,7 +88,7 @@ impl FlowRejected {
 }
 
 impl ClaimKey {
-    /// Takes a claim's key as the table has it.
+    /// The claim key as stored in the table.
     #[must_use]
     pub fn of_row(key: &str) -> Self {
         Self(key.to_owned())
@@ -100,13 +100,13 @@ impl ClaimKey {
         Self(digest.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}")))
     }
 
-    /// The key as the table has it.
+    /// The key as stored in the table.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The flow that the claim belongs to. Of a row's key that is none of ours, whatever there is.
+    /// The flow that the claim belongs to. For a key that is not one of ours, an arbitrary prefix of it.
     #[must_use]
     pub fn flow_id(&self) -> FlowId {
         FlowId(self.0.get(..16).unwrap_or(&self.0).to_owned())
@@ -121,7 +121,7 @@ impl FlowId {
         (text.len() == 16 && is_hex).then(|| Self(text.to_owned()))
     }
 
-    /// The id as it stands in URLs and cookie names.
+    /// The id as used in URLs and cookie names.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -143,13 +143,13 @@ impl Flow {
         Self::committed(connection, URL_SAFE_NO_PAD.encode(value), now)
     }
 
-    /// Finds the flow that `state` belongs to among the cookies of this browser.
+    /// Finds the flow of `state` among this browser's cookies.
     ///
-    /// Nothing is said of its age but that it does not lie in the future: see [`Flow::is_open`].
+    /// Of its age, only a time in the future is checked: see [`Flow::is_open`].
     ///
     /// # Errors
     ///
-    /// [`FlowRejected`]; nothing may be stored then.
+    /// [`FlowRejected`]. Nothing may be stored in that case.
     pub fn of_state(
         connection: &PublicConnection,
         state: &State,
@@ -157,7 +157,7 @@ impl Flow {
         now: UnixSeconds,
     ) -> Result<Self, FlowRejected> {
         let flow = Self::of_id(connection, &ClaimKey::of(state).flow_id(), cookies, now)?;
-        // The id above is public; this comparison is the one that decides, in constant time.
+        // The id above is public. This comparison decides, in constant time.
         if bool::from(flow.state.expose().as_bytes().ct_eq(state.expose().as_bytes())) {
             Ok(flow)
         } else {
@@ -165,7 +165,7 @@ impl Flow {
         }
     }
 
-    /// Finds the flow called `id` among the cookies of this browser.
+    /// Finds the flow with this `id` among the browser's cookies.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ impl Flow {
         now < self.issued_at.plus_secs(state_ttl_secs)
     }
 
-    /// Until when the outcome of this flow must be remembered: as long as the cookie lives, and the skew.
+    /// How long the outcome of this flow must be kept: as long as the cookie lives, plus the clock skew.
     #[must_use]
     pub fn forget_at(&self, claimed_at: UnixSeconds, state_ttl_secs: u64) -> UnixSeconds {
         claimed_at.max(self.issued_at).plus_secs(cookie_max_age_secs(state_ttl_secs) + CLOCK_SKEW_SECS)
@@ -230,13 +230,13 @@ fn cookie_max_age_secs(state_ttl_secs: u64) -> u64 {
     state_ttl_secs + REPEAT_WINDOW_SECS
 }
 
-/// `__Host-` wants Secure, Path=/ and no Domain. Lax, because Notion sends the person back by a navigation
-/// from its own site, on which Strict would withhold the cookie.
+/// `__Host-` requires Secure, Path=/ and no Domain. Lax, because Notion sends the person back by a cross-site
+/// navigation, for which the browser withholds a Strict cookie.
 fn set_cookie(name: &str, value: &str, max_age_secs: u64) -> String {
     format!("{name}={value}; Max-Age={max_age_secs}; Path=/; Secure; HttpOnly; SameSite=Lax")
 }
 
-/// Reads `issued_at` out of a cookie value, or says that we never wrote such a value.
+/// Reads `issued_at` from a cookie value. Rejects any value that we cannot have written.
 fn issued_at(value: &str) -> Result<UnixSeconds, FlowRejected> {
     if value.len() > MAX_COOKIE_BYTES {
         return Err(FlowRejected::NotCanonical);
@@ -250,11 +250,11 @@ fn issued_at(value: &str) -> Result<UnixSeconds, FlowRejected> {
     Ok(UnixSeconds(u64::from_be_bytes(issued_at)))
 }
 
-/// The flow cookies that a browser sent; other cookies are not kept.
+/// The flow cookies that a browser sent, without all others.
 pub struct FlowCookies(Vec<(String, FlowCookie)>);
 
 impl FlowCookies {
-    /// Picks ours out of the `Cookie` headers (RFC 6265 §5.4).
+    /// Picks our cookies out of the `Cookie` headers (RFC 6265 §5.4).
     #[must_use]
     pub fn of(headers: &http::HeaderMap) -> Self {
         let pairs = headers
@@ -280,7 +280,7 @@ impl FlowCookies {
         }
     }
 
-    /// `Set-Cookie` values that make room for one more flow: what is not ours goes, then the oldest.
+    /// `Set-Cookie` values that make room for one more flow: they delete cookies that are not valid, then the oldest.
     #[must_use]
     pub fn make_room(&self) -> Vec<String> {
         let mut by_age: Vec<(Option<UnixSeconds>, &str)> =

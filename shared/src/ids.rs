@@ -1,9 +1,9 @@
-//! Notion's ids, as they arrive: which may be believed, and in which spelling they are kept.
+//! Notion's ids as received: which are accepted, and the form in which they are stored.
 
-/// The longest id that is kept, in bytes.
+/// The longest id that is accepted, in bytes.
 const MAX_ID_BYTES: usize = 64;
 
-/// Notion writes a UUID with or without dashes; both are one id. `None` if it is not a UUID.
+/// A UUID in one form: Notion writes it with or without dashes. `None` if it is not a UUID.
 #[must_use]
 pub fn canonical_uuid(id: &str) -> Option<String> {
     let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
@@ -11,14 +11,14 @@ pub fn canonical_uuid(id: &str) -> Option<String> {
     is_uuid.then(|| [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
 }
 
-/// An id in its one spelling if it is a UUID, otherwise unchanged.
+/// An id in canonical form if it is a UUID, otherwise unchanged.
 #[must_use]
 pub fn canonical(id: &str) -> String {
     canonical_uuid(id).unwrap_or_else(|| id.to_owned())
 }
 
-/// `text`, if it looks like an id of Notion's. Ids become parts of keys and go into the log, so nothing in them may look
-/// like a separator.
+/// `text`, if it looks like an id from Notion. Ids become parts of keys and appear in the log, so they must not
+/// contain anything that looks like a separator.
 #[must_use]
 pub fn identifier(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -1,8 +1,8 @@
-//! What the functions have in common that needs neither AWS nor a token: the flow (state, cookie, authorization request
-//! and response), the pages, the configuration, the log format, the two ways into a function.
+//! What the functions share: the flow (state, cookie, authorization request and response), the pages, the
+//! configuration, the log format, the two entry points. Nothing here needs AWS or a token.
 //!
-//! Time and randomness come in through [`clock::Clock`] and [`random::Random`]; every other seam is the wire
-//! (an endpoint URL).
+//! Time and randomness are injected through [`clock::Clock`] and [`random::Random`]. Everything else is replaced on
+//! the wire, by its endpoint URL.
 
 pub mod authorization;
 pub mod clock;

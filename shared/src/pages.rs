@@ -1,7 +1,7 @@
-//! What the person sees: a page for a browser, problem details (RFC 9457) for a client that asks for JSON.
+//! What a person sees: a page in a browser, or problem details (RFC 9457) for a client that asks for JSON.
 //!
-//! Wording is fixed. Names that come from Notion are escaped by the template, capped, and freed of control
-//! and direction characters; nothing else of what a request or Notion said is ever shown.
+//! The wording is fixed. Names from Notion are escaped by the template, shortened, and stripped of control and
+//! direction characters. Nothing else from a request or from Notion is ever shown.
 
 mod notice;
 
@@ -19,31 +19,31 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Branding;
 pub use notice::Notice;
 
-/// Longest name that a page shows, in characters.
+/// The longest name that a page shows, in characters.
 pub const MAX_NAME_CHARS: usize = 80;
-/// How often a page that waits asks again, in seconds.
+/// How often a waiting page reloads, in seconds.
 pub const REFRESH_SECS: u64 = 2;
 
-/// What there is to say about an installation. Holds no token.
+/// What the page says about an installation. Holds no token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connected {
     /// The workspace's name, if it has one.
     pub workspace_name: Option<String>,
-    /// The person's name, or what comes closest to it.
+    /// The person's name, or the closest thing to it.
     pub person_name: Option<String>,
     /// Whether Notion duplicated the template into the workspace.
     pub template_duplicated: bool,
 }
 
-/// Makes every answer of ours.
+/// Builds every response to a browser.
 #[derive(Debug, Clone)]
 pub struct Pages {
     branding: Branding,
     style: OnceLock<Style>,
 }
 
-/// The style with the app's colours, and the policy that names its hash. Made for the first page: most starts of
-/// `install` never show one.
+/// The style with the app's colours, and the policy that contains its hash. Built for the first page: most processes
+/// of `install` never show one.
 #[derive(Debug, Clone)]
 struct Style {
     css: String,
@@ -83,7 +83,7 @@ impl Pages {
                     &format!("--on-accent: {}", self.branding.app_color.readable_text()),
                 );
             let hash = STANDARD.encode(Sha256::digest(&css));
-            #[expect(clippy::expect_used, reason = "fixed text and base64 are a header value")]
+            #[expect(clippy::expect_used, reason = "fixed text and base64 make a valid header value")]
             let content_security_policy =
                 HeaderValue::try_from(format!("{POLICY}; style-src 'sha256-{hash}'"))
                     .expect("a header value");
@@ -91,14 +91,14 @@ impl Pages {
         })
     }
 
-    /// The page for an outcome without particulars.
+    /// The page for an outcome without details.
     #[must_use]
     pub fn notice(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
         self.notice_with(notice.status(), notice, headers)
     }
 
-    /// The page for how a flow ended, at its clean URL. It shows a failure and is none: whoever opens it, as often as they
-    /// like, is answered as they should be.
+    /// The page for how a flow ended, at its clean URL. The page shows a failure, but showing it did not fail:
+    /// however often somebody opens it, the status is not a server error.
     #[must_use]
     pub fn ended(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
         let status = notice.status();
@@ -125,7 +125,7 @@ impl Pages {
         )
     }
 
-    /// The page that says it worked.
+    /// The page after a successful installation.
     #[must_use]
     pub fn connected(&self, connected: &Connected, headers: &HeaderMap) -> Response<Body> {
         let workspace = connected.workspace_name.as_deref().map(display_name).filter(|name| !name.is_empty());
@@ -140,8 +140,7 @@ impl Pages {
             return Self::json(StatusCode::OK, &body);
         }
         let app_name = &self.branding.app_name;
-        let template =
-            if connected.template_duplicated { "Added to your workspace" } else { "None was added" };
+        let template = if connected.template_duplicated { "Added to your workspace" } else { "Not added" };
         let facts = [("Workspace", workspace), ("Person", person), ("Template", Some(template.to_owned()))];
         self.html(
             StatusCode::OK,
@@ -158,9 +157,9 @@ impl Pages {
         )
     }
 
-    /// A redirect, with the cookies to set (`Set-Cookie` values).
+    /// A redirect with cookies to set (`Set-Cookie` values).
     ///
-    /// `status` is 302 towards Notion, 303 towards a clean URL of ours.
+    /// `status` is 302 for a redirect to Notion and 303 for one to a clean URL of ours.
     #[must_use]
     pub fn redirect(&self, status: StatusCode, location: &str, set_cookies: &[String]) -> Response<Body> {
         let mut response = Self::answer(status, Body::Empty);
@@ -204,7 +203,7 @@ impl Pages {
         response
     }
 
-    /// The one place where a response begins, so that each has the full set of security headers.
+    /// Every response starts here, so each has the full set of security headers.
     fn answer(status: StatusCode, body: Body) -> Response<Body> {
         const FIXED: [(HeaderName, &str); 8] = [
             (header::CACHE_CONTROL, "no-store"),
@@ -231,7 +230,7 @@ impl Pages {
     }
 }
 
-/// Whether the client asks for JSON and not for a page.
+/// Whether the client asks for JSON instead of a page.
 fn wants_json(headers: &HeaderMap) -> bool {
     let accepts = |media_type: &str| {
         headers.get_all(header::ACCEPT).iter().any(|value| {
@@ -243,7 +242,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
     (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
 }
 
-/// A name as it may be shown: no control or direction characters, at most [`MAX_NAME_CHARS`].
+/// A name made safe to show: no control or direction characters, at most [`MAX_NAME_CHARS`].
 fn display_name(name: &str) -> String {
     let directs = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let mut shown: String =

@@ -1,11 +1,11 @@
 //! A query string, decoded once and strictly.
 //!
-//! API Gateway's payload v2 joins repeated parameters with commas, so only the raw string tells whether one
-//! was sent twice. Lenient decoders turn bad escapes into something; here they are refused.
+//! API Gateway's payload format 2.0 joins repeated parameters with commas, so only the raw string shows whether one
+//! was sent twice. Lenient decoders accept invalid escapes; this one rejects them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Longest query string that is looked at, in bytes.
+/// The longest query string that is read, in bytes.
 pub const MAX_QUERY_BYTES: usize = 4096;
 
 /// Why a query string was refused.
@@ -14,18 +14,18 @@ pub enum BadQuery {
     /// Longer than [`MAX_QUERY_BYTES`].
     #[error("the query string is too long")]
     TooLong,
-    /// A `%` that two hexadecimal digits do not follow, or bytes that are no UTF-8.
+    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
     #[error("the query string is not percent-encoded UTF-8")]
     Encoding,
-    /// A control character, NUL included.
+    /// A control character, including NUL.
     #[error("the query string has a control character")]
     Control,
-    /// One of the names that were asked for stands there more than once (RFC 6749 §3.1 forbids it).
-    #[error("the parameter {0} stands in the query more than once")]
+    /// A parameter that was asked for occurs more than once (RFC 6749 §3.1 forbids it).
+    #[error("the query has the parameter {0} more than once")]
     Repeated(&'static str),
 }
 
-/// The decoded pairs of a query string, in their order.
+/// The decoded pairs of a query string, in order.
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -33,7 +33,7 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// [`BadQuery`], except `Repeated`: which names matter only the reader knows.
+    /// [`BadQuery`], except `Repeated`: only the reader knows which names matter.
     pub fn parse(raw: &str) -> Result<Self, BadQuery> {
         if raw.len() > MAX_QUERY_BYTES {
             return Err(BadQuery::TooLong);
@@ -63,7 +63,7 @@ impl Query {
 }
 
 fn decode(text: &str) -> Result<String, BadQuery> {
-    // The library lets a stray `%` through as itself; here it is an error.
+    // The library passes a stray `%` through. Here it is an error.
     let well_escaped =
         |escape: &str| escape.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
     if !text.split('%').skip(1).all(well_escaped) {
@@ -74,7 +74,7 @@ fn decode(text: &str) -> Result<String, BadQuery> {
     if decoded.chars().any(char::is_control) { Err(BadQuery::Control) } else { Ok(decoded.into_owned()) }
 }
 
-/// RFC 3986's unreserved characters stay, everything else is escaped.
+/// RFC 3986's unreserved characters are kept, all others are escaped.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Encodes `value` for a query string.

@@ -1,4 +1,4 @@
-//! Randomness, as an argument.
+//! Randomness, passed in as an argument.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,10 +22,13 @@ pub struct OsRandom;
 impl Random for OsRandom {
     /// # Panics
     ///
-    /// If the operating system has no randomness to give: nothing secure can be done without.
-    #[expect(clippy::expect_used, reason = "no safe way to go on; the entry point answers with a 500 page")]
+    /// If the operating system cannot supply random bytes: nothing secure can be done without them.
+    #[expect(
+        clippy::expect_used,
+        reason = "it is not safe to continue; the entry point answers with a 500 page"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system gives randomness");
+        getrandom::fill(bytes).expect("the operating system supplies random bytes");
     }
 }
 
@@ -37,9 +40,10 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     drawn
 }
 
-/// Draws the nonce of one write or one attempt: 128 bits as base64url, 22 characters.
+/// Draws a nonce for one write or one attempt: 128 bits as base64url, 22 characters.
 ///
-/// A conditional write that fails against its own lost success recognises itself by it.
+/// If a write succeeds but its reply is lost, the retry fails its condition. It recognises its own write by this
+/// nonce.
 #[must_use]
 pub fn attempt(random: &dyn Random) -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>(random))

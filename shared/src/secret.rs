@@ -1,11 +1,11 @@
 //! Secrets as types that cannot be printed.
 //!
-//! Each has a redacted `Debug`, no `Display`, no `PartialEq`, no `Serialize`, and is wiped on drop.
+//! Each type has a redacted `Debug`, no `Display`, no `PartialEq`, no `Serialize`, and is wiped on drop.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
-/// A secret was empty, which nobody ever issues.
+/// The secret is empty. No server issues an empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty")]
 pub struct EmptySecret;
@@ -27,13 +27,13 @@ macro_rules! secret {
                 if value.is_empty() { Err(EmptySecret) } else { Ok(Self(value.into())) }
             }
 
-            /// The raw value. Call it only on the line that puts it on the wire, seals or hashes it.
+            /// The raw value. Call it only on the line that sends, seals or hashes it.
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
 
-            /// Whether both are the same, in a time that does not tell where they differ.
+            /// Whether the two are equal, compared in constant time.
             #[must_use]
             pub fn is_same_as(&self, other: &Self) -> bool {
                 self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
@@ -53,15 +53,15 @@ secret! {
     ClientSecret
 }
 secret! {
-    /// An authorization code: worth a pair of tokens until it is exchanged (RFC 6749 §4.1.2).
+    /// An authorization code. Until it is exchanged, it is worth a token pair (RFC 6749 §4.1.2).
     AuthorizationCode
 }
 secret! {
-    /// An access token, opaque (Notion: `ntn_…`, older ones `secret_…`).
+    /// An opaque access token (at Notion `ntn_…`, older ones `secret_…`).
     AccessToken
 }
 secret! {
-    /// A refresh token, opaque (Notion: `nrt_…`).
+    /// An opaque refresh token (at Notion `nrt_…`).
     RefreshToken
 }
 secret! {
@@ -69,15 +69,15 @@ secret! {
     State
 }
 secret! {
-    /// The value of a flow cookie: proof that this browser started the flow.
+    /// The value of a flow cookie. It proves that this browser started the flow.
     FlowCookie
 }
 secret! {
-    /// Key material as the ring holds it; keys are derived from it, it is never a key itself.
+    /// Key material as stored in the ring. Keys are derived from it; it is never used as a key itself.
     KeyMaterial
 }
 secret! {
-    /// The token key ring as Secrets Manager holds it.
+    /// The token key ring as stored in Secrets Manager.
     KeyRingText
 }
 

@@ -1,4 +1,4 @@
-//! Whether a request is a person opening a page: `HEAD`, prefetches, frames and scripts start nothing.
+//! Whether a request is a person opening a page. `HEAD`, prefetches, frames and scripts must not start anything.
 
 use http::{HeaderMap, Method};
 
@@ -7,13 +7,13 @@ use crate::pages::Notice;
 /// Why a request is not a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAVisit {
-    /// Anything but `GET`. API Gateway declares only `GET` routes, so this is the second lock.
+    /// Any method except `GET`. API Gateway has only `GET` routes, so this is a second check.
     #[error("the method is not GET")]
     Method,
-    /// The browser loads ahead of the person (`Sec-Purpose`, older `Purpose` and `X-Moz`).
+    /// The browser is loading the page in advance (`Sec-Purpose`, older `Purpose` and `X-Moz`).
     #[error("the browser is prefetching")]
     Prefetch,
-    /// The browser loads this into an image, a frame or a script (Fetch Metadata, `Sec-Fetch-Dest`).
+    /// The browser is loading it into an image, a frame or a script (Fetch Metadata, `Sec-Fetch-Dest`).
     #[error("the browser is not navigating")]
     Embedded,
 }
@@ -29,7 +29,7 @@ impl NotAVisit {
         }
     }
 
-    /// The page that says so.
+    /// The page for it.
     #[must_use]
     pub fn notice(self) -> Notice {
         match self {
@@ -39,19 +39,19 @@ impl NotAVisit {
     }
 }
 
-/// Checks that a request may have been made by a person who opened a link.
+/// Checks that the request may come from a person who opened a link.
 ///
-/// Absent headers are fine: not every client sends them.
+/// Absent headers are accepted: not every client sends them.
 ///
 /// # Errors
 ///
-/// [`NotAVisit`]; nothing may be started, stored or consumed then.
+/// [`NotAVisit`]. Nothing may be started, stored or consumed in that case.
 pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), NotAVisit> {
     check_method(method)?;
     check_navigation(headers)
 }
 
-/// The part of [`check`] that looks at the method.
+/// The part of [`check`] that checks the method.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub fn check_method(method: &Method) -> Result<(), NotAVisit> {
     if method == Method::GET { Ok(()) } else { Err(NotAVisit::Method) }
 }
 
-/// The part of [`check`] that looks at the headers.
+/// The part of [`check`] that checks the headers.
 ///
 /// # Errors
 ///

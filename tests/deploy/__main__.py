@@ -1,9 +1,9 @@
-"""The deploy test: proves `template.yaml` without an AWS account. `python3 tests/deploy` runs all of it.
+"""The deploy test: tests `template.yaml` without an AWS account. `python3 tests/deploy` runs all of it.
 
 It checks the template, builds what ships, runs it under AWS's Runtime Interface Emulator and in Docker, deploys it to
 an emulated AWS that enforces IAM, installs over HTTP and in Chromium, vends and uninstalls as a backend does, takes
 permissions away one by one, plants faults for the doctor to find, updates, moves to a domain, deletes, and compares the
-policies with what the whole suite called.
+policies with the calls of the whole suite.
 """
 
 import argparse
@@ -19,19 +19,19 @@ import tools
 def main():
     parser = argparse.ArgumentParser(prog="python3 tests/deploy", description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--from", dest="first", metavar="STEP", help="begin with this step; for work on the test itself"
+        "--from", dest="first", metavar="STEP", help="start with this step; for work on the test itself"
     )
     arguments = parser.parse_args()
 
     began = tools.now()
     tools.install()
-    # The rest needs what was just installed: go on inside the virtual environment.
+    # The rest needs the packages that were just installed, so it runs inside the virtual environment.
     python = tools.venv_program("emulator", "python")
     if pathlib.Path(sys.prefix) != tools.TOOLS / "emulator":
         os.environ["DEPLOY_TEST_TOOLS_SECS"] = str(tools.now() - began)
         os.execv(python, [str(python), os.path.dirname(os.path.abspath(__file__)), *sys.argv[1:]])
 
-    # The SAM translator asks for one.
+    # The SAM translator needs a Region.
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
     from run import run
 

@@ -1,4 +1,4 @@
-"""Our own backend: gets tokens over the IAM-authorised route and by direct invocations, and uninstalls."""
+"""Our own backend: gets tokens through the IAM-authorised route and by direct invocation, and uninstalls."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from tools import ROOT, check
 # Whose tokens.
 WHO = {"workspace_id": ACME, "user_id": ADA}
 NOTION_VERSION = "2022-06-28"
-# What the guide names, and the resources that it names them on.
+# The names in the guide, and the resources that they stand for.
 NAMED = {
     "arn:aws:execute-api:REGION:ACCOUNT:API/*/POST/token": "arn:aws:execute-api:us-east-1:*:{HttpApi}/*/POST/token",
     "the token function": "arn:aws:lambda:us-east-1:*:function:{TokenFunction}",
@@ -24,18 +24,18 @@ NAMED = {
 
 
 def documented():
-    """(action, resource) as docs/deploy.md has them for a backend."""
+    """(action, resource) for a backend, as in docs/deploy.md."""
     rows = re.findall(
         r"^\| [^|]+ \| `(execute-api:\w+|lambda:\w+)` \| `?([^|`]+?)`? \|$",
         (ROOT / "docs" / "deploy.md").read_text(),
         re.MULTILINE,
     )
-    check({on for _, on in rows} == set(NAMED), f"docs/deploy.md lets a backend do {rows}")
+    check({on for _, on in rows} == set(NAMED), f"docs/deploy.md has these permissions for a backend: {rows}")
     return rows
 
 
 class Backend:
-    """A user with the permissions that the guide names, or with none."""
+    """A user with the permissions in the guide, or with none."""
 
     def __init__(self, aws, outputs, resources, name, *, allowed=True):
         self.aws, self.outputs = aws, outputs
@@ -66,7 +66,7 @@ class Backend:
         return self.aws.invoke(self.outputs["UninstallFunctionName"], WHO | wish, *self.key)
 
     def asks_notion(self, vended):
-        """The status with which Notion answers somebody who holds the token."""
+        """The status of Notion's answer to a request with the token."""
         connection = http.client.HTTPConnection("127.0.0.1", self.aws.notion_port, timeout=60)
         headers = {"authorization": f"Bearer {vended['access_token']}", "notion-version": NOTION_VERSION}
         connection.request("GET", "/v1/users/me", headers=headers)
@@ -76,7 +76,7 @@ class Backend:
 
 
 def post(url, headers, body):
-    """To this machine, whatever name below `localhost` stands in the URL (RFC 6761)."""
+    """Connects to this machine for any name under `localhost` in the URL (RFC 6761)."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
     connection.request("POST", parts.path, body, {"host": parts.netloc} | headers)

@@ -1,7 +1,7 @@
-"""The base image of `provided.al2023` for a Docker engine that reaches no registry, from this system's own files.
+"""The base image of `provided.al2023` for a Docker engine without a registry, from this system's own files.
 
-SAM asks for a shell, `mv` and `chmod` (it adds the Runtime Interface Emulator itself); the functions ask for the C
-library, `libgcc_s` and nothing else. What SAM finds under the image's own name, it does not pull.
+SAM needs a shell, `mv` and `chmod` (it adds the Runtime Interface Emulator itself). The functions need the C
+library, `libgcc_s` and nothing else. SAM does not pull an image whose name exists locally.
 """
 
 import io
@@ -22,7 +22,7 @@ def libraries(program):
 
 
 def root_file_system(bootstrap):
-    """A tar file with all that `bootstrap` and SAM need."""
+    """A tar file with everything that `bootstrap` and SAM need."""
     paths = set(PROGRAMS) | set(FILES)
     for program in [*PROGRAMS, bootstrap]:
         paths |= set(libraries(program))
@@ -35,7 +35,7 @@ def root_file_system(bootstrap):
         for path in sorted(paths):
             if path == str(bootstrap):
                 continue
-            # What the links lead to, under the name that the programs know.
+            # The targets of the links, under the names that the programs use.
             real = pathlib.Path(path).resolve()
             entry = tar.gettarinfo(real, arcname=path.lstrip("/"))
             entry.uid = entry.gid = 0
@@ -49,11 +49,11 @@ def is_there(docker):
 
 
 def build(docker, bootstrap):
-    """Imports the image, unless an image of that name is there already."""
+    """Imports the image, unless an image with that name exists."""
     if is_there(docker):
         return "present"
     tar = root_file_system(bootstrap)
-    # As AWS's: the environment that the runtime expects, and no entry point.
+    # Like AWS's: the environment that the runtime expects, and no entry point.
     change = [
         "--change",
         "ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime PATH=/usr/bin:/bin TZ=:/etc/localtime",

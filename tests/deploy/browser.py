@@ -15,7 +15,7 @@ from tools import WORK, cannot_run, check
 def install(install_url):
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
-        cannot_run("chromium and chromedriver are not on the path, so nobody installed with a browser")
+        cannot_run("chromium and chromedriver are not on the path, so the browser install was not tested")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     with tempfile.TemporaryDirectory() as profile:

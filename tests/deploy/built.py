@@ -1,11 +1,11 @@
-"""What `sam build` packs."""
+"""The packages that `sam build` makes."""
 
 import zipfile
 
 from tools import ROOT, WORK, check, run
 
 BUILD = ROOT / ".aws-sam" / "build"
-# Zipped, in MiB: a larger package starts more slowly. A function without a bar fails.
+# Zipped, in MiB: a larger package starts more slowly. A function without a limit fails.
 BARS = {
     "InstallFunction": 1.3,
     "CallbackFunction": 3.2,
@@ -22,7 +22,7 @@ def sam_build():
 
 def functions():
     found = sorted(folder.parent.name for folder in BUILD.glob("*/bootstrap"))
-    check(set(found) == set(BARS), f"built are {found}, bars are there for {sorted(BARS)}")
+    check(set(found) == set(BARS), f"built: {found}, with limits: {sorted(BARS)}")
     return found
 
 
@@ -33,6 +33,6 @@ def sizes():
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
             file.write(BUILD / function / "bootstrap", "bootstrap")
         mib = archive.stat().st_size / 2**20
-        check(mib <= BARS[function], f"{function}: {mib:.2f} MiB zipped, bar {BARS[function]} MiB")
+        check(mib <= BARS[function], f"{function}: {mib:.2f} MiB zipped, limit {BARS[function]} MiB")
         said.append(f"{function} {mib:.2f} of {BARS[function]} MiB")
     return ", ".join(said)

@@ -38,7 +38,7 @@ def stop_everything():
 
 
 def deploy():
-    """Step 2 of the guide; Notion knows another redirect URI until step 3."""
+    """Step 2 of the guide. Until step 3, another redirect URI is registered at Notion."""
     aws = emulator()
     aws.start_notion("https://example.com/callback")
     aws.readme("deploy", stdin="y\n")
@@ -49,18 +49,18 @@ def deploy():
     for function in BARS:
         configuration = aws.client("lambda").get_function_configuration(FunctionName=resources[function])
         check(CLIENT_SECRET not in json.dumps(configuration, default=str), "a secret in the environment")
-    # The emulator keeps to the schedule; from here on the sweep runs when a step wants it to.
+    # The emulator runs the schedule. From here on, the sweep runs only when a step invokes it.
     events = aws.client("events")
     rule = events.describe_rule(Name=resources["SweepSchedule"])
     targets = events.list_targets_by_rule(Rule=resources["SweepSchedule"])["Targets"]
     check(rule["ScheduleExpression"] == "rate(5 minutes)" and len(targets) == 1, f"{rule}, {targets}")
-    check(targets[0]["Arn"].endswith(f":{resources['SweepFunction']}"), f"the schedule is another's: {targets}")
+    check(targets[0]["Arn"].endswith(f":{resources['SweepFunction']}"), f"the schedule has another target: {targets}")
     events.disable_rule(Name=resources["SweepSchedule"])
     return f"{len(resources)} resources"
 
 
 def heal_what_the_emulator_leaves_out(aws, resources):
-    """It takes neither expiry nor backups from a template (cfn-guard and checkov look at those); AWS does."""
+    """The emulator ignores expiry and backups in a template. AWS does not; cfn-guard and checkov check them."""
     dynamodb = aws.client("dynamodb")
     expiry = {"Enabled": True, "AttributeName": "expires_at"}
     dynamodb.update_time_to_live(TableName=resources["ClaimsTable"], TimeToLiveSpecification=expiry)
@@ -70,7 +70,7 @@ def heal_what_the_emulator_leaves_out(aws, resources):
 
 
 def first_install():
-    """Steps 3 to 5 of the guide, with the doctor looking on."""
+    """Steps 3 to 5 of the guide, checked by the doctor."""
     aws = emulator()
     outputs, resources = aws.stack()
     heal_what_the_emulator_leaves_out(aws, resources)
@@ -86,7 +86,7 @@ def first_install():
     shown = run_in_terminal(
         outputs["NextCommand"], env=aws.environment(), prompt="Client secret (not shown)", answer=CLIENT_SECRET
     )
-    check("Notion knows it" in shown and CLIENT_SECRET not in shown, shown)
+    check("Notion accepts it" in shown and CLIENT_SECRET not in shown, shown)
     again = aws.readme("secret", expect=1, stdin=CLIENT_SECRET + "\n")
     check("stored already" in again.stderr, again.stderr)
 
@@ -112,11 +112,11 @@ def browser_install():
 
 
 def backend_takes_tokens():
-    """Our own backend, with no permission but those that docs/deploy.md names: vend, report, uninstall; and a sweep."""
+    """Our own backend, with only the permissions in docs/deploy.md: vend, report, uninstall; and a sweep."""
     aws = emulator()
     outputs, resources = aws.stack()
     nobody = Backend(aws, outputs, resources, "nobody", allowed=False)
-    # Unsigned, or signed by somebody who may not.
+    # Unsigned, or signed by a user without permission.
     for answer in (nobody.post_token(signed=False), nobody.post_token()):
         check(answer.status == 403 and "access_token" not in answer.body, str(answer))
     backend = Backend(aws, outputs, resources, "backend")
@@ -125,20 +125,20 @@ def backend_takes_tokens():
     check(over_the_route.status == 200, f"{over_the_route.status}, {over_the_route.body[:400]}")
     check(over_the_route.all("cache-control") == ["no-store"], str(over_the_route.headers))
     vended = over_the_route.json()
-    check(backend.token() == vended, "a direct invocation answers something else")
+    check(backend.token() == vended, "a direct invocation has another answer")
     check("nrt_" not in over_the_route.body, "a refresh token left the vault")
-    check(backend.asks_notion(vended) == 200, "Notion does not know the token")
+    check(backend.asks_notion(vended) == 200, "Notion does not accept the token")
 
     renewed = backend.token(refused_fingerprint=vended["fingerprint"])
-    check(renewed["access_token"] != vended["access_token"], "the token that was refused came again")
+    check(renewed["access_token"] != vended["access_token"], "the refused token was returned again")
     check(renewed["version"] > vended["version"] and renewed["generation"] == vended["generation"], str(renewed))
-    check(backend.asks_notion(renewed) == 200, "Notion does not know the refreshed token")
-    # Whoever reports that one too gets no token for it: it works.
+    check(backend.asks_notion(renewed) == 200, "Notion does not accept the refreshed token")
+    # A report of that one brings no other token, because it works.
     alive = backend.token(refused_fingerprint=renewed["fingerprint"])
     check(alive.get("error") == "refused_but_alive", str(alive))
     renewed = backend.token()
-    # Whoever reports the old one now gets the new one, and nothing is refreshed.
-    check(backend.token(refused_fingerprint=vended["fingerprint"]) == renewed, "a refresh too many")
+    # A report of the old one now brings the new one, without a refresh.
+    check(backend.token(refused_fingerprint=vended["fingerprint"]) == renewed, "there was another refresh")
 
     swept = aws.invoke(outputs["SweepFunctionName"], {})
     check(swept.get("complete") is True and "SweepFailed" not in swept, str(swept))
@@ -148,23 +148,23 @@ def backend_takes_tokens():
     removed = backend.uninstall()
     check(removed.get("removed") is True and removed.get("revoked") is True, str(removed))
     check(backend.token().get("error") == "removed", "a token of a removed installation")
-    check(backend.post_token().status == 410, "the route answers something else than a direct invocation")
-    check(backend.asks_notion(renewed) == 401, "Notion still knows the token")
+    check(backend.post_token().status == 410, "the route has another answer than a direct invocation")
+    check(backend.asks_notion(renewed) == 401, "Notion still accepts the token")
     again = backend.uninstall()
     check(again.get("removed") is True, f"an uninstall cannot be repeated: {again}")
     rows = aws.client("dynamodb").scan(TableName=resources["InstallationsTable"])["Items"]
-    check(len(rows) == 1 and not {"pair", "superseded"} & rows[0].keys(), f"the tombstone holds tokens: {rows}")
-    return "by route and directly: one token; another for a refused one; swept; uninstalled, revoked"
+    check(len(rows) == 1 and not {"pair", "superseded"} & rows[0].keys(), f"the tombstone has tokens: {rows}")
+    return "by route and directly: one token; another one for a refused one; swept; uninstalled, revoked"
 
 
 def one_statement_less():
-    """Each statement that the emulator can enforce is taken away; exactly its calls are refused."""
+    """Removes each statement that the emulator can enforce. Exactly its calls must be denied."""
     aws = emulator()
     outputs, resources = aws.stack()
     iam, role = aws.client("iam"), resources["CallbackRole"]
     policy = iam.get_role_policy(RoleName=role, PolicyName="callback")["PolicyDocument"]
-    # What is refused, by the function's own log, and what the person sees. The rescue queue is asked only when the
-    # table has refused.
+    # The denied calls, by the function's own log, and what the person sees. The rescue queue is used only if the
+    # table has denied access.
     expected = {
         ("Claims",): ({"DynamoDB"}, "unavailable"),
         ("Installations",): ({"DynamoDB"}, "rescued"),
@@ -176,7 +176,7 @@ def one_statement_less():
     }
     enforced = {sid for sids in expected for sid in sids}
     on_behalf = {statement["Sid"] for statement in policy["Statement"]} - enforced
-    check(on_behalf == {"DataKey", "Log", "LogKey", "Trace"}, f"nothing is known of {on_behalf}")
+    check(on_behalf == {"DataKey", "Log", "LogKey", "Trace"}, f"unknown statements: {on_behalf}")
     try:
         for sids, (refused, outcome) in expected.items():
             less = [statement for statement in policy["Statement"] if statement["Sid"] not in sids]
@@ -194,18 +194,18 @@ def one_statement_less():
                 for name in ("DynamoDB", "SQS", "CLIENT_SECRET_ARN", "TOKEN_KEY_RING_ARN")
                 if name in line
             }
-            check(denied == refused, f"without {sids}: {denied} were refused instead of {refused}")
+            check(denied == refused, f"without {sids}: {denied} were denied instead of {refused}")
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="callback", PolicyDocument=json.dumps(policy))
     waiting = aws.client("sqs").receive_message(QueueUrl=resources["RescueQueue"], MaxNumberOfMessages=10)["Messages"]
     check(len(waiting) == 1 and "ntn_" not in waiting[0]["Body"], "the rescued installation is not in the queue")
     aws.client("sqs").purge_queue(QueueUrl=resources["RescueQueue"])
     not_enforced = ", ".join(sorted(on_behalf))
-    return f"{len(expected) - 1} removals, each refused just what it granted; not enforced here: {not_enforced}"
+    return f"{len(expected) - 1} removals, each denied exactly its calls; not enforced here: {not_enforced}"
 
 
 def restart(aws, function, name):
-    """A new environment, as after a deploy: nothing is cached."""
+    """Starts new environments, as after a deploy, so that nothing is cached."""
     client = aws.client("lambda")
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     client.update_function_configuration(
@@ -219,17 +219,17 @@ def log(aws, group):
 
 
 def secret_rotated_in_flight():
-    """A person is at Notion while the deployer rotates; Notion knows the new secret only."""
+    """A person is at Notion while the deployer rotates. Notion then accepts only the new secret."""
     aws = emulator()
     outputs, resources = aws.stack()
-    # An environment that holds the old secret.
+    # An environment with the old secret in its cache.
     check(Person().install(outputs["InstallUrl"]).json()["status"] == "connected", "the stack is not well")
     new_secret = "secret_after_the_rotation"
     aws.start_notion(outputs["RedirectUri"], secret=new_secret)
     in_flight = Person()
     callback = in_flight.approve(outputs["InstallUrl"])
     rotated = aws.operator("secret", "rotate", stdin=new_secret)
-    check("Notion knows it" in rotated.stdout, rotated.stdout)
+    check("Notion accepts it" in rotated.stdout, rotated.stdout)
     page = in_flight.follow(callback)
     check(page.json().get("status") == "connected", str(page))
     same = aws.operator("secret", "rotate", stdin=new_secret)
@@ -237,19 +237,19 @@ def secret_rotated_in_flight():
     previous = aws.client("secretsmanager").get_secret_value(
         SecretId=resources["ClientSecret"], VersionStage="AWSPREVIOUS"
     )
-    check(CLIENT_SECRET in previous["SecretString"], "the secret before is not AWSPREVIOUS")
+    check(CLIENT_SECRET in previous["SecretString"], "the previous secret is not AWSPREVIOUS")
     refused = aws.operator("secret", "rotate", expect=1, stdin="secret_that_notion_never_gave")
     check("Nothing was stored" in refused.stderr, refused.stderr)
-    return "the install in flight ended well"
+    return "the install in flight succeeded"
 
 
-# AWS lets everybody ask who they are; the emulator enforces neither what CloudWatch is asked in CBOR nor what others
-# ask of KMS in somebody's name.
+# AWS needs no permission for GetCallerIdentity. The emulator does not enforce permissions for CloudWatch's CBOR
+# protocol, nor for KMS calls that a service makes in the caller's name.
 NOT_ENFORCED = {"cloudwatch:DescribeAlarms", "kms:Decrypt", "kms:GenerateDataKey", "sts:GetCallerIdentity"}
 
 
 def operator_permissions():
-    """Each command works with just what docs/deploy.md names, and not with one permission less."""
+    """Each command works with exactly the permissions in docs/deploy.md, and not with one less."""
     aws = emulator()
     _, resources = aws.stack()
     iam, secrets_manager = aws.client("iam"), aws.client("secretsmanager")
@@ -275,14 +275,14 @@ def operator_permissions():
             iam.put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=document)
             if command[0] == "secret":
                 spoil()
-            # DescribeSecret is what tells a secret without a value from one that is gone; this one has a value.
+            # DescribeSecret tells a secret without a value from a deleted one. This one has a value.
             enough = less is None or (command[0] == "secret" and less == "secretsmanager:DescribeSecret")
             try:
                 aws.operator(*command, expect=0 if enough else 3, stdin=faults.NEW_SECRET, **signed)
             except Failed as failure:
                 raise Failed(f"{' '.join(command)} without {less}: {failure}") from failure
             tried += 1
-    return f"doctor and secret, with what docs/deploy.md names and with one less: {tried} runs"
+    return f"doctor and secret, with the permissions in docs/deploy.md and with one less: {tried} runs"
 
 
 def doctor_finds_faults():
@@ -290,7 +290,7 @@ def doctor_finds_faults():
 
 
 def update():
-    """A deploy over a stack that holds data: what changes, changes; what is kept, is kept."""
+    """A deploy over a stack with data: changes take effect, and data is kept."""
     aws = emulator()
     before, resources_before = aws.stack()
     email = "on-call@example.com"
@@ -301,12 +301,12 @@ def update():
     for resource in kept:
         check(resources_before[resource] == resources_after[resource], f"{resource} was replaced")
     subscribed = aws.client("sns").list_subscriptions_by_topic(TopicArn=resources_after["AlarmTopic"])["Subscriptions"]
-    check(email in [subscription["Endpoint"] for subscription in subscribed], f"{email} hears of nothing")
+    check(email in [subscription["Endpoint"] for subscription in subscribed], f"{email} is not subscribed")
     person = Person()
     page = person.request(after["InstallUrl"], accept="text/html")
     check(
         any("Max-Age=4500" in cookie for cookie in page.all("set-cookie")),
-        f"StateTtlSecs did not arrive: {page.headers}",
+        f"StateTtlSecs did not take effect: {page.headers}",
     )
     html = person.request(after["RedirectUri"] + "?reason=expired", accept="text/html").body
     check("Renamed" in html, html)
@@ -318,21 +318,21 @@ def update():
 
 
 def production_beside_it():
-    """The other environment of samconfig.toml, in the same account: nothing collides, nothing is shared."""
+    """The other environment of samconfig.toml in the same account: no collisions, nothing shared."""
     aws = emulator()
     _, development = aws.stack()
     aws.sam("deploy", "--config-env", "prod")
     outputs, production = aws.stack(PRODUCTION)
     shared = {name for name in development if development[name] == production.get(name)}
-    # Every API calls its stage so.
+    # Every API has a stage of this name.
     shared.discard("HttpApiStage")
     check(not shared, f"both stacks have {shared}")
     found = {step["step"] for step in report(aws, expect=1, stack=PRODUCTION)["steps"] if step["status"] == "problem"}
-    # What the emulator leaves out of a template, and what a fresh stack lacks.
+    # What the emulator ignores in a template, and what a fresh stack lacks.
     check(found == {"client secret", "redirect uri", "expiry of claims", "backups"}, f"production: {found}")
     policy = aws.client("iam").get_role_policy(RoleName=production["CallbackRole"], PolicyName="callback")
     granted = json.dumps(policy["PolicyDocument"])
-    check(development["ClaimsTable"] not in granted, "production may use the other stack's table")
+    check(development["ClaimsTable"] not in granted, "production has access to the other stack's table")
     aws.sam("delete", "--config-env", "prod", "--no-prompts", "--stack-name", PRODUCTION)
     check(Person().request(outputs["InstallUrl"]).status != 302, "production still answers")
     check(report(aws)["healthy"], "the other stack did not survive")
@@ -345,11 +345,14 @@ def custom_domain():
     old, _ = aws.stack()
     zone = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="deploy-test")
     zone_id = zone["HostedZone"]["Id"].rsplit("/", 1)[-1]
-    # Made ready first, while the old address goes on.
+    # Prepared first, while the old address still works.
     aws.sam("deploy", DomainName="connect.example.com", HostedZoneId=zone_id, UseDomain="false")
     ready, _ = aws.stack()
     check(ready["InstallUrl"] == old["InstallUrl"] and ready["DomainTarget"], str(ready))
-    check(Person().install(old["InstallUrl"]).json().get("status") == "connected", "the old address is gone too soon")
+    check(
+        Person().install(old["InstallUrl"]).json().get("status") == "connected",
+        "the old address stopped working too soon",
+    )
     aws.sam("deploy", DomainName="connect.example.com", HostedZoneId=zone_id, UseDomain="true")
     outputs, resources = aws.stack()
     check(outputs["InstallUrl"] == "https://connect.example.com/install", outputs["InstallUrl"])
@@ -362,26 +365,29 @@ def custom_domain():
     variables = aws.client("lambda").get_function_configuration(FunctionName=resources["CallbackFunction"])[
         "Environment"
     ]
-    check(variables["Variables"]["NOTION_REDIRECT_URI"] == outputs["RedirectUri"], "the function keeps the old address")
-    # No resolver here knows the name: what a person sees while the records spread.
+    check(
+        variables["Variables"]["NOTION_REDIRECT_URI"] == outputs["RedirectUri"],
+        "the function still has the old address",
+    )
+    # No resolver here knows the name, as for a person before the records have spread.
     said = {step["step"]: step for step in report(aws, expect=1)["steps"]}
     check(said["install url"]["status"] == "problem", str(said))
     check(said["custom domain"]["status"] == "problem" and zone_id in said["custom domain"]["cure"], str(said))
     refused = aws.sam("deploy", expect=1, DomainName="connect.example.com", CertificateArn="not-an-arn")
     check("CertificateArn" in refused.stdout + refused.stderr, refused.stderr)
-    check(old["InstallUrl"] != outputs["InstallUrl"], "nothing moved")
-    return "certificate, records, mapping; the doctor says what the name still lacks"
+    check(old["InstallUrl"] != outputs["InstallUrl"], "the address did not change")
+    return "certificate, records, mapping; the doctor says that the name does not resolve yet"
 
 
 def roll_back():
-    """The guide's way back: deploy what was deployed before."""
+    """Rolling back as in the guide: deploys the previous version."""
     aws = emulator()
     aws.sam("deploy", DomainName="", HostedZoneId="", AppName="Sample", StateTtlSecs="600")
     outputs, resources = aws.stack()
     check("ApiDomain" not in resources, "the domain is still there")
     page = Person().install(outputs["InstallUrl"])
     check(page.json().get("status") == "connected", str(page))
-    check(report(aws)["healthy"], "the doctor is not content")
+    check(report(aws)["healthy"], "the doctor reports a problem")
     return "the default endpoint answers again"
 
 
@@ -403,7 +409,7 @@ RETAINED = (
 
 
 def delete():
-    """What holds data outlives the stack; everything else goes."""
+    """Resources with data are retained; all others are deleted."""
     aws = emulator()
     _, resources = aws.stack()
     aws.sam("delete", "--no-prompts")
@@ -414,7 +420,7 @@ def delete():
     roles = {role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]}
     check(resources["CallbackRole"] not in roles, "the role is still there")
     tables = aws.client("dynamodb").list_tables()["TableNames"]
-    # AWS calls a secret by its ARN here, the emulator by its name.
+    # Here AWS calls a secret by its ARN, the emulator by its name.
     listed = aws.client("secretsmanager").list_secrets()["SecretList"]
     secrets = {name for secret in listed for name in (secret["ARN"], secret["Name"])}
     queues = [url.rsplit("/", 1)[1] for url in aws.client("sqs").list_queues().get("QueueUrls", [])]
@@ -424,7 +430,7 @@ def delete():
     for resource in RETAINED:
         check(
             resources[resource].rsplit("/queue/", 1)[-1].split("/")[-1] in there or resources[resource] in there,
-            f"{resource} went with the stack: {resources[resource]}",
+            f"{resource} was deleted with the stack: {resources[resource]}",
         )
     rows = aws.client("dynamodb").scan(TableName=resources["InstallationsTable"])["Items"]
     if len(rows) != 1:

@@ -1,4 +1,4 @@
-"""An emulated AWS that enforces IAM (ministack), behind its front, and the simulated Notion beside it."""
+"""An emulated AWS that enforces IAM (ministack), behind its front, and the simulated Notion."""
 
 import json
 
@@ -7,10 +7,10 @@ import boto3
 from front import Front
 from tools import Process, check, environment, free_port, program, readme, run, venv_program
 
-# As samconfig.toml names its two environments.
+# The two environments of samconfig.toml.
 STACK, PRODUCTION = "notion-install-dev", "notion-install"
 CLIENT_ID = "463558a3-725e-4f37-b6d3-0889894f68de"
-# The simulated Notion's own, printed in its README.
+# The default of the simulated Notion, from its README.
 CLIENT_SECRET = "secret_demo_not_for_production"
 SERVICES = [
     "acm",
@@ -63,7 +63,7 @@ class Emulator:
         self.front.stop()
 
     def environment(self, **more):
-        """What a deployer's shell would hold."""
+        """The environment of a deployer's shell."""
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         return environment(AWS_ENDPOINT_URL=self.url, **credentials, **more)
 
@@ -77,14 +77,14 @@ class Emulator:
         )
 
     def invoke(self, function, event, *signed_by):
-        """What a function answers to a direct invocation."""
+        """A function's answer to a direct invocation."""
         answer = self.client("lambda", *signed_by).invoke(FunctionName=function, Payload=json.dumps(event))
         said = json.loads(answer["Payload"].read())
         check("FunctionError" not in answer, f"{function}: {said}")
         return said
 
     def start_notion(self, redirect_uri, secret=CLIENT_SECRET):
-        """Starts the simulated Notion anew, with one redirect URI and one secret registered."""
+        """Restarts the simulated Notion with one registered redirect URI and one secret."""
         self.stop_notion()
         command = [
             program("simulated-notion"),
@@ -104,7 +104,7 @@ class Emulator:
             "NotionBaseUrl": f"http://127.0.0.1:{self.notion_port}",
             **parameters,
         }
-        # In quotes, without which SAM takes no empty value. One that is left out keeps what was deployed before.
+        # In quotes, without which SAM accepts no empty value. A parameter that is left out keeps its deployed value.
         overrides = ["--parameter-overrides", *(f'{name}="{value}"' for name, value in parameters.items())]
         command = ["sam", *arguments]
         if arguments[0] == "deploy":
@@ -120,7 +120,7 @@ class Emulator:
             self.notion.stop()
 
     def readme(self, block, stdin="", expect=0):
-        """Runs the README's lines as a deployer would, for the simulated connection; `stdin` answers prompts."""
+        """Runs the README's lines as a deployer would, for the simulated connection. `stdin` answers prompts."""
         lines = readme(block).replace(
             "NotionClientId=YOUR_CLIENT_ID",
             f"NotionClientId={CLIENT_ID} NotionBaseUrl=http://127.0.0.1:{self.notion_port}",

@@ -1,4 +1,4 @@
-"""Faults, planted one at a time; the doctor has to find each, and name its cure."""
+"""Plants faults one at a time. The doctor must find each and name its cure."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from emulator import CLIENT_ID
 from person import Person
 from tools import check
 
-# In every command of a cure.
+# Must be in every command of a cure.
 STACK_REGION = "--region us-east-1"
 NEW_SECRET = "secret_after_the_rotation"
 
@@ -18,7 +18,7 @@ class Fault:
     name: str
     plant: Callable
     heal: Callable
-    # The step that has to report it, a word of the cure, and how it is reported.
+    # The step that must report it, a word of the cure, and the status.
     step: str
     cure: str
     status: str = "problem"
@@ -39,11 +39,11 @@ def plant_all(aws, report):
         put(json.dumps({"client_secret": NEW_SECRET}))
 
     def old_secret():
-        # Nobody can wait that long; so the wire says it.
+        # Nobody can wait that long, so the answer is faked on the wire.
         aws.front.falsehoods["DescribeSecret"] = {"ARN": secret, "Name": secret, "LastChangedDate": 1_600_000_000}
 
     def no_expiry():
-        # The switch itself has a cool-down, at AWS and in the emulator; so the wire says it.
+        # Switching it has a cool-down, at AWS and in the emulator, so the answer is faked on the wire.
         aws.front.falsehoods["DescribeTimeToLive"] = {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
 
     def backups(enabled):
@@ -62,7 +62,7 @@ def plant_all(aws, report):
         kms.cancel_key_deletion(KeyId=key)
         enable_key()
 
-    # As it was, without what AWS adds to it.
+    # The original, without the attributes that AWS adds.
     saved = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]
     settable = cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
     saved = {name: value for name, value in saved.items() if name in settable}
@@ -100,7 +100,7 @@ def plant_all(aws, report):
     stack_alarms = [name for id, name in resources.items() if id.endswith("Alarm")]
     check(len(stack_alarms) > 10, str(stack_alarms))
     faults = [
-        Fault("a secret of another shape", lambda: put("not json"), good_secret, "client secret", "rotate"),
+        Fault("a secret in another form", lambda: put("not json"), good_secret, "client secret", "rotate"),
         Fault(
             "another client's secret",
             lambda: put(json.dumps({"client_secret": "secret_x"})),
@@ -108,25 +108,23 @@ def plant_all(aws, report):
             "notion",
             "rotate",
         ),
+        Fault("an old client secret", old_secret, aws.front.falsehoods.clear, "client secret", "rotate", "warning"),
         Fault(
-            "a client secret of long ago", old_secret, aws.front.falsehoods.clear, "client secret", "rotate", "warning"
-        ),
-        Fault(
-            "the client secret about to be deleted",
+            "the client secret scheduled for deletion",
             lambda: secret_deletion(secret, True),
             lambda: secret_deletion(secret, False),
             "client secret",
             "restore-secret",
         ),
         Fault(
-            "the key ring about to be deleted",
+            "the key ring scheduled for deletion",
             lambda: secret_deletion(ring, True),
             lambda: secret_deletion(ring, False),
             "token key ring",
             "restore-secret",
         ),
         Fault(
-            "a redirect URI that Notion does not know",
+            "a redirect URI that is not registered at Notion",
             lambda: aws.start_notion("https://example.com/callback", NEW_SECRET),
             notion_again,
             "redirect uri",
@@ -148,7 +146,7 @@ def plant_all(aws, report):
             "status page",
             "unknown",
         ),
-        Fault("Notion away", aws.stop_notion, notion_again, "notion", "status page", "unknown"),
+        Fault("Notion unreachable", aws.stop_notion, notion_again, "notion", "status page", "unknown"),
         Fault(
             "an install function with a wrong setting",
             lambda: setting(install, "APP_COLOR", "reddish"),
@@ -180,7 +178,7 @@ def plant_all(aws, report):
         Fault("this machine's clock ahead", lambda: clock(-90), lambda: clock(0), "clock", "clock"),
         Fault("the data key disabled", lambda: kms.disable_key(KeyId=key), enable_key, "data key", "enable-key"),
         Fault(
-            "the data key about to be deleted",
+            "the data key scheduled for deletion",
             lambda: kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7),
             revive_key,
             "data key",
@@ -202,7 +200,7 @@ def plant_all(aws, report):
             "warning",
         ),
         Fault(
-            "a table that a slip can delete",
+            "a table without deletion protection",
             lambda: protection(False),
             lambda: protection(True),
             "tables",
@@ -211,14 +209,14 @@ def plant_all(aws, report):
         Fault("expiry off", no_expiry, aws.front.falsehoods.clear, "expiry of claims", claims),
         Fault("backups off", lambda: backups(False), lambda: backups(True), "backups", "point-in-time-recovery"),
         Fault(
-            "an installation that waits for rescue",
+            "an installation waiting for rescue",
             lambda: sqs.send_message(QueueUrl=resources["RescueQueue"], MessageBody="a rescued installation"),
             lambda: sqs.purge_queue(QueueUrl=resources["RescueQueue"]),
             "queues",
             "runbook",
             "warning",
         ),
-        Fault("an alarm that rings", lambda: state("ALARM"), lambda: state("OK"), "alarms", "runbook"),
+        Fault("a firing alarm", lambda: state("ALARM"), lambda: state("OK"), "alarms", "runbook"),
         Fault(
             "an alarm deleted by hand",
             lambda: cloudwatch.delete_alarms(AlarmNames=[alarm]),
@@ -227,14 +225,14 @@ def plant_all(aws, report):
             "Changed by hand",
         ),
         Fault(
-            "an alarm that tells nobody",
+            "an alarm without an action",
             lambda: put_alarm(saved | {"AlarmActions": []}),
             lambda: put_alarm(saved),
             "alarms",
             "Changed by hand",
         ),
         Fault(
-            "an alarm that cannot act",
+            "an alarm with disabled actions",
             lambda: cloudwatch.disable_alarm_actions(AlarmNames=[alarm]),
             lambda: cloudwatch.enable_alarm_actions(AlarmNames=[alarm]),
             "alarms",
@@ -242,7 +240,7 @@ def plant_all(aws, report):
         ),
     ]
 
-    # Nobody hears of alarms yet; the emulator confirms subscriptions by e-mail at once.
+    # Nobody is told about alarms yet. The emulator confirms e-mail subscriptions immediately.
     found_before = by_step(report(aws))
     check(found_before["alarm topic"]["status"] == "warning", str(found_before["alarm topic"]))
     check("AlarmEmail" in found_before["alarm topic"]["cure"], str(found_before["alarm topic"]))
@@ -258,11 +256,11 @@ def plant_all(aws, report):
         said = found[fault.step]
         check(said["status"] == fault.status, f"{fault.name}: {said}")
         for_this_stack = not said["cure"].startswith(("aws ", "sam ", "cargo ")) or STACK_REGION in said["cure"]
-        check(for_this_stack, f"{fault.name}: the cure is for another place: {said}")
+        check(for_this_stack, f"{fault.name}: the cure is for another stack: {said}")
         check(fault.cure in said["cure"], f"{fault.name}: the cure does not say {fault.cure}: {said}")
     check_all_ok(report(aws))
 
-    # What keeps the doctor from looking at all.
+    # What keeps the doctor from checking anything.
     nobody = by_step(report(aws, expect=3, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY=""))
     check("sign in" in nobody["credentials"]["cure"] and len(nobody) == 1, str(nobody))
     elsewhere = by_step(json.loads(aws.operator("--json", "doctor", stack="nowhere", expect=1).stdout))
@@ -273,7 +271,7 @@ def plant_all(aws, report):
 def by_step(report):
     found = {}
     for step in report["steps"]:
-        # The worst stands for a step that is reported twice.
+        # If a step is reported twice, the worst status counts.
         if found.get(step["step"], {}).get("status") in (None, "ok"):
             found[step["step"]] = step
     return found
@@ -281,4 +279,4 @@ def by_step(report):
 
 def check_all_ok(report):
     ill = [step for step in report["steps"] if step["status"] != "ok"]
-    check(not ill, f"without a fault the doctor finds {ill}")
+    check(not ill, f"without a fault, the doctor finds {ill}")

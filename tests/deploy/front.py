@@ -1,6 +1,6 @@
-"""What stands before the emulator: ends TLS in name, as AWS's own front does, and answers falsely on demand.
+"""The proxy in front of the emulator: pretends to terminate TLS, like AWS's own front, and fakes answers on demand.
 
-Policies that demand TLS (`aws:SecureTransport`) see it, although everything stays on loopback.
+Policies that require TLS (`aws:SecureTransport`) are satisfied, although everything stays on loopback.
 """
 
 import http.client
@@ -13,7 +13,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "
 
 
 def with_numbers(answer):
-    """Indexes' limits as numbers: the emulator keeps them as CloudFormation's parameters are, in text."""
+    """Turns the indexes' limits into numbers: the emulator keeps them as text, like CloudFormation's parameters."""
     described = json.loads(answer)
     for index in described.get("Table", {}).get("GlobalSecondaryIndexes") or []:
         limits = index.get("OnDemandThroughput")
@@ -23,13 +23,13 @@ def with_numbers(answer):
 
 
 class Front:
-    """Listens on `port` and passes on to `behind`; both on 127.0.0.1."""
+    """Listens on `port` and forwards to `behind`, both on 127.0.0.1."""
 
     def __init__(self, port, behind):
         self.behind = behind
-        # Operation -> the JSON that is answered in its place.
+        # Operation -> the JSON to answer instead.
         self.falsehoods = {}
-        # How far ahead the clock of the answers is.
+        # How far ahead the clock in the answers is.
         self.clock_off_secs = 0
         front = self
 
@@ -55,7 +55,7 @@ class Front:
             answer = json.dumps(self.falsehoods[operation]).encode()
             return self.answer(request, 200, [("content-type", "application/x-amz-json-1.0")], answer)
         behind = http.client.HTTPConnection("127.0.0.1", self.behind, timeout=120)
-        # As it came, byte for byte: signatures cover the host and the order of the query.
+        # Unchanged, byte for byte: signatures cover the host and the order of the query.
         behind.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
             if name.lower() not in HOP_BY_HOP | {"content-length", "x-forwarded-proto"}:

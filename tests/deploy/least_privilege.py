@@ -1,8 +1,8 @@
-"""Both ways: no call that is not granted, and no grant that is not called for.
+"""Both ways: every call is granted, and every grant is used.
 
-The calls are those that the whole suite made (the dev stack notes them where GRANTS_FILE says), by the function that
-made them and the setting that names the resource. What AWS does in a function's name stands in `on_behalf.json`. The
-policies are those of the translated template; an IAM evaluator that is not ours judges them.
+The calls are those of the whole suite (the dev stack writes them to GRANTS_FILE), with the function that made them and
+the setting that names the resource. Calls that AWS makes in a function's name are in `on_behalf.json`. The policies are
+those of the translated template, checked by an IAM evaluator that is not ours.
 """
 
 import copy
@@ -18,14 +18,14 @@ from tools import WORK, check, environment, run
 
 ON_BEHALF = pathlib.Path(__file__).resolve().parent / "on_behalf.json"
 ACCOUNT = "123456789012"
-# Where permissions could stand besides a role.
+# Where permissions could be, other than in a role.
 OTHER_GRANTS = (
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::RolePolicy",
     "AWS::SecretsManager::ResourcePolicy",
 )
-# What AWS does in a function's name; anything else the suite has to call for itself.
+# Calls that AWS makes in a function's name. The suite must make all others itself.
 BY_AWS = ("kms:", "logs:", "xray:")
 
 
@@ -37,7 +37,7 @@ def both_ways():
         if resource["Type"] == "AWS::Lambda::Function"
     }
     elsewhere = [name for name, resource in resources.items() if resource["Type"] in OTHER_GRANTS]
-    check(not elsewhere, f"grants stand in the functions' roles, where this test sees them, not in {elsewhere}")
+    check(not elsewhere, f"grants must be in the functions' roles, where this test sees them, not in {elsewhere}")
     roles = {name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"}
     check(roles == {function.role for function in functions.values()}, f"these roles belong to no function: {roles}")
     needs = recorded(functions) + on_behalf(functions)
@@ -48,7 +48,7 @@ def both_ways():
     grants = sum(len(function.grants()) for function in functions.values())
     caught = prove_that_it_can_fail(functions, needs)
     distinct = {(need["function"], need["action"], need["resource"]) for need in needs}
-    return f"{len(distinct)} needs, 0 not granted; {grants} grants, 0 not used; {caught} changes to the policies caught"
+    return f"{len(distinct)} needs, 0 not granted; {grants} grants, 0 not used; {caught} policy changes caught"
 
 
 class Function:
@@ -65,17 +65,17 @@ class Function:
         ]
 
     def resource_of(self, named):
-        """The logical id of what a setting names, or of an index of it (`TABLE/index/due`)."""
+        """The logical id of the resource that a setting names, or of one of its indexes (`TABLE/index/due`)."""
         setting, slash, index = named.partition("/index/")
         value = self.settings.get(setting)
         return logical_id(value) + slash + index if value else named
 
     def policy(self):
-        """The policy with ARNs for references, as IAM would hold it."""
+        """The policy with ARNs instead of references, as in IAM."""
         return parse_policy_document({"Version": "2012-10-17", "Statement": [resolved(s) for s in self.statements]})
 
     def grants(self):
-        """Every (Sid, action, resource, value of a condition): the least that can be granted by itself."""
+        """Every (Sid, action, resource, value of a condition): the smallest unit that can be granted."""
         found = []
         for statement in self.statements:
             for action in as_list(statement["Action"]):
@@ -90,7 +90,7 @@ def as_list(value):
 
 
 def logical_id(value):
-    """What a reference refers to; a plain string stands for itself."""
+    """The target of a reference, or the string itself."""
     if isinstance(value, str):
         return value
     if "Ref" in value:
@@ -107,7 +107,7 @@ def arn(logical):
 
 
 def substituted(value):
-    """`Fn::Sub` as it comes out in us-east-1."""
+    """The result of `Fn::Sub` in us-east-1."""
     if isinstance(value, dict) and "Fn::Sub" in value:
         text = value["Fn::Sub"].replace("${AWS::Region}", "us-east-1").replace("${AWS::URLSuffix}", "amazonaws.com")
         check("${" not in text, f"cannot resolve {text}")
@@ -126,7 +126,7 @@ def resolved(statement):
 
 
 def single_conditions(condition):
-    """A condition with several values grants as much as several conditions with one."""
+    """A condition with several values grants the same as several conditions with one value each."""
     if not condition:
         return [None]
     pairs = [
@@ -135,27 +135,27 @@ def single_conditions(condition):
         for key, values in keys.items()
         for value in as_list(values)
     ]
-    check(len({key for key, _ in pairs}) == 1, f"only conditions on one key are understood: {condition}")
+    check(len({key for key, _ in pairs}) == 1, f"only conditions on one key are supported: {condition}")
     return [dict([pair]) for pair in pairs]
 
 
 def recorded(functions):
-    """What the suite used: from GRANTS_FILE, if the suite has been run with it; else it is run for this."""
+    """The calls of the suite: from GRANTS_FILE, if the suite was run with it. Otherwise runs the suite."""
     given = os.environ.get("GRANTS_FILE")
     file = pathlib.Path(given or WORK / "grants.jsonl")
     if not given:
         file.unlink(missing_ok=True)
         run(["cargo", "test", "--workspace"], env=environment(GRANTS_FILE=str(file)))
-    check(file.exists(), f"{file} is not there: run the suite with GRANTS_FILE={file}")
+    check(file.exists(), f"{file} does not exist: run the suite with GRANTS_FILE={file}")
     lines = {line for line in file.read_text().splitlines() if line}
     by_name = {function.name: function for function in functions.values()}
     needs = []
     for line in sorted(lines):
         need = json.loads(line)
-        check(need["function"] in by_name, f"somebody else called: {need}")
+        check(need["function"] in by_name, f"called by an unknown function: {need}")
         need["resource"] = by_name[need["function"]].resource_of(need["resource"])
         needs.append(need)
-    check(len(needs) > 5, f"the suite made {len(needs)} different calls: that cannot be all of it")
+    check(len(needs) > 5, f"the suite made only {len(needs)} different calls: some must be missing")
     return needs
 
 
@@ -164,12 +164,12 @@ def on_behalf(functions):
     names = {function.name for function in functions.values()}
     for row in rows:
         check(row["function"] in names and len(row["because"]) > 20, f"on_behalf.json: {row}")
-        check(row["action"].startswith(BY_AWS), f"on_behalf.json: the suite calls this itself: {row}")
+        check(row["action"].startswith(BY_AWS), f"on_behalf.json: the suite makes this call itself: {row}")
     return rows
 
 
 def audit(functions, needs):
-    """The needs that are not granted, and the grants that nobody needs."""
+    """The needs that are not granted, and the grants that are not needed."""
     ungranted, unused = [], []
     for function in functions.values():
         policy = [function.policy()]
@@ -203,7 +203,7 @@ def context(function, need):
 
 
 def prove_that_it_can_fail(functions, needs):
-    """Every statement and every action removed, and a grant of each kind added: each change must be found."""
+    """Removes every statement and every action, and adds a grant of each kind. Each change must be found."""
     caught = 0
     for name, function in functions.items():
         for index, statement in enumerate(function.statements):
@@ -215,7 +215,7 @@ def prove_that_it_can_fail(functions, needs):
                 less[index]["Action"] = [other for other in actions if other != action]
                 caught += expect(functions, name, less, needs, "ungranted", f"{statement['Sid']} without {action}")
             conditions = [condition for condition in single_conditions(statement.get("Condition")) if condition]
-            # One alone is the statement as it is.
+            # A single one is the unchanged statement.
             for condition in conditions if len(conditions) > 1 else []:
                 less = copy.deepcopy(function.statements)
                 less[index]["Condition"] = {"StringEquals": condition}
@@ -238,7 +238,7 @@ def prove_that_it_can_fail(functions, needs):
             "Action": "dynamodb:Scan",
             "Resource": {"Fn::GetAtt": ["ClaimsTable", "Arn"]},
         }
-        caught += expect(functions, name, [*function.statements, added], needs, "unused", "a statement added")
+        caught += expect(functions, name, [*function.statements, added], needs, "unused", "an additional statement")
     return caught
 
 

@@ -1,4 +1,4 @@
-"""What ships, run on this machine: under AWS's Runtime Interface Emulator, and in Docker by `sam local invoke`."""
+"""Runs the packages on this machine: under AWS's Runtime Interface Emulator, and in Docker with `sam local invoke`."""
 
 import json
 import re
@@ -15,22 +15,22 @@ from tools import ROOT, TOOLS, Process, cannot_run, check, environment, free_por
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAM_LOCAL = json.loads((ROOT / "dev" / "sam-local.json").read_text())["Parameters"]
 DOCKER_BRIDGE = "172.17.0.1"
-# What RIE answered to each event; Docker has to answer the same.
+# The answers under RIE to each event. In Docker they must be the same.
 answers = {}
 
 
 def function_of(event):
-    """By the first word of the file's name."""
+    """The first word of the file's name."""
     return re.match("[a-z]+", event.name).group().capitalize() + "Function"
 
 
 def dev_stack(*arguments):
-    """Simulated Notion, DynamoDB and secrets, on the ports that dev/sam-local.json names."""
+    """Simulated Notion, DynamoDB and secrets, on the ports in dev/sam-local.json."""
     return Process("dev", [program("dev"), *arguments], port=3002)
 
 
 def fresh_code():
-    """An authorization code of the simulated Notion, by the ways of a person."""
+    """An authorization code of the simulated Notion, obtained as a person would."""
     callback = Person().approve("http://localhost:3000/install")
     return re.search(r"code=([^&]+)", callback).group(1)
 
@@ -39,7 +39,7 @@ def fresh_event(code):
     return run([program("dev"), "event", "callback", "--code", code]).stdout
 
 
-# What the events are answered that were not drawn for now, beside 303 to a clean page with a fixed reason.
+# The status for each checked-in event. For all others it is 303 to a clean page with a fixed reason.
 STATUSES = {
     "callback-bare.json": 400,
     "callback-flow-page.json": 400,
@@ -56,8 +56,8 @@ STATUSES = {
     "install.json": 302,
     "token-route.json": 404,
 }
-# What the events of our own backend's functions are answered, of which a route's answer has it in the body: nobody has
-# installed.
+# The error for each event of our own backend's functions: the person has not installed. A route's answer has it in
+# the body.
 ERRORS = {
     "token-direct.json": "not_installed",
     "token-route.json": "not_installed",
@@ -66,13 +66,13 @@ ERRORS = {
 
 
 def check_answer(event, answer):
-    """Every answer is ours, and an event that has expired is accepted by nobody."""
+    """Every answer must be ours, and no expired event may be accepted."""
     if event.name == "sweep.json":
         return check(answer.get("complete") is True, f"{event.name}: {answer}")
     error = ERRORS.get(event.name)
     if error and event.name not in STATUSES:
         return check(answer.get("error") == error and "statusCode" not in answer, f"{event.name}: {answer}")
-    # As API Gateway would pass it on.
+    # As API Gateway would return it.
     status, headers = answer.get("statusCode"), answer.get("headers", {})
     check("content-security-policy" in headers, f"{event.name}: not our answer: {answer}")
     location = urlsplit(headers.get("location", ""))
@@ -91,7 +91,7 @@ def check_answer(event, answer):
 
 
 def without_what_is_drawn(answer):
-    """The answer without the state and cookie that every install draws anew."""
+    """The answer without the state and cookie, which differ for every install."""
     if "statusCode" not in answer:
         return answer
     answer = json.loads(json.dumps(answer))
@@ -102,7 +102,7 @@ def without_what_is_drawn(answer):
 
 
 class Rie:
-    """A function's package under the Runtime Interface Emulator that SAM ships."""
+    """A function's package under the Runtime Interface Emulator that comes with SAM."""
 
     def __init__(self, function):
         self.port = free_port()
@@ -161,7 +161,7 @@ def docker():
     engine = shutil.which("docker")
     if engine and subprocess.run([engine, "info"], capture_output=True).returncode == 0:
         return engine
-    return cannot_run("no Docker engine, so nothing was invoked by `sam local invoke`")
+    return cannot_run("no Docker engine, so `sam local invoke` was not tested")
 
 
 def base_image():
@@ -183,7 +183,7 @@ def events_in_docker():
             if event.name in answers:
                 mine, other = without_what_is_drawn(answer), without_what_is_drawn(answers[event.name])
                 check(mine == other, f"{event.name}: in Docker {mine}, under RIE {other}")
-    return f"{len(EVENTS)} events by sam local invoke, each as under RIE"
+    return f"{len(EVENTS)} events with sam local invoke, each as under RIE"
 
 
 def documented_lines_in_docker():

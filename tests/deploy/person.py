@@ -1,4 +1,4 @@
-"""A person with a browser of no engine: follows redirects, keeps cookies, fills in the simulated Notion's form."""
+"""A person with a minimal browser: follows redirects, keeps cookies, fills in the simulated Notion's form."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ class Person:
         self.cookies = {}
 
     def request(self, url, form=None, accept="application/json"):
-        """One request, to this machine whatever name below `localhost` stands in the URL (RFC 6761)."""
+        """Sends one request. Any name under `localhost` in the URL is this machine (RFC 6761)."""
         parts = urlsplit(url)
         assert parts.hostname == "127.0.0.1" or parts.hostname.endswith("localhost"), url
         connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
@@ -36,7 +36,7 @@ class Person:
         return answer
 
     def approve(self, install_url):
-        """From the install URL to the callback's URL, as Notion sends it back."""
+        """From the install URL to the callback URL in Notion's redirect."""
         authorize = self.request(install_url)
         assert authorize.status == 302, authorize
         consent = self.request(authorize.location)
@@ -48,7 +48,7 @@ class Person:
         return allowed.location
 
     def install(self, install_url):
-        """The whole way; the last page as JSON."""
+        """The whole flow; returns the last page as JSON."""
         return self.follow(self.approve(install_url))
 
     def follow(self, callback_url):

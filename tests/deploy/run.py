@@ -1,4 +1,4 @@
-"""The steps in their order, and the table at the end."""
+"""The steps in order, and the table at the end."""
 
 import os
 import signal
@@ -43,8 +43,8 @@ STEPS = [
 
 
 def run(first_step):
-    # So that what was started is ended, whoever ends this.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
+    # So that everything that was started is stopped, however this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     names = [name for name, _ in STEPS]
     first = names.index(first_step) if first_step else 0
     rows = [("tools", "passed", float(os.environ.get("DEPLOY_TEST_TOOLS_SECS", "0")), "pinned, in target/tools")]
@@ -81,5 +81,5 @@ def run(first_step):
     not_run = sum(status == "NOT RUN" for _, status, _, _ in rows)
     total = sum(secs for _, _, secs, _ in rows)
     print(f"\ndeploy test: {passed} passed, {len(rows) - passed - not_run} failed, {not_run} not run, in {total:.0f} s")
-    # A step that this machine cannot run has said so; in CI it has failed.
+    # A step that this machine cannot run has said so. In CI it has failed.
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""What can be said by reading: four linters on two forms of the template, and one on Python."""
+"""Static checks: four linters on two forms of the template, and one on Python."""
 
 import json
 import pathlib
@@ -11,7 +11,7 @@ RULES = pathlib.Path(__file__).resolve().parent / "rules.guard"
 
 
 def translated():
-    """The template as CloudFormation gets to see it after the SAM transform."""
+    """The template as CloudFormation sees it after the SAM transform."""
     from samtranslator.translator.transform import transform
     from samtranslator.yaml_helper import yaml_parse
 
@@ -33,7 +33,7 @@ def ruff():
     program = venv_program("ruff", "ruff")
     run([program, "check", RULES.parent])
     run([program, "format", "--check", "--diff", RULES.parent])
-    # People run the document's Python on what they have.
+    # People run the document's Python on the version that they have.
     _, python = (ROOT / "docs" / "backend.md").read_text().split("```python\n")
     as_documented = ["--config", RULES.parent / "ruff.toml", "--target-version", "py39"]
     for command in (["check"], ["format", "--check", "--diff"]):
@@ -60,7 +60,7 @@ def cfn_lint_translated():
 
 
 def checkov():
-    """All checks but those that `.checkov.yaml` skips; and each of those would really fail."""
+    """All checks except those that `.checkov.yaml` skips, each of which would really fail."""
     program = [
         venv_program("checkov", "checkov"),
         "--config-file",
@@ -86,15 +86,15 @@ def checkov():
         "--output",
         "json",
     ]
-    # Away from `.checkov.yaml`, which checkov finds by itself.
+    # Outside of the folder of `.checkov.yaml`, which checkov finds by itself.
     report = json.loads(run([*bare, "--file", TRANSLATED], expect=1, cwd=WORK).stdout)
     needed = {result["check_id"] for result in report["results"]["failed_checks"]}
-    check(needed == skips, f".checkov.yaml skips {sorted(skips)}, needed are {sorted(needed)}")
+    check(needed == skips, f".checkov.yaml skips {sorted(skips)}, needed: {sorted(needed)}")
     return f"{' and '.join(said)}, 0 failed, {len(skips)} skipped with reasons"
 
 
 def skipped_checks():
-    """The ids in `.checkov.yaml`; each with its reason on the lines before it."""
+    """The ids in `.checkov.yaml`, each of which has its reason on the lines before it."""
     skips, reason = set(), ""
     for line in (ROOT / ".checkov.yaml").read_text().splitlines():
         if line.strip().startswith("#"):
@@ -109,7 +109,7 @@ def skipped_checks():
 
 
 def cfn_guard():
-    """Our own rules hold, and each can fail: a template that breaks it is refused."""
+    """Our own rules hold, and each can fail: a template that breaks it is rejected."""
     for form in (TEMPLATE, TRANSLATED):
         run([guard_program(), "validate", "--rules", RULES, "--data", form, "--show-summary", "fail"])
     run([guard_program(), "test", "--rules-file", RULES, "--test-data", RULES.with_name("rules-test.yaml")])
@@ -118,5 +118,5 @@ def cfn_guard():
     for rule in rules:
         name = rule.split()[1]
         if f"{name}: FAIL" not in tested or f"{name}: PASS" not in tested:
-            raise Failed(f"{name} has no test that it can fail, or none that it can pass")
+            raise Failed(f"{name} lacks a test for failing or a test for passing")
     return f"{len(rules)} rules on both forms"

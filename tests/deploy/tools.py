@@ -1,4 +1,4 @@
-"""Where everything is, how programs are run, and what is installed: pinned, into `target/tools`."""
+"""Paths, running programs, and the tools, which are installed into `target/tools` in pinned versions."""
 
 import functools
 import os
@@ -22,7 +22,7 @@ IN_CI = bool(os.environ.get("CI"))
 
 
 class Failed(Exception):
-    """A step did not hold; says what was expected and what was found."""
+    """A step failed. The message says what was expected and what was found."""
 
 
 class NotRun(Exception):
@@ -30,7 +30,7 @@ class NotRun(Exception):
 
 
 def cannot_run(why):
-    """Says so loudly; in CI nothing may be left out."""
+    """Prints a notice. In CI no step may be skipped."""
     print(f"\n*** NOT RUN: {why} ***\n", flush=True)
     raise Failed(f"cannot run: {why}") if IN_CI else NotRun(why)
 
@@ -49,7 +49,7 @@ def venv_program(name, program):
 
 
 def install():
-    """One virtual environment per list of requirements, made anew when its list has changed; and cfn-guard."""
+    """One virtual environment per list of requirements, rebuilt when the list changes; and cfn-guard."""
     for requirements in sorted(REQUIREMENTS.glob("*.txt")):
         name = requirements.stem
         installed = TOOLS / name / "installed.txt"
@@ -57,7 +57,7 @@ def install():
             continue
         print(f"installing {name} …", flush=True)
         shutil.rmtree(TOOLS / name, ignore_errors=True)
-        # Outside of whatever environment this runs in.
+        # Independent of the environment in which this runs.
         subprocess.run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", TOOLS / name], check=True)
         pip = [venv_program(name, "pip"), "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--requirement", requirements], check=True)
@@ -66,7 +66,7 @@ def install():
         print("installing cfn-guard …", flush=True)
         folder = TOOLS / f"cfn-guard-{CFN_GUARD}"
         cargo = ["cargo", "install", "--quiet", "--locked", "--root", folder, f"cfn-guard@{CFN_GUARD}"]
-        # Beside the workspace: its profile is for what ships.
+        # Outside of the workspace, whose profile is for what ships.
         subprocess.run(cargo, check=True, cwd=TOOLS)
 
 
@@ -75,7 +75,7 @@ def guard_program():
 
 
 def environment(**more):
-    """The environment of every program: nothing of this machine's AWS set-up, no telemetry."""
+    """The environment of every program, without this machine's AWS settings and without telemetry."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "NOTION_", "GRANTS_"))
     }
@@ -91,7 +91,7 @@ def environment(**more):
 
 
 def run(command, *, expect=0, env=None, stdin=None, cwd=ROOT, timeout=1500):
-    """Runs a program; its output, both streams apart. Fails unless it ends with `expect`."""
+    """Runs a program and returns its output, with separate streams. Fails unless it exits with `expect`."""
     command = [str(part) for part in command]
     done = subprocess.run(
         command,
@@ -105,12 +105,12 @@ def run(command, *, expect=0, env=None, stdin=None, cwd=ROOT, timeout=1500):
     )
     if done.returncode != expect:
         said = (done.stdout + done.stderr)[-6000:]
-        raise Failed(f"{' '.join(command)}\nended with {done.returncode} instead of {expect}:\n{said}")
+        raise Failed(f"{' '.join(command)}\nexited with {done.returncode} instead of {expect}:\n{said}")
     return done
 
 
 def run_in_terminal(lines, *, env, prompt, answer):
-    """Runs shell lines in a terminal and answers one prompt that shows nothing; gives what the terminal showed."""
+    """Runs shell lines in a terminal and answers one prompt without echo. Returns what the terminal showed."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
@@ -120,35 +120,35 @@ def run_in_terminal(lines, *, env, prompt, answer):
         try:
             read = os.read(terminal, 4096).decode()
         except OSError:
-            # So Linux says that the other end has closed.
+            # Linux reports this when the other end has closed.
             break
         shown += read
         if prompt in shown and not answered:
-            # A person types once nothing is shown any more.
+            # A person types only after the echo is off.
             while termios.tcgetattr(terminal)[3] & termios.ECHO:
                 time.sleep(0.01)
             os.write(terminal, f"{answer}\n".encode())
             answered = True
     os.close(terminal)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    check(ended == 0 and answered, f"{lines}\nended with {ended}:\n{shown}")
+    check(ended == 0 and answered, f"{lines}\nexited with {ended}:\n{shown}")
     return shown
 
 
 def readme(block, document="README.md"):
-    """The lines of a document's code block `sh BLOCK`: what is documented is what is run."""
+    """The lines of a document's code block `sh BLOCK`, so that what is documented is what runs."""
     found = re.search(rf"^( *)```sh {block}\n(.*?)^ *```$", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
     check(found, f"{document} has no block: sh {block}")
     return textwrap.dedent(found.group(2))
 
 
-# Below the range from which the system draws the ports of outgoing connections: else a connection, even a probe of
-# ours, can take the port between its choice and its use.
+# Below the range of the system's ports for outgoing connections. Otherwise such a connection, even a probe of ours,
+# can take the port before it is used.
 _unused_ports = iter(range(20000, 32000))
 
 
 def free_port():
-    """A port of this machine that nothing listens on; no two calls give the same."""
+    """A port of this machine on which nothing listens. No two calls return the same one."""
     for port in _unused_ports:
         with socket.socket() as listener:
             try:
@@ -167,11 +167,11 @@ def program(package):
 
 
 class Process:
-    """A program in the background. Ends with the `with` block, together with what it started."""
+    """A program in the background. It is stopped at the end of the `with` block, with everything that it started."""
 
     def __init__(self, name, command, *, port, env=None, cwd=ROOT):
         self.name, self.log = name, WORK / f"{name}.log"
-        check(not listens(port), f"port {port}, which {name} needs, is taken: end what listens there")
+        check(not listens(port), f"port {port}, which {name} needs, is taken: stop the program that listens there")
         WORK.mkdir(parents=True, exist_ok=True)
         self.child = subprocess.Popen(
             [str(part) for part in command],

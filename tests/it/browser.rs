@@ -1,7 +1,7 @@
-//! A real Chromium installs: two people in two tabs at once, a Cancel, a reload, a second install; then it looks at
-//! every page. Screenshots go to `target/screenshots`.
+//! A real Chromium installs: two people in two tabs at the same time, a Cancel, a reload, a second install. Then it
+//! checks every page. Screenshots go to `target/screenshots`.
 //!
-//! Needs `chromium` and `chromedriver` on the path. Without them the test says so loudly; in CI it fails.
+//! Needs `chromium` and `chromedriver` on the path. Without them the test prints a notice; in CI it fails.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ struct Chromium {
 }
 
 impl Chromium {
-    /// `None` if this machine has none and nobody insists.
+    /// `None` if this machine has no Chromium, unless this is CI.
     async fn start() -> Option<Self> {
         let spawned = Command::new("chromedriver")
             .arg("--port=0")
@@ -36,7 +36,7 @@ impl Chromium {
             Ok(driver) => driver,
             Err(error) => {
                 assert!(!in_ci(), "the browser test cannot run: chromedriver: {error}");
-                // Past the test runner, which would keep the line to itself.
+                // Directly to the terminal, because the test runner would hide the line.
                 let line =
                     "\n*** NOT RUN: the browser test needs chromium and chromedriver on the path ***\n\n";
                 std::io::stderr().write_all(line.as_bytes()).unwrap();
@@ -77,7 +77,7 @@ impl Chromium {
 
     async fn stop(self) {
         self.client.close().await.unwrap();
-        // The browser may still be putting its profile away.
+        // The browser may still be writing its profile.
         let _ = std::fs::remove_dir_all(self.profile);
     }
 
@@ -100,7 +100,7 @@ impl Chromium {
             .unwrap();
     }
 
-    /// Signs in at the simulated Notion, to the page that asks for consent.
+    /// Signs in at the simulated Notion, up to the consent page.
     async fn sign_in(&self, person: &str) {
         self.click(&format!("#account-{person}-{ACME}")).await;
         self.click("#continue").await;
@@ -116,7 +116,7 @@ impl Chromium {
         self.client.wait().for_element(Locator::Css("main.good")).await.unwrap();
     }
 
-    /// What a person with a screen reader, a phone or an eye on the address bar relies on.
+    /// Checks what a person with a screen reader, with a phone, or with an eye on the address bar relies on.
     async fn assert_page_is_sound(&self, case: &str) {
         let script = r"
             const sizes = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
@@ -128,7 +128,7 @@ impl Chromium {
                 scripts: document.scripts.length,
                 overflow: sizes[0] > sizes[1],
                 address: location.href,
-                // The policy let the style in.
+                // Set by the style, if the policy allows it.
                 styled: getComputedStyle(document.querySelector('main')).borderTopWidth,
                 unnamed: [...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim()).length,
             };
@@ -150,7 +150,7 @@ impl Chromium {
     }
 }
 
-/// A `DevTools` command of Chromium's, which `WebDriver` has no words for.
+/// A `DevTools` command of Chromium, which `WebDriver` does not have.
 #[derive(Debug)]
 struct Cdp {
     command: String,
@@ -168,7 +168,7 @@ impl fantoccini::wd::WebDriverCompatibleCommand for Cdp {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "CI says by a variable that nothing may be left out")]
+#[expect(clippy::disallowed_methods, reason = "in CI, which sets this variable, no test may be skipped")]
 pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some()
 }
@@ -181,7 +181,7 @@ async fn a_person_with_a_real_browser_installs() {
     let client = &chromium.client;
     let install = format!("{}/install", stack.url());
 
-    // Two people, two tabs, at once.
+    // Two people in two tabs, at the same time.
     client.goto(stack.url()).await.unwrap();
     chromium.screenshot("1-start").await;
     let first: WindowHandle = client.window().await.unwrap();
@@ -207,14 +207,14 @@ async fn a_person_with_a_real_browser_installs() {
     chromium.screenshot("4-connected").await;
     assert_eq!(notion.count(Endpoint::Token), 2);
 
-    // A reload and a way back repeat nothing.
+    // A reload and Back repeat nothing.
     client.refresh().await.unwrap();
     assert_eq!(chromium.heading().await, "Sample app is connected to Notion");
     client.back().await.unwrap();
     client.forward().await.unwrap();
     assert_eq!(notion.count(Endpoint::Token), 2);
 
-    // Cancel, then change one's mind.
+    // Cancel, then install after all.
     client.goto(&install).await.unwrap();
     chromium.sign_in(ADA).await;
     chromium.click("#cancel").await;
@@ -231,7 +231,7 @@ async fn a_person_with_a_real_browser_installs() {
     assert_eq!(rows.len(), 2, "one row per person");
     chromium.screenshot("6-start-with-installations").await;
 
-    // Every fixed page, by day and by night, on a desk and on a phone.
+    // Every fixed page, in light and dark mode, on a desktop and on a phone.
     for (look, width, scheme) in [("desk", 900, "light"), ("phone-dark", 360, "dark")] {
         let metrics = json!({"width": width, "height": 760, "deviceScaleFactor": 1, "mobile": width < 500});
         chromium.emulate("Emulation.setDeviceMetricsOverride", metrics).await;

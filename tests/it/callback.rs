@@ -1,4 +1,4 @@
-//! `GET /callback`, step by step in its order: whatever fails a step leaves no trace of the later ones.
+//! `GET /callback`, step by step in order: when one step fails, the later ones leave no trace.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -47,7 +47,7 @@ async fn a_person_who_allows_gets_a_row_and_a_page() {
     assert!(string(row, "duplicated_template_id").is_some());
     let stored = format!("{row:?}");
     for token in grants[0].access_tokens.iter().chain(&grants[0].refresh_tokens) {
-        assert!(!stored.contains(token.as_str()), "a token lies open in the row");
+        assert!(!stored.contains(token.as_str()), "a token is in the row in the clear");
     }
 }
 
@@ -94,7 +94,7 @@ async fn step_1_and_3_only_a_navigation_with_get_is_looked_at() {
         assert_eq!(answer["statusCode"], status, "{method} {header:?}");
         assert_nothing_happened(&world, &format!("{method} {header:?}")).await;
     }
-    // None of them burned anything.
+    // None of them used up the code or the state.
     assert!(browser.follow(&world.url(&format!("/callback?{query}"))).await.is_connected());
 }
 
@@ -215,7 +215,7 @@ async fn step_5_every_bit_flip_of_state_and_cookie_leaves_the_claims_empty() {
     assert_nothing_happened(&world, "bit flips").await;
     let calls = world.stack.dynamodb().calls().into_iter().filter(|call| call.caller == "callback");
     let operations: Vec<String> = calls.map(|call| call.operation).collect();
-    assert_eq!(operations, ["GetItem"], "only the warm-up's read");
+    assert_eq!(operations, ["GetItem"], "only the read of the warm-up");
     assert!(browser.follow(&world.url(&format!("/callback?{query}"))).await.is_connected());
 }
 
@@ -232,7 +232,7 @@ async fn step_5_every_other_encoding_of_the_same_bytes_leaves_the_claims_empty()
     let others = |text: &str| {
         let bytes = URL_SAFE_NO_PAD.decode(text).unwrap();
         let last = text.chars().last().unwrap();
-        // The last character has bits that no byte uses.
+        // The last character has bits that belong to no byte.
         let unused_bits = ('A'..='Z').chain('a'..='z').chain('0'..='9').filter(|other| *other != last);
         let mut all: Vec<String> =
             unused_bits.map(|other| format!("{}{other}", &text[..text.len() - 1])).collect();
@@ -257,7 +257,8 @@ async fn step_5_every_other_encoding_of_the_same_bytes_leaves_the_claims_empty()
         let answer = world.invoke(world.stack.callback(), &event).await;
         assert!(location(&answer).starts_with("?reason="), "state {other:?}: {answer}");
     }
-    // White space around a cookie is no part of it (RFC 6265 §5.4 sends none): it is cut off before we look.
+    // White space around a cookie is not part of it (RFC 6265 §5.4 sends none). It is trimmed before the cookie is
+    // read.
     for other in others(&value).into_iter().filter(|other| other.trim() != value) {
         let event = event("GET", "/callback", &query, &[("cookie", &format!("{name}={other}"))]);
         let answer = world.invoke(world.stack.callback(), &event).await;
@@ -317,7 +318,7 @@ async fn step_7_without_secrets_in_hand_no_state_is_claimed_and_no_code_is_spent
         assert_nothing_happened(&world, heading).await;
         world.stack.secrets_manager().clear_faults();
     }
-    // A cached secret goes on for an hour, whether Secrets Manager says no or nothing.
+    // A cached secret is used for an hour, whether Secrets Manager rejects the request or does not answer.
     assert!(browser.install_as(|_| {}).await.is_connected());
     world.clock.advance_secs(1000);
     world.stack.secrets_manager().inject(
@@ -338,9 +339,9 @@ async fn step_8_if_the_state_cannot_be_claimed_no_code_is_spent() {
     world.stack.dynamodb().inject("PutItem", denied, 1);
     let page = browser.follow(&world.url(&format!("/callback?{query}"))).await;
     assert_eq!((page.status, page.heading()), (StatusCode::OK, "Not available just now"));
-    assert_eq!(world.last_line_with("Unavailable")["Unavailable"], 1, "that is what rings");
+    assert_eq!(world.last_line_with("Unavailable")["Unavailable"], 1, "the alarm's metric");
     assert_eq!(world.notion().count(Endpoint::Token), 0);
-    // The state is unspent too: opening the link again works.
+    // The state is not used up either: opening the link again works.
     assert!(browser.follow(&world.url(&format!("/callback?{query}"))).await.is_connected());
 }
 
@@ -365,7 +366,7 @@ async fn step_9_cancel_is_a_polite_end() {
     let page = browser.follow(&callback).await;
     assert_eq!((page.status, page.heading()), (StatusCode::OK, "Sample app was not connected"));
     assert_eq!(world.notion().count(Endpoint::Token), 0);
-    // The state is spent: a code that comes with it later is not exchanged.
+    // The state is used up: a later code with this state is not exchanged.
     let state = authorize.split("state=").nth(1).unwrap();
     let later = browser.follow(&world.url(&format!("/callback?code=late&state={state}"))).await;
     assert_eq!(later.heading(), "Sample app was not connected");

@@ -1,4 +1,4 @@
-//! A backend: the Rust client over Lambda's Invoke, and the Python of docs/backend.md over the signed route.
+//! A backend: the Rust client with Lambda's Invoke, and the Python of docs/backend.md with the signed route.
 
 use std::cell::Cell;
 use std::io::Write as _;
@@ -48,12 +48,12 @@ async fn installed() -> (World, TokenClient) {
     (world, client)
 }
 
-/// How often the functions have answered so far.
+/// How many answers the functions have given so far.
 fn invocations(world: &World) -> usize {
     world.stack.answers().len()
 }
 
-/// `GET /v1/users/me`, as a backend would.
+/// `GET /v1/users/me`, as a backend sends it.
 async fn me(world: &World, token: Token) -> Result<String, CallError<String>> {
     if world.works(token.access_token()).await {
         Ok(token.fingerprint().to_owned())
@@ -73,7 +73,7 @@ async fn a_token_is_asked_for_once_and_kept() {
     }
     assert_eq!(invocations(&world) - before, 1);
     assert_eq!(world.last_line_with("Vended")["caller_says"], "the billing job");
-    // Another one is none of the first's business.
+    // Another person's token is separate.
     let grace = Person::user(ACME, simulated_notion::GRACE);
     assert!(matches!(client.token(&grace).await, Err(TokenError::NotInstalled { .. })));
     client.forget(&person());
@@ -82,8 +82,8 @@ async fn a_token_is_asked_for_once_and_kept() {
     let none = client.clone().keep_for(Duration::ZERO);
     none.token(&person()).await.unwrap();
     none.token(&person()).await.unwrap();
-    assert_eq!(invocations(&world) - before, 5, "nothing was kept where nothing may be");
-    // Nobody sees a token who does not ask for it.
+    assert_eq!(invocations(&world) - before, 5, "nothing was cached with a lifetime of zero");
+    // No output shows a token.
     let shown = format!("{client:?} {first:?} {:?}", client.token(&person()).await);
     assert!(shown.contains(first.fingerprint()) && !shown.contains(first.access_token()), "{shown}");
     Leaks::saw_output(&shown);
@@ -108,7 +108,7 @@ async fn an_expired_token_is_reported_once_and_the_call_runs_again() {
     let live = client.call(&person(), |token| me(&world, token)).await.unwrap();
     assert_ne!(live, dead.fingerprint());
     assert_eq!(invocations(&world) - before, 1);
-    // Who comes late with the dead one gets what is kept.
+    // A caller who reports the dead token late gets the cached one.
     assert_eq!(client.refused(&person(), &dead).await.unwrap().fingerprint(), live);
     assert_eq!(client.token(&person()).await.unwrap().fingerprint(), live);
     assert_eq!(invocations(&world) - before, 1);
@@ -129,7 +129,7 @@ async fn fifty_who_find_it_expired_make_one_refresh_and_one_question() {
     assert_eq!(world.notion().count(Endpoint::Token), 2);
 }
 
-/// A backend spawns its calls: what they make must go from thread to thread, however the closure is written.
+/// A backend spawns its calls, so their futures must be `Send`, however the closure is written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_can_be_spawned() {
     let (world, client) = installed().await;
@@ -167,7 +167,7 @@ async fn a_second_refusal_is_an_error_and_goes_round_no_more() {
         .await;
     assert!(matches!(outcome, Err(CallError::Unauthorized)), "{outcome:?}");
     assert_eq!((runs.get(), invocations(&world) - before), (2, 2));
-    // Another error is the caller's, and says nothing about the token.
+    // Another error is the caller's own, and says nothing about the token.
     let outcome: Result<(), _> = client.call(&person(), async |_| Err(CallError::from("403"))).await;
     assert!(matches!(outcome, Err(CallError::Failed("403"))), "{outcome:?}");
     assert_eq!(invocations(&world) - before, 2);
@@ -203,7 +203,7 @@ async fn a_dead_grant_is_told_and_its_token_kept_no_longer() {
     }
     let before = invocations(&world);
     assert!(matches!(client.token(&person()).await, Err(TokenError::NeedsReinstall { .. })));
-    assert_eq!(invocations(&world) - before, 1, "the function was asked");
+    assert_eq!(invocations(&world) - before, 1, "the function was invoked");
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     client.call(&person(), |token| me(&world, token)).await.unwrap();
 }
@@ -213,7 +213,7 @@ async fn an_uninstalled_person_is_told_and_their_token_kept_no_longer() {
     let (world, client) = installed().await;
     let kept = client.token(&person()).await.unwrap();
     world.ask("uninstall", ada(json!({}))).await;
-    // Kept still, but revoked at Notion: the first call finds out.
+    // Still cached, but revoked at Notion: the first call notices it.
     assert_eq!(client.token(&person()).await.unwrap().fingerprint(), kept.fingerprint());
     let outcome = client.call(&person(), |token| me(&world, token)).await;
     assert!(matches!(outcome, Err(CallError::Token(TokenError::Removed { .. }))), "{outcome:?}");
@@ -240,7 +240,7 @@ async fn not_now_is_told_to_everyone_who_waits_at_once() {
     assert_eq!(invocations(&world) - before, 1);
 }
 
-/// One UUID is one person, however it is spelt.
+/// A UUID in two spellings is one person.
 #[tokio::test]
 async fn two_spellings_of_a_person_share_what_is_kept_and_forgotten() {
     let (world, client) = installed().await;
@@ -255,7 +255,7 @@ async fn two_spellings_of_a_person_share_what_is_kept_and_forgotten() {
     assert_eq!(undashed, person());
 }
 
-/// What was asked before `forget` is neither kept after it nor shared with whoever asks later.
+/// The answer to a question from before `forget` is neither cached nor shared with later callers.
 #[tokio::test]
 async fn an_answer_to_a_question_from_before_forget_is_not_kept() {
     let (world, client) = installed().await;
@@ -279,7 +279,7 @@ async fn an_answer_to_a_question_from_before_forget_is_not_kept() {
         assert_eq!(invocations(&world) - before, 1 + usize::from(someone_asks_again));
         client.token(&person).await.unwrap();
         assert_eq!(invocations(&world) - before, 2, "{someone_asks_again}");
-        // So that the next round's report is believed.
+        // So that the next round's report is acted on immediately.
         world.clock.advance_secs(3600);
     }
 }
@@ -299,11 +299,11 @@ async fn a_token_that_was_refused_but_lives_is_told_as_what_it_is() {
         }
         other => panic!("{other:?}"),
     }
-    // It is as good as before.
+    // The cached token is still valid.
     assert!(world.works(client.token(&person).await.unwrap().access_token()).await);
 }
 
-/// A token that was refused is not fetched and kept again because there is no other one just now.
+/// A refused token is not fetched and cached again when there is no other token at the moment.
 #[tokio::test]
 async fn a_refused_token_does_not_come_back_while_notion_is_down() {
     let (world, client) = installed().await;
@@ -316,7 +316,7 @@ async fn a_refused_token_does_not_come_back_while_notion_is_down() {
         let outcome = client.call(&person, |token| me(&world, token)).await;
         assert!(matches!(outcome, Err(CallError::Token(TokenError::TryLater { .. }))), "{outcome:?}");
     }
-    assert_eq!(world.notion().count(Endpoint::UsersMe), 1, "the dead token was tried once");
+    assert_eq!(world.notion().count(Endpoint::UsersMe), 1, "the dead token was tried only once");
     world.notion().clear_faults();
     world.clock.advance_secs(60);
     client.call(&person, |token| me(&world, token)).await.unwrap();
@@ -329,12 +329,12 @@ async fn a_token_is_not_kept_past_its_end() {
     world.notion().inject(Endpoint::Token, patch, 1);
     world.vend(json!({"refresh": true})).await;
     let token = client.token(&person()).await.unwrap();
-    // The stack's clock stands in 2026; what counts is that the caller hears of it.
+    // The stack's clock is in 2026. What matters is that the caller learns the time.
     assert_eq!(token.expires_at(), world.vend(json!({})).await["expires_at"].as_u64());
     assert!(token.expires_at().is_some());
 }
 
-/// Who gives up while asking leaves the question to the next.
+/// If a caller gives up, the next caller drives the question.
 #[tokio::test]
 async fn a_caller_who_gives_up_holds_up_nobody() {
     let (world, client) = installed().await;
@@ -351,7 +351,7 @@ async fn a_caller_who_gives_up_holds_up_nobody() {
     assert!(world.works(client.token(&person).await.unwrap().access_token()).await);
 }
 
-/// A Lambda that answers every invocation alike.
+/// A Lambda that gives every invocation the same answer.
 async fn lambda_that_answers(
     status: StatusCode,
     header: (&'static str, &'static str),
@@ -387,7 +387,7 @@ async fn what_lambda_says_itself_is_told_from_what_the_function_says() {
     let client = lambda_that_answers(StatusCode::OK, plain, r#"{"statusCode":200,"body":"ntn_x"}"#).await;
     let error = client.token(&person()).await.unwrap_err();
     assert!(matches!(error, TokenError::Unreadable), "{error:?}");
-    // No such function, and nobody there.
+    // No such function, then no server.
     let world = World::start().await;
     let client = TokenClient::new(lambda(world.stack.aws_url().unwrap()), "nobody");
     match client.token(&person()).await {
@@ -400,7 +400,7 @@ async fn what_lambda_says_itself_is_told_from_what_the_function_says() {
     assert!(matches!(nowhere.token(&person()).await, Err(TokenError::Invoke(_))));
 }
 
-/// Runs the Python of docs/backend.md as Ada; `None` if this machine has no Python and nobody insists.
+/// Runs the Python of docs/backend.md as Ada. `None` if this machine has no Python, unless this is CI.
 async fn run_the_python(world: &World, more: &[(&str, &str)]) -> Option<Output> {
     let document = include_str!("../../docs/backend.md");
     let code = document.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
@@ -428,7 +428,7 @@ async fn run_the_python(world: &World, more: &[(&str, &str)]) -> Option<Output> 
         Ok(output) => output,
         Err(error) => {
             assert!(!in_ci(), "docs/backend.md cannot be tested: python3: {error}");
-            // Past the test runner, which would keep the line to itself.
+            // Directly to the terminal, because the test runner would hide the line.
             let line = "\n*** NOT RUN: the test of docs/backend.md needs python3 on the path ***\n\n";
             std::io::stderr().write_all(line.as_bytes()).unwrap();
             return None;

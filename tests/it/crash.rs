@@ -1,13 +1,14 @@
-//! A process is killed or frozen at any await point, ten thousand times: nothing is lost silently, nothing healthy is
+//! A process is killed or frozen at any await point, ten thousand times. Nothing is lost silently, nothing healthy is
 //! marked dead, and the window that cannot be closed is measured.
 //!
-//! What is killed is dropped where it stands; what is frozen goes on later, when others have taken over. Each seed says who
-//! is stopped, after how many turns, and for how long. People of one world have a seed each and go at the same time.
+//! A killed process is dropped where it is. A frozen one continues later, when others have taken over. Each seed
+//! decides which process is stopped, after how many turns, and for how long. The people of one world have a seed each
+//! and run at the same time.
 //!
-//! Around them the round draws what else happens to a system that runs for years: a table that refuses some writes, so that
-//! records wait in the rescue queue; records that are delivered twice, put aside and brought back later; claims that expire;
-//! uninstall messages that come again, late; a panic over one row; a clock that jumps while a sweep is between its look into
-//! the queue and its last row.
+//! Each round also draws other events of a system that runs for years: a table that rejects some writes, so that
+//! records wait in the rescue queue; records that are delivered twice, moved to the dead letters and moved back
+//! later; claims that expire; uninstall messages that are delivered again, late; a panic while processing one row; a
+//! clock that jumps while a sweep is between its look into the queue and its last row.
 
 mod disturbances;
 
@@ -30,12 +31,12 @@ use crate::stampede::with_people;
 
 const PEOPLE: usize = 125;
 const ROUNDS: usize = 28;
-/// How many uninstall messages may still come again.
+/// How many uninstall messages may be delivered again.
 const MESSAGES: usize = 12;
-/// How many turns a process gets at most; a refresh or an install takes about as many.
+/// The largest number of turns for a process. A refresh or an install takes about as many.
 const MOST_TURNS: u64 = 10;
 
-/// `SplitMix64`: one number after the other from a seed.
+/// `SplitMix64`: a sequence of numbers from a seed.
 struct Seed(u64);
 
 impl Seed {
@@ -48,14 +49,14 @@ impl Seed {
     }
 }
 
-/// A process that gets so many turns and no more, until it is thawed.
+/// A process that gets a limited number of turns, until it is thawed.
 struct Process<'a> {
     running: Pin<Box<dyn Future<Output = Value> + 'a>>,
     turns: u64,
 }
 
 impl Future for Process<'_> {
-    /// Its answer; none if it was stopped.
+    /// Its answer; `None` if it was stopped.
     type Output = Option<Value>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Value>> {
@@ -71,7 +72,7 @@ impl Future for Process<'_> {
     }
 }
 
-/// What becomes of a process that was stopped.
+/// What happens to a stopped process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Fate {
     Killed,
@@ -90,12 +91,12 @@ struct Tally {
     late: usize,
     killed_by_a_replay: usize,
     unsaved_us: Vec<u64>,
-    /// What else happened, by its name.
+    /// How often each other event happened.
     happened: BTreeMap<&'static str, usize>,
 }
 
 impl Tally {
-    /// Who was told of by a sweep.
+    /// Counts what a sweep reported.
     fn count(&mut self, swept: &Value) {
         let counted = |metric: &str| usize::try_from(swept[metric].as_u64().unwrap_or(0)).unwrap();
         self.flagged += counted("StuckClaim");
@@ -109,7 +110,7 @@ impl Tally {
     }
 }
 
-/// An uninstall message that names a generation, and may come again.
+/// An uninstall message with a generation, which may be delivered again.
 #[derive(Clone)]
 struct Message {
     id: String,
@@ -120,7 +121,7 @@ struct Message {
 struct Crowd {
     world: World,
     ids: Vec<String>,
-    /// Notion may answer a family that was killed by a replay; see `check`.
+    /// Notion may kill a family on a replay; see `killed_by_a_replay`.
     rotation: Rotation,
     fuse: Arc<Fuse>,
     messages: Mutex<Vec<Message>>,
@@ -155,7 +156,7 @@ impl Crowd {
         self.world.ask("token", person(id, ACME, more)).await
     }
 
-    /// A callback as Lambda would get it, ready to be stopped.
+    /// A callback as Lambda would receive it, ready to be stopped.
     async fn callback(&self, id: &str) -> Value {
         let browser = self.world.browser();
         let authorize = browser.install().await;
@@ -164,11 +165,12 @@ impl Crowd {
         event("GET", "/callback", &query, &[("cookie", &browser.cookie()), ("sec-fetch-dest", "document")])
     }
 
-    /// One round: each person's process is stopped as their seed says; then everything recovers, and is checked.
+    /// One round: each person's process is stopped as its seed says. Then everything recovers and is checked.
     async fn round(&self, number: usize, tally: &mut Tally) {
         let world = &self.world;
         let mut chance = Seed(0x5eed_0000 + number as u64);
-        // Everybody shares a process here: who is stopped while they fetch the secrets would stop all the others.
+        // They all share one process here. If one were stopped while it fetches the secrets, all others would stop
+        // too.
         Box::pin(world.stack.functions().warm_up()).await;
         let before = join_all(self.ids.iter().map(|id| self.ask(id, json!({})))).await;
         let mut processes = Vec::new();
@@ -180,7 +182,7 @@ impl Crowd {
                     Box::pin(async move { world.invoke(world.stack.callback(), &event).await })
                 }
                 1 => Box::pin(self.uninstall(id, before, seed.below(3))),
-                // Not a report: those are looked into when they come so often.
+                // Not a report: frequent reports are checked with Notion first.
                 _ => Box::pin(self.ask(id, json!({"refresh": true}))),
             };
             let fate = match seed.below(6) {
@@ -192,7 +194,8 @@ impl Crowd {
             processes.push((fate, Process { running, turns: 1 + seed.below(MOST_TURNS) }));
         }
         self.refuse_some_writes(&mut chance, tally);
-        // Unconstrained: where tokio makes one wait for another's turn, who is stopped in between holds up all the others.
+        // Unconstrained: tokio would make some wait for another's turn, and one that is stopped there would hold up
+        // the others.
         let ends =
             tokio::task::unconstrained(join_all(processes.iter_mut().map(|(_, process)| process))).await;
         let mut frozen = Vec::new();
@@ -203,7 +206,7 @@ impl Crowd {
                 continue;
             }
             *tally.stopped.entry(fate).or_default() += 1;
-            // Whoever is killed goes here.
+            // Killed processes are dropped here.
             if fate != Fate::Killed {
                 frozen.push((fate, process));
             }
@@ -214,7 +217,7 @@ impl Crowd {
         self.check().await;
         self.disturb_the_queue(&mut chance, tally);
         self.deliver_messages_again(&mut chance, tally).await;
-        // A sweep now and then in between, while the clock jumps.
+        // A sweep in between, while the clock jumps.
         self.sweep_while_the_clock_jumps(&mut chance, tally).await;
         self.check().await;
         world.clock.advance_secs(46);
@@ -228,8 +231,8 @@ impl Crowd {
         self.deliver_messages_again(&mut chance, tally).await;
         self.thaw(&mut frozen, Fate::ThawedAfterTheSweep).await;
         self.check().await;
-        // What is thawed so late may leave a lease of its own, and a pair beside the current one; what was received is hidden
-        // for a while, and what the sweep has panicked over waits for its turn.
+        // A process that is thawed this late may leave its own lease, and a superseded pair. Received records stay
+        // hidden for a while, and the row of the panic waits for its turn.
         for _ in 0..3 {
             world.clock.advance_secs(301);
             self.sweep(tally).await;
@@ -239,7 +242,7 @@ impl Crowd {
         self.nothing_is_lost(tally).await;
     }
 
-    /// An uninstall: of whatever there is, of this generation, or of this generation and for good.
+    /// An uninstall: of whatever there is; of this generation; or of this generation with `forget`.
     async fn uninstall(&self, id: &str, before: &Value, kind: u64) -> Value {
         if kind == 0 {
             return self.world.ask("uninstall", person(id, ACME, json!({}))).await;
@@ -253,7 +256,7 @@ impl Crowd {
         self.deliver(&message).await
     }
 
-    /// Keeps a message, to deliver it again later; the oldest makes room.
+    /// Keeps a message for a later delivery. The oldest one is dropped if there are too many.
     fn keep(&self, message: Message) {
         let mut messages = self.messages.lock().unwrap();
         if messages.len() == MESSAGES {
@@ -294,7 +297,7 @@ impl Crowd {
         }
     }
 
-    /// I3, at any moment: who is marked dead is dead.
+    /// I3, at any moment: what is marked dead is dead.
     async fn check(&self) -> Vec<Row> {
         let rows = self.world.installations().await;
         let alive: BTreeSet<String> =
@@ -306,7 +309,8 @@ impl Crowd {
         rows
     }
 
-    /// I1, when all has recovered: what lives at Notion is in the row, or somebody was told. Then everybody can go on.
+    /// I1, after recovery: every live token at Notion is in the row, or it was reported. Then everybody starts the
+    /// next round.
     async fn nothing_is_lost(&self, tally: &mut Tally) {
         let world = &self.world;
         let rows = self.check().await;
@@ -316,7 +320,7 @@ impl Crowd {
         let mut unaccounted = 0;
         let told = tally.flagged + self.orphans_told_of();
         for id in &self.ids {
-            // Who was forgotten has no row.
+            // A forgotten person has no row.
             let row = by_person.get(id.as_str()).copied();
             let held = row.map(|row| world.open_all(row)).unwrap_or_default();
             let of_person = grants.iter().filter(|grant| grant.person_id == *id);
@@ -324,7 +328,7 @@ impl Crowd {
             let health = row.map_or("removed", |row| string(row, "health").unwrap());
             assert!(!row.is_some_and(has_lease), "{row:?}");
             assert!(health != "removed" || held.is_empty(), "the sweep ends a removal: {row:?}");
-            // A pair that was lost with its process: the row says so, or its claim or an alarm did.
+            // A pair was lost with its process. The row, its claim or an alarm must say so.
             if lost > 0 && health != "needs_reinstall" {
                 unaccounted += 1;
             }
@@ -332,7 +336,7 @@ impl Crowd {
                 "active" | "unverified" => {
                     let vended = self.ask(id, json!({})).await;
                     if vended["error"] == "needs_reinstall" {
-                        // It was thawed too late, and nobody has got a dead token for it.
+                        // It was thawed too late, and nobody has received a dead token for it.
                         assert_eq!(health, "unverified", "{vended}");
                         tally.late += 1;
                         continue;
@@ -346,8 +350,8 @@ impl Crowd {
                 other => panic!("{other}"),
             }
         }
-        // Under grace a repeated refresh leaves the lost pair alive beside the one that was got for it: both are one
-        // grant, which the row holds. All others were told of.
+        // With grace, a repeated refresh leaves the lost pair alive next to the new one. Both are one grant, which
+        // the row holds. All others were reported.
         let graceful = matches!(self.rotation, Rotation::Grace { .. });
         assert!(graceful || unaccounted <= told, "{unaccounted} lost, {told} told");
         for id in &self.ids {
@@ -359,19 +363,19 @@ impl Crowd {
         }
     }
 
-    /// Alarms that name a bot of which something may live on.
+    /// Alarms that name a bot of which something may still be alive.
     fn orphans_told_of(&self) -> usize {
         self.world.leaks.log().matches("\"alarm\":\"orphaned_grant\"").count()
     }
 
-    /// Between the last look at the clock and the first byte a process can be frozen so long that others refresh, and then
-    /// send the old refresh token after all. Nobody can close that; where Notion kills a family for it, whoever uses the
-    /// token next learns that the grant is dead.
+    /// A process can be frozen between its last look at the clock and the first byte, for so long that others
+    /// refresh. Then it sends the old refresh token after all. Nothing can prevent that. If Notion kills the family
+    /// for it, the next caller who uses the token learns that the grant is dead.
     async fn killed_by_a_replay(&self, id: &str, vended: &Value, tally: &mut Tally) {
         assert_eq!(self.rotation, Rotation::FamilyRevocation, "{id}");
         let again = self.ask(id, json!({"refused_fingerprint": vended["fingerprint"]})).await;
         let lives = match again["access_token"].as_str() {
-            // One that it had replaced.
+            // A pair that it had replaced.
             Some(token) => self.world.works(token).await,
             None => again["error"] == "needs_reinstall",
         };
@@ -379,7 +383,7 @@ impl Crowd {
         tally.killed_by_a_replay += 1;
     }
 
-    /// How long tokens are in one process alone when nobody else takes its time.
+    /// How long tokens are only in one process's memory, if nothing else uses its time.
     async fn open_window_us(&self) -> Vec<u64> {
         let id = &self.ids[0];
         let mut times = Vec::new();
@@ -417,7 +421,7 @@ async fn stop_everybody(rotation: Rotation) -> Tally {
 fn report(rotation: Rotation, tally: &Tally) {
     let at = |percent: usize| tally.unsaved_us[(tally.unsaved_us.len() - 1) * percent / 100];
     println!(
-        "{rotation:?}: {} seeds, {} ended by themselves, {:?}; {} claims told of, {} grants marked dead, {} thawed too late, {} \
+        "{rotation:?}: {} seeds, {} finished, {:?}; {} claims reported, {} grants marked dead, {} thawed too late, {} \
          killed by a replay; the open window, {} times: p50 {} us, p99 {} us",
         tally.seeds,
         tally.finished,
@@ -436,8 +440,8 @@ fn report(rotation: Rotation, tally: &Tally) {
         let graceful = matches!(rotation, Rotation::Grace { .. });
         assert!(*times > 0 || graceful && what.starts_with("pairs"), "{what}");
     }
-    assert!(tally.stopped.len() == 4 && tally.finished > 0, "every fate was met");
-    assert!(tally.flagged > 0, "a claim was cut off while its code was exchanged");
+    assert!(tally.stopped.len() == 4 && tally.finished > 0, "every fate occurred");
+    assert!(tally.flagged > 0, "a claim was cut off during the exchange");
 }
 
 #[tokio::test]

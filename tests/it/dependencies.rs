@@ -26,7 +26,7 @@ fn callback_links_one_tls_one_http_and_one_crypto_provider() {
     for one in ["rustls", "hyper", "ring", "http", "tokio", "reqwest", "sha2"] {
         assert_eq!(versions_of(&callback, one), 1, "{one}: {callback:?}");
     }
-    // rustls-platform-verifier is in the tree, because every rustls feature of reqwest brings it; nothing runs it.
+    // rustls-platform-verifier is in the tree, because every rustls feature of reqwest includes it. It is never used.
     for none in
         ["aws-lc-rs", "aws-lc-sys", "openssl", "native-tls", "aws-config", "aws-sdk-sts", "aws-sdk-sso", "h2"]
     {
@@ -34,7 +34,7 @@ fn callback_links_one_tls_one_http_and_one_crypto_provider() {
     }
 }
 
-/// It goes into other people's programs: they choose TLS, runtime and HTTP client.
+/// The client becomes part of other people's programs. They choose TLS, runtime and HTTP client.
 #[test]
 fn the_client_links_the_sdk_and_nothing_of_ours() {
     let client = tree("notion-token-client");

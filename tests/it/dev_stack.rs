@@ -99,7 +99,7 @@ async fn a_data_folder_survives_a_restart_and_is_for_its_owner_only() {
     };
     {
         let world = World::start_with(keep_here).await;
-        // The clock starts anew with the world, and the second install must be the later one.
+        // The clock restarts with the world, and the second install must be the later one.
         world.clock.advance_secs(60);
         let rows = world.installations().await;
         assert_eq!(world.open_access(&rows[0]), token, "the ring was kept with the rows");

@@ -1,4 +1,4 @@
-//! What Notion may do to an exchange, and what the person is told.
+//! How Notion may answer an exchange, and what the person is told.
 
 use dev::stack::SIMULATED_CLIENT_ID;
 use serde_json::json;
@@ -10,7 +10,8 @@ fn status(status: u16, retry_after: Option<&str>) -> Fault {
     Fault::Status { status, retry_after: retry_after.map(str::to_owned) }
 }
 
-/// One fault on the exchange: how often the code was sent, what the person read, what the claim says.
+/// Injects one fault into the exchange. Checks how often the code was sent, what the person read, what the claim
+/// says.
 async fn assert_outcome(fault: Fault, exchanges: usize, heading: &str, outcome: &str) {
     let case = format!("{fault:?}").chars().take(80).collect::<String>();
     let world = World::start().await;
@@ -21,9 +22,9 @@ async fn assert_outcome(fault: Fault, exchanges: usize, heading: &str, outcome: 
     assert_eq!(world.notion().count(Endpoint::Token), exchanges, "{case}");
     assert_eq!(string(&world.claims().await[0], "outcome"), Some(outcome), "{case}");
     assert_eq!(world.installations().await.len(), usize::from(outcome == "connected"), "{case}");
-    // Looking again changes nothing.
+    // A reload changes nothing.
     assert_eq!(browser.get(&page.url).await.heading(), heading, "{case}");
-    // And a new attempt works.
+    // A new attempt works.
     assert!(browser.install_as(|_| {}).await.is_connected(), "{case}");
 }
 
@@ -35,7 +36,7 @@ const CODE_REJECTED: (&str, &str) = ("Notion did not accept this approval", "cod
 
 #[tokio::test]
 async fn what_notion_did_not_process_is_sent_again_if_the_wait_fits() {
-    // The date has passed; what cannot be read counts as absent.
+    // The date has passed. An unreadable value counts as absent.
     for retry_after in [Some("0"), Some("1"), None, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("-1")] {
         assert_outcome(status(429, retry_after), 2, CONNECTED.0, CONNECTED.1).await;
     }
@@ -85,7 +86,7 @@ async fn a_code_that_may_be_spent_is_never_sent_again() {
     }
 }
 
-/// Names and icons are other people's choice: an answer with tokens in it is read whatever they are.
+/// Names and icons come from other people. An answer with tokens is parsed whatever they are.
 #[tokio::test]
 async fn a_name_or_icon_of_any_size_loses_no_tokens() {
     let world = World::start().await;
@@ -96,7 +97,7 @@ async fn a_name_or_icon_of_any_size_loses_no_tokens() {
         world.notion().inject(Endpoint::Token, patch(), 1);
         let vended = world.ask("token", crate::harness::ada(json!({"refresh": true}))).await;
         assert_eq!(vended["health"], "active", "{vended}");
-        // By way of the rescue queue, too.
+        // Also through the rescue queue.
         let denied = dev::aws::Fault::Answer(dev::aws::Reply::error(400, "AccessDeniedException"));
         world.stack.dynamodb().inject("TransactWriteItems", denied, u32::MAX);
         world.notion().inject(Endpoint::Token, patch(), 1);
@@ -113,7 +114,7 @@ async fn a_block_by_the_network_in_front_of_notion_leaves_the_code_alone() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_an_unknown_outcome() {
-    // A function that has six seconds in all gives the exchange two and a half.
+    // A function with six seconds in total gives the exchange two and a half.
     let world = World::start_with(|options| options.function_timeout_ms = 6000).await;
     world.notion().inject(Endpoint::Token, Fault::Hold, 1);
     let page = world.browser().install_as(|_| {}).await;
@@ -125,7 +126,7 @@ async fn an_answer_that_does_not_come_in_time_is_an_unknown_outcome() {
 #[tokio::test]
 async fn a_notion_that_cannot_be_reached_was_sent_no_code() {
     let world = World::start_with(|options| {
-        // A port that nobody listens on, and that no connection is ever given.
+        // A port on which nothing listens, and which is never assigned to a connection.
         options.variables.insert("NOTION_BASE_URL".to_owned(), "http://127.0.0.1:1".to_owned());
     })
     .await;
@@ -204,7 +205,7 @@ async fn tokens_that_are_not_as_they_should_be_go_back_to_notion() {
         assert!(world.notion().grants()[0].access_tokens.is_empty(), "{what}");
         assert_eq!(world.installations().await.len(), 0, "{what}");
     }
-    // Any case of "bearer" is one (RFC 6749 §5.1).
+    // `bearer` in any case is accepted (RFC 6749 §5.1).
     assert_outcome(Fault::PatchResponse(json!({"token_type": "BEARER"})), 1, CONNECTED.0, CONNECTED.1).await;
 }
 
@@ -267,7 +268,7 @@ async fn a_rotated_client_secret_burns_no_code() {
     );
     assert!(browser.install_as(|_| {}).await.is_connected());
     assert_eq!(world.notion().count(Endpoint::Token), 3, "the new one is cached");
-    // Stored already, but Notion still knows the one before only.
+    // Stored, but Notion still accepts only the previous one.
     world.store_client_secret("secret_third");
     world.clock.advance_secs(301);
     assert!(browser.install_as(|_| {}).await.is_connected());

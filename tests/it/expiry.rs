@@ -1,4 +1,4 @@
-//! Notion sends no `expires_in` today. Where an answer has one, it is believed, and none is ever made up.
+//! Notion sends no `expires_in` today. If an answer has it, it is used; without it, none is assumed.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::harness::{START, World};
 
 const LIFETIME_SECS: u64 = 3600;
 
-/// A world whose Notion says how long an access token lives.
+/// A world whose Notion says how long an access token works.
 async fn expiring() -> World {
     let world = World::start().await;
     world.notion().change_settings(|settings| {
@@ -57,8 +57,8 @@ async fn while_notion_cannot_be_asked_a_token_that_lives_is_still_handed_out() {
     for _ in 0..3 {
         assert_eq!(world.vend(json!({})).await["access_token"], first["access_token"]);
     }
-    assert_eq!(refreshes(&world), 1, "asked once; then everybody waits as long as Notion says");
-    // Once it has ended, it is not handed out any more.
+    assert_eq!(refreshes(&world), 1, "asked once; then all callers wait as long as Notion says");
+    // Once it has expired, it is no longer vended.
     world.clock.advance_secs(61);
     assert_eq!(world.vend(json!({})).await["error"], "try_later");
     world.notion().clear_faults();
@@ -72,7 +72,7 @@ async fn none_is_made_up() {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     assert_eq!(world.vend(json!({})).await["expires_at"], Value::Null);
-    // An odd one is none, and an answer without one says nothing of the new token.
+    // An invalid value counts as absent, and an answer without one says nothing about the new token.
     for odd in
         [json!(0), json!(-5), json!("soon"), json!(null), json!(1.5), json!({"secs": 5}), json!(u64::MAX)]
     {
@@ -103,7 +103,7 @@ async fn a_very_short_life_does_not_refresh_at_every_vend() {
     assert_ne!(world.vend(json!({})).await["access_token"], first["access_token"]);
 }
 
-/// That one token lives says nothing of another, nor of itself once it has ended.
+/// That one token is alive says nothing about another one, nor about itself after it expired.
 #[tokio::test]
 async fn notions_word_on_a_token_holds_for_that_token_until_it_ends() {
     let report = |answer: &Value| json!({"refused_fingerprint": answer["fingerprint"]});
@@ -116,7 +116,7 @@ async fn notions_word_on_a_token_holds_for_that_token_until_it_ends() {
         assert!(world.browser().install_as(|_| {}).await.is_connected());
         let first = world.vend(json!({})).await;
         let second = world.vend(report(&first)).await;
-        // Fifteen seconds before it is refreshed ahead of its end, and fifteen before that end.
+        // Fifteen seconds before the early refresh, and fifteen seconds before it expires.
         world.clock.advance_secs(if of_the_first { 210 } else { 285 });
         assert_eq!(world.vend(report(&second)).await["error"], "refused_but_alive");
         world.clock.advance_secs(20);

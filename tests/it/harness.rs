@@ -1,4 +1,4 @@
-//! A world to test in: the dev stack with a clock that stands still, and browsers.
+//! A world to test in: the dev stack with a stopped clock, and browsers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use crate::leaks::Leaks;
 /// 2026-11-22 00:00:00 UTC.
 pub(crate) const START: UnixMillis = UnixMillis(1_795_305_600_000);
 
-/// Stands still unless told. In microseconds.
+/// Stands still unless advanced. In microseconds.
 pub(crate) struct FrozenClock {
     now_us: AtomicU64,
     step_us: AtomicU64,
@@ -38,14 +38,14 @@ impl FrozenClock {
         self.now_us.fetch_add(secs * 1_000_000, Ordering::SeqCst);
     }
 
-    /// For thousands of callers at once: asking must not use up their time.
+    /// For a thousand concurrent callers: their calls to the clock must not use up their time.
     pub(crate) fn hardly_move(&self) {
         self.step_us.store(1, Ordering::SeqCst);
     }
 }
 
 impl Clock for FrozenClock {
-    /// One millisecond later each time, so that exchanges have an order.
+    /// Each call is one millisecond later, so that exchanges have an order.
     fn now_millis(&self) -> UnixMillis {
         UnixMillis(self.now_us.fetch_add(self.step_us.load(Ordering::SeqCst), Ordering::SeqCst) / 1000)
     }
@@ -53,11 +53,11 @@ impl Clock for FrozenClock {
 
 pub(crate) type Row = HashMap<String, AttributeValue>;
 
-/// The running system. When it goes, every output so far is searched for its secrets.
+/// The running system. When it is dropped, all its output is searched for its secrets.
 pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) clock: Arc<FrozenClock>,
-    /// The functions' clock: the frozen one, unless a test wants another.
+    /// The functions' clock: the frozen one, unless a test sets another.
     functions_clock: Arc<dyn Clock>,
     http: reqwest::Client,
     pub(crate) leaks: Leaks,
@@ -91,7 +91,7 @@ impl World {
         self.stack.notion().unwrap()
     }
 
-    /// Stores a client secret as the deployer would; it may not turn up anywhere either.
+    /// Stores a client secret as the deployer would. It must not appear in any output either.
     pub(crate) fn store_client_secret(&self, secret: &str) {
         self.stack.store_client_secret(secret).unwrap();
         self.leaks.secret(secret);
@@ -101,7 +101,7 @@ impl World {
         Browser { world: self, http: self.http.clone(), jar: Mutex::default() }
     }
 
-    /// What the clock says, without moving it.
+    /// The clock's time, without advancing it.
     pub(crate) fn clock_ms(&self) -> u64 {
         self.clock.now_us.load(Ordering::SeqCst) / 1000
     }
@@ -110,37 +110,37 @@ impl World {
         format!("{}{path_and_query}", self.stack.url())
     }
 
-    /// What a function of our own backend's answers.
+    /// The answer of a function that our own backend calls.
     pub(crate) async fn ask(&self, function: &str, input: Value) -> Value {
         self.stack.ask(function, &input).await
     }
 
-    /// Asks for Ada's token, with more of an input.
+    /// Asks for Ada's token, with more input fields.
     pub(crate) async fn vend(&self, more: Value) -> Value {
         self.ask("token", ada(more)).await
     }
 
-    /// Whether Notion's API takes an access token.
+    /// Whether Notion's API accepts an access token.
     pub(crate) async fn works(&self, access_token: &str) -> bool {
         let me = self.http.get(format!("{}/v1/users/me", self.notion().base_url()));
         let asked = me.bearer_auth(access_token).header("notion-version", "2026-03-11").send().await;
         asked.unwrap().status() == StatusCode::OK
     }
 
-    /// Lets every access token that Notion has issued so far end; refresh tokens live on.
+    /// Makes all access tokens that Notion has issued expire. Refresh tokens stay alive.
     pub(crate) fn expire_access_tokens(&self) {
         self.notion().change_settings(|settings| settings.access_token_lifetime_secs = Some(3600));
         self.clock.advance_secs(3601);
     }
 
-    /// The one row of a person who installed once.
+    /// The only row, of a person who installed once.
     pub(crate) async fn row(&self) -> Row {
         let mut rows = self.installations().await;
         assert_eq!(rows.len(), 1, "{rows:?}");
         rows.remove(0)
     }
 
-    /// Changes a row past the wire, as nobody of ours would.
+    /// Changes a row directly in the database, as none of our programs would.
     pub(crate) async fn tamper(&self, id: &str, expression: &str, values: &[(&str, AttributeValue)]) {
         let client = self.stack.dynamodb().service().client();
         let mut update = client
@@ -154,12 +154,12 @@ impl World {
         update.send().await.unwrap();
     }
 
-    /// Rows of the table of installations.
+    /// The rows of the installations table.
     pub(crate) async fn installations(&self) -> Vec<Row> {
         self.rows(INSTALLATIONS_TABLE.0).await
     }
 
-    /// Rows of the table of claims.
+    /// The rows of the claims table.
     pub(crate) async fn claims(&self) -> Vec<Row> {
         self.rows(CLAIMS_TABLE.0).await
     }
@@ -169,7 +169,7 @@ impl World {
         client.scan().table_name(table).send().await.unwrap().items().to_vec()
     }
 
-    /// The access token that a row's current pair holds.
+    /// The access token of a row's current pair.
     pub(crate) fn open_access(&self, row: &Row) -> String {
         let pair = row["pair"].as_l().unwrap()[0].as_m().unwrap();
         let sealed = Sealed::from_bytes(pair["access"].as_b().unwrap().as_ref().to_vec());
@@ -178,12 +178,12 @@ impl World {
         token.expose().to_owned()
     }
 
-    /// The refresh token that a row's current pair holds.
+    /// The refresh token of a row's current pair.
     pub(crate) fn open_refresh(&self, row: &Row) -> Option<String> {
         self.refresh_tokens(row, "pair").pop()
     }
 
-    /// Every refresh token that a row holds, as its current one or kept aside.
+    /// Every refresh token in a row, of the current pair and of the superseded ones.
     pub(crate) fn open_all(&self, row: &Row) -> Vec<String> {
         [self.refresh_tokens(row, "pair"), self.refresh_tokens(row, "superseded")].concat()
     }
@@ -199,7 +199,7 @@ impl World {
             .collect()
     }
 
-    /// Invokes a function as Lambda would, past the front: for requests that API Gateway might let through.
+    /// Invokes a function as Lambda would, bypassing the front: for requests that API Gateway might let through.
     pub(crate) async fn invoke(&self, function: &impl AlwaysAnswers, event: &Value) -> Value {
         let mut context = Context::default();
         context.deadline = self.functions_clock.now_millis().0 + 25_000;
@@ -215,7 +215,7 @@ impl World {
         lines.find(|line| !line[field].is_null()).unwrap_or_else(|| panic!("no line has {field}: {log}"))
     }
 
-    /// The operations that DynamoDB was asked for, in their order.
+    /// The operations that DynamoDB received, in order.
     pub(crate) fn dynamodb_operations(&self) -> Vec<String> {
         self.stack.dynamodb().calls().into_iter().map(|call| call.operation).collect()
     }
@@ -231,21 +231,21 @@ impl Drop for World {
         let keys = ring["keys"].as_object().into_iter().flat_map(|keys| keys.values());
         let materials = [&ring["seed"]].into_iter().chain(keys);
         secrets.extend(materials.map(|material| material.as_str().unwrap().to_owned()));
-        // What was written to the table and to the queue is output too.
+        // Writes to the table and to the queue are output too.
         let stored = self.stack.dynamodb().calls().into_iter().chain(self.stack.rescue_queue().calls());
         let stored: Vec<String> = stored.map(|call| call.body).collect();
         self.leaks.search(&secrets, &self.stack.answers(), &stored);
     }
 }
 
-/// A browser with a cookie jar of its own.
+/// A browser with its own cookie jar.
 pub(crate) struct Browser<'a> {
     pub(crate) world: &'a World,
     http: reqwest::Client,
     pub(crate) jar: Mutex<BTreeMap<String, String>>,
 }
 
-/// What a browser was answered.
+/// A browser's answer.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
@@ -270,7 +270,7 @@ impl Page {
 }
 
 impl Browser<'_> {
-    /// One request; cookies go along and are kept.
+    /// Sends one request. Cookies are sent and stored.
     pub(crate) async fn get(&self, url: &str) -> Page {
         self.get_with(url, &[("accept", "text/html"), ("sec-fetch-dest", "document")]).await
     }
@@ -297,7 +297,7 @@ impl Browser<'_> {
         jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
-    /// As a browser does with `__Host-` cookies: anything but the full set of attributes is refused.
+    /// As a browser handles `__Host-` cookies: they are rejected unless they have all required attributes.
     fn keep(&self, set_cookie: &str) {
         let mut parts = set_cookie.split("; ");
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
@@ -315,7 +315,7 @@ impl Browser<'_> {
         }
     }
 
-    /// Opens `/install`; the answer is where it sends the person.
+    /// Opens `/install`, and returns the URL to which it redirects.
     pub(crate) async fn install(&self) -> String {
         let page = self.get(&self.world.url("/install")).await;
         assert_eq!(page.status, StatusCode::FOUND);
@@ -324,7 +324,7 @@ impl Browser<'_> {
         authorize
     }
 
-    /// Allows at Notion, as Ada of Acme unless changed; the answer is where Notion sends the browser.
+    /// Allows at Notion, by default as Ada of Acme, and returns the URL to which Notion redirects.
     pub(crate) fn allow(&self, authorize: &str, change: impl FnOnce(&mut Approval)) -> String {
         let mut approval = Approval {
             authorize_query: authorize.split_once('?').unwrap().1.to_owned(),
@@ -337,13 +337,13 @@ impl Browser<'_> {
         self.world.notion().approve(approval).unwrap().location
     }
 
-    /// From `/install` to where Notion sends the browser after Ada has allowed.
+    /// From `/install` to the URL to which Notion redirects after Ada allowed.
     pub(crate) async fn granted(&self) -> String {
         let authorize = self.install().await;
         self.allow(&authorize, |_| {})
     }
 
-    /// Follows the app's redirects, and pages that refresh themselves, to the end.
+    /// Follows the app's redirects, and pages that reload themselves, to the end.
     pub(crate) async fn follow(&self, url: &str) -> Page {
         let mut url = url.to_owned();
         for _ in 0..200 {
@@ -362,7 +362,7 @@ impl Browser<'_> {
         panic!("no end at {url}");
     }
 
-    /// The whole way, from `/install` to the last page.
+    /// The whole flow, from `/install` to the last page.
     pub(crate) async fn install_as(&self, change: impl FnOnce(&mut Approval)) -> Page {
         let authorize = self.install().await;
         let callback = self.allow(&authorize, change);
@@ -384,12 +384,12 @@ pub(crate) fn event(method: &str, path: &str, raw_query: &str, headers: &[(&str,
     .event()
 }
 
-/// Ada of Acme, as a caller names her, with `more` of an input.
+/// Ada of Acme as the input of a caller, with `more` fields.
 pub(crate) fn ada(more: Value) -> Value {
     person(ADA, ACME, more)
 }
 
-/// A person of a workspace, as a caller names them, with `more` of an input.
+/// A person in a workspace as the input of a caller, with `more` fields.
 pub(crate) fn person(user_id: &str, workspace_id: &str, more: Value) -> Value {
     let mut input = json!({"workspace_id": workspace_id, "user_id": user_id});
     if let (Some(input), Value::Object(more)) = (input.as_object_mut(), more) {
@@ -398,7 +398,7 @@ pub(crate) fn person(user_id: &str, workspace_id: &str, more: Value) -> Value {
     input
 }
 
-/// Whether somebody refreshes the row's pair, or was cut off while they did.
+/// Whether another process is refreshing the row's pair, or was cut off while it did.
 pub(crate) fn has_lease(row: &Row) -> bool {
     let pair = row.get("pair").and_then(|pair| pair.as_l().unwrap().first());
     pair.is_some_and(|pair| pair.as_m().unwrap().contains_key("lease"))

@@ -44,7 +44,7 @@ async fn no_header_changes_where_it_leads() {
                 world.invoke(world.stack.install(), &event("GET", "/install", "", &[(name, value)])).await;
             let location = answer["headers"]["location"].as_str().unwrap_or("");
             let known = location.starts_with(&endpoint) && !location.contains("evil");
-            // An address that is no URI is answered with a page of ours.
+            // For an address that is not a URI, the answer is a page of ours.
             assert!(known || answer["statusCode"] == 400, "{name}: {value}: {answer}");
             assert!(answer["headers"]["content-security-policy"].is_string());
         }
@@ -76,7 +76,7 @@ async fn head_prefetch_and_frames_start_nothing() {
         assert!(answer["headers"].get("location").is_none());
         assert!(answer["headers"].get("access-control-allow-origin").is_none());
     }
-    // API Gateway declares GET only.
+    // API Gateway declares only GET.
     let head = world.browser().get_with(&world.url("/install"), &[("sec-purpose", "prefetch")]).await;
     assert_eq!(head.status, StatusCode::FORBIDDEN);
 }
@@ -117,11 +117,11 @@ async fn four_flows_with_the_largest_cookies_fit_into_what_api_gateway_takes() {
         ("referer", "https://app.notion.com/"),
         ("upgrade-insecure-requests", "1"),
     ];
-    // A code of 2 KiB, the longest that is passed on.
+    // A code of 2 KiB, the longest that is accepted.
     let query = format!("code={}&state={}", "c".repeat(2048), "s".repeat(43));
     let page = browser.get_with(&world.url(&format!("/callback?{query}")), &usual).await;
     assert_eq!(page.location(), "?reason=state_rejected", "{}", page.status);
-    // None of these four is a cookie of ours: a new flow drops them all.
+    // None of these four is a cookie of ours. A new flow drops them all.
     browser.install().await;
     assert_eq!(browser.jar.lock().unwrap().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Once a token exists, it is never lost silently: saved, else rescued, else given back, else an alarm.
+//! Once a token exists, it is never lost silently: saved, otherwise rescued, otherwise revoked, otherwise an alarm.
 
 use dev::aws::{Fault, Reply};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::harness::{World, number, string};
 
 const SAVE: &str = "TransactWriteItems";
 
-/// A world whose functions have eight seconds, so that a store that stays down is given up soon.
+/// A world whose functions have eight seconds, so that they soon give up on a store that is down.
 async fn hurried() -> World {
     World::start_with(|options| options.function_timeout_ms = 8000).await
 }
@@ -76,7 +76,7 @@ async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_que
         let [message] = &messages[..] else { panic!("{case}: {messages:?}") };
         let record: RescueRecord = serde_json::from_str(message).unwrap();
         let token = &world.notion().grants()[0].access_tokens[0];
-        assert!(!message.contains(token.as_str()), "{case}: the token lies open in the queue");
+        assert!(!message.contains(token.as_str()), "{case}: the token is in the queue in the clear");
         let ring = KeyRing::parse(&world.stack.key_ring()).unwrap();
         let Rescued::Install { claim, installation } = record.rescued else { panic!("{case}: {message}") };
         let opened = ring.open_access(installation.id.as_str(), &installation.pair.access).unwrap();
@@ -194,7 +194,7 @@ async fn a_revocation_that_fails_in_passing_is_tried_again() {
 
 #[tokio::test]
 async fn a_token_that_the_row_holds_is_not_given_back() {
-    // Every reply of the table is lost, so nobody knows that the first write came through; the queue is down too.
+    // Every reply of the table is lost, so nobody knows that the first write succeeded. The queue is down too.
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::LostReply, 1);
     world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
@@ -210,7 +210,7 @@ async fn a_token_that_the_row_holds_is_not_given_back() {
 async fn an_installation_removed_meanwhile_gives_its_grant_back() {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
-    // As the uninstall function will leave it, with a removal that lies after the next exchange.
+    // Like a tombstone of the uninstall function, with a removal after the next exchange.
     let id = world.installations().await[0]["installation_id"].clone();
     let table = dev::aws::INSTALLATIONS_TABLE.0;
     let client = world.stack.dynamodb().service().client();
@@ -231,7 +231,7 @@ async fn an_installation_removed_meanwhile_gives_its_grant_back() {
         .await
         .unwrap();
     let page = world.browser().install_as(|_| {}).await;
-    assert_eq!((page.status.as_u16(), page.heading()), (409, "The connection was removed meanwhile"));
+    assert_eq!((page.status.as_u16(), page.heading()), (409, "The connection was removed"));
     assert_eq!(world.notion().count(Endpoint::Revoke), 1);
     assert_eq!(string(&world.installations().await[0], "health"), Some("removed"));
 }

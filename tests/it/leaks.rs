@@ -1,5 +1,5 @@
-//! Every log line of the whole process is kept, as the functions log at TRACE. When a world ends, all that it put
-//! out is searched for its secrets in every usual spelling.
+//! Keeps every log line of the whole process, with the functions logging at TRACE. When a world ends, all its output
+//! is searched for its secrets in every common encoding.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,7 +13,7 @@ use shared::telemetry;
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Each write with the thread that made it: tests run side by side, each on a thread of its own.
+/// Each write with its thread: tests run in parallel, each on its own thread.
 static LOG: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
 fn lock() -> MutexGuard<'static, Vec<(ThreadId, String)>> {
@@ -33,7 +33,7 @@ impl Write for ToLog {
     }
 }
 
-/// What one world put out, and the secrets that a browser of it saw.
+/// The output of one world, and the secrets that its browsers received.
 pub(crate) struct Leaks {
     from: usize,
     secrets: Mutex<Vec<String>>,
@@ -53,22 +53,22 @@ impl Leaks {
         Self { from, secrets: Mutex::default(), answers: Mutex::default() }
     }
 
-    /// A state or a cookie: may stand in the two redirects of the protocol and in `Set-Cookie`, nowhere else.
+    /// A state or a cookie. It may appear in the two redirects of the protocol and in `Set-Cookie`, nowhere else.
     pub(crate) fn secret(&self, secret: &str) {
         self.secrets.lock().unwrap().push(secret.to_owned());
     }
 
-    /// Output of a function that did not go through the stack's front.
+    /// Output of a function that did not pass through the stack's front.
     pub(crate) fn saw_answer(&self, answer: &str) {
         self.answers.lock().unwrap().push(answer.to_owned());
     }
 
-    /// Output of another kind, such as the log of a process; searched with the log.
+    /// Output of another kind, such as a process's log. It is searched together with the log.
     pub(crate) fn saw_output(output: &str) {
         ToLog.write_all(format!("{output}\n").as_bytes()).unwrap();
     }
 
-    /// What this test has logged since its world began.
+    /// What this test has logged since its world started.
     pub(crate) fn log(&self) -> String {
         let own = std::thread::current().id();
         lock()[self.from..]
@@ -78,7 +78,7 @@ impl Leaks {
             .collect()
     }
 
-    /// Panics if one of `issued`, or a secret seen, stands in the log, in an answer or in what was stored.
+    /// Panics if one of `issued`, or a secret of a browser, is in the log, in an answer or in stored data.
     pub(crate) fn search(&self, issued: &[String], answers: &[String], stored: &[String]) {
         let log: String = lock()[self.from..].iter().map(|(_, text)| text.as_str()).collect();
         let seen = self.secrets.lock().unwrap();
@@ -91,15 +91,15 @@ impl Leaks {
         if let Some(found) = any_secret.find(&log) {
             let from = log[..found.start()].rfind('\n').map_or(0, |line| line + 1);
             let line: String = log[from..].chars().take(400).collect();
-            panic!("a secret stands in the log: {line}");
+            panic!("a secret is in the log: {line}");
         }
         for output in pages.iter().chain(stored) {
-            assert!(!any_secret.is_match(output), "a secret stands in an answer or in a store: {output}");
+            assert!(!any_secret.is_match(output), "a secret is in an answer or in a store: {output}");
         }
     }
 }
 
-/// The answer without the two places where the protocol wants state and cookie: the redirect to Notion and
+/// The answer without the two places where the protocol needs state and cookie: the redirect to Notion and
 /// `Set-Cookie`.
 fn without_protocol(answer: &str) -> String {
     let mut answer: Value = serde_json::from_str(answer).unwrap();
@@ -126,7 +126,7 @@ fn spellings(secret: &str) -> Vec<String> {
         hex,
         bytes.trim_matches(['[', ']']).to_owned(),
     ];
-    // Inside other base64 (Basic credentials, a body): the middle at each of the three alignments.
+    // Inside other base64 (Basic credentials, a body): the middle part at each of the three alignments.
     for skip in 1..4 {
         let whole = secret.len().saturating_sub(skip) / 3 * 3;
         if whole >= 12 {

@@ -1,5 +1,5 @@
-//! DynamoDB is down for minutes while installs and refreshes go on: everything ends in the rescue queue, and the sweep
-//! brings it back. With the queue down too, everything goes back to Notion, and is counted.
+//! DynamoDB is down for minutes while installs and refreshes go on. Everything goes into the rescue queue, and the
+//! sweep saves it. If the queue is down too, everything is revoked at Notion, and counted.
 
 use dev::aws::Fault;
 use dev::stack::NotionSide;
@@ -16,7 +16,7 @@ fn people() -> Vec<String> {
     (0..PEOPLE).map(|number| format!("a0000000-0000-4000-8000-{number:012}")).collect()
 }
 
-/// A world whose functions have eight seconds, so that a store that stays down is given up soon.
+/// A world whose functions have eight seconds, so that they soon give up on a store that is down.
 async fn hurried(rotation: Rotation) -> World {
     World::start_with(|options| {
         options.function_timeout_ms = 8000;
@@ -27,8 +27,8 @@ async fn hurried(rotation: Rotation) -> World {
     .await
 }
 
-/// Half of the people refresh, the other half install, and when Notion has all their requests, `then` happens; only then
-/// does Notion answer.
+/// Half of the people refresh, the other half install. When Notion has received all their requests, `then` runs. Only
+/// after that does Notion answer.
 async fn in_flight(world: &World, then: impl FnOnce()) -> (Vec<Value>, Vec<Page>) {
     let ids = people();
     let (with, without) = ids.split_at(PEOPLE / 2);
@@ -68,7 +68,7 @@ async fn what_the_table_does_not_take_waits_in_the_queue_and_the_sweep_saves_it(
         assert!(installed.iter().all(|page| page.location() == "?reason=rescued"), "{:?}", installed[0]);
         assert_eq!(world.stack.rescue_queue().service().messages().len(), PEOPLE);
 
-        // It stays down for ten minutes, and people and sweeps come all the same.
+        // It stays down for ten minutes, while people and sweeps keep coming.
         let exchanges = world.notion().count(Endpoint::Token);
         for _ in 0..2 {
             world.clock.advance_secs(300);
@@ -82,7 +82,7 @@ async fn what_the_table_does_not_take_waits_in_the_queue_and_the_sweep_saves_it(
         assert_eq!(world.notion().count(Endpoint::Token), exchanges, "no code and no refresh token is spent");
 
         world.stack.dynamodb().clear_faults();
-        // Before the sweep has come, a vend does not use the refresh token up a second time.
+        // Before the next sweep, a vend does not send the refresh token again.
         let refused = json!({"refresh": true});
         let vended = world.ask("token", person(&people()[0], ACME, refused)).await;
         assert_eq!(vended["reason"], "cut_off", "{vended}");
@@ -121,7 +121,7 @@ async fn with_the_queue_down_too_everything_goes_back_and_is_counted() {
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
     world.stack.dynamodb().clear_faults();
     world.stack.rescue_queue().clear_faults();
-    // The rows still hold what was used up: the sweep finds out, and says so.
+    // The rows still hold the consumed tokens. The sweep finds out and reports it.
     world.clock.advance_secs(200);
     let swept = world.ask("sweep", json!({})).await;
     assert_eq!(swept["NeedsReinstall"], PEOPLE / 2, "{swept}");

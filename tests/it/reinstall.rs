@@ -21,7 +21,7 @@ async fn installing_again_updates_the_row_whether_or_not_the_bot_id_changes() {
         let world = World::start().await;
         world.notion().change_settings(|settings| settings.bot_id_survives_reauthorization = survives);
         for generation in 1..=3 {
-            // Another browser each time, as on another day.
+            // With another browser each time, as on another day.
             assert!(world.browser().install_as(|_| {}).await.is_connected());
             let rows = world.installations().await;
             assert_eq!(rows.len(), 1, "bot_id survives: {survives}");
@@ -64,8 +64,8 @@ async fn every_person_of_a_workspace_has_a_row_of_their_own() {
     assert_eq!(tokens.len(), 4, "each row opens to its own token");
 }
 
-/// Connections from before 2026-06-08 hand out their existing token: what is given back for a removal of then may be the
-/// current one by now.
+/// Connections from before 2026-06-08 return their existing token. A token to be revoked for an earlier removal may
+/// be the current one by now.
 #[tokio::test]
 async fn a_token_that_is_current_again_is_not_given_back() {
     for forget in [false, true] {
@@ -87,7 +87,7 @@ async fn a_token_that_is_current_again_is_not_given_back() {
     }
 }
 
-/// The save was late: meanwhile the person was removed, and has installed again with the token that they had.
+/// The save was late. In between, the person was removed and has installed again with the same token.
 #[tokio::test]
 async fn a_late_callback_does_not_give_back_what_is_current_again() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! The same callback again: reloads, double clicks, fifty at once.
+//! The same callback again: reloads, double clicks, fifty at the same time.
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -33,7 +33,8 @@ async fn a_reload_never_turns_a_success_into_expired() {
     assert!(browser.follow(&callback).await.is_connected());
     world.clock.advance_secs(3000);
     assert!(browser.follow(&callback).await.is_connected());
-    // Longer than the cookie lives (a browser would have dropped it), the row counts no more, deleted or not.
+    // Longer than the cookie lives (a browser would have dropped it). The claim does not count any more, whether
+    // deleted or not.
     world.clock.advance_secs(3600);
     assert_eq!(browser.follow(&callback).await.heading(), "This took too long");
     assert_eq!(world.claims().await.len(), 1);
@@ -45,7 +46,7 @@ async fn of_fifty_at_once_one_exchanges_and_all_see_success() {
     let world = World::start().await;
     let browser = world.browser();
     let callback = browser.granted().await;
-    // Notion holds the one exchange until all the others have been answered.
+    // Notion holds the one exchange until all others have been answered.
     world.notion().inject(Endpoint::Token, Fault::Hold, 1);
     let mut repeats: FuturesUnordered<_> = (0..50).map(|_| browser.get(&callback)).collect();
     let mut answered = Vec::new();
@@ -104,7 +105,7 @@ async fn a_claim_that_was_cut_off_reads_as_unknown_and_can_be_started_again() {
     let callback = browser.granted().await;
     world.notion().inject(Endpoint::Token, Fault::Hold, 1);
     {
-        // The invocation is frozen and never comes back.
+        // The invocation is frozen and never continues.
         let mut cut_off = Box::pin(browser.get(&callback));
         tokio::select! {
             _ = &mut cut_off => panic!("it was answered"),
@@ -129,7 +130,7 @@ async fn a_repeat_that_meets_the_save_is_a_repeat_all_the_same() {
     let browser = world.browser();
     let callback = browser.granted().await;
     assert!(browser.follow(&callback).await.is_connected());
-    // What DynamoDB answers while a transaction is at work on the claim.
+    // DynamoDB's answer while a transaction is writing the claim.
     let conflict = dev::aws::Fault::Answer(dev::aws::Reply::error(400, "TransactionConflictException"));
     world.stack.dynamodb().inject("PutItem", conflict.clone(), 1);
     assert!(browser.follow(&callback).await.is_connected());

@@ -1,4 +1,4 @@
-//! Messages that are delivered twice, or late: at-least-once is what every transport promises.
+//! Messages that are delivered twice, or late: every transport promises only at-least-once.
 
 use dev::aws::Fault;
 use serde_json::{Value, json};
@@ -30,19 +30,19 @@ async fn the_generation_goes_on_after_a_person_was_forgotten() {
     );
     assert_eq!(world.vend(json!({})).await["health"], "active");
 
-    // Through a second forgetting, a wish without a generation, and one about nobody.
+    // Through a second forget, an uninstall without a generation, and one of a person without an installation.
     assert_eq!(uninstall(&world, json!({"forget": true})).await["removed"], true);
     assert_eq!(uninstall(&world, json!({"forget": true})).await["removed"], true);
     install(&world).await;
     assert_eq!(world.vend(json!({})).await["generation"], 3);
     assert_eq!(uninstall(&world, message).await["error"], "other_generation");
 
-    // And over a tombstone that was put where the forgotten had been.
+    // And over a tombstone that was written after the forget.
     assert_eq!(uninstall(&world, json!({"forget": true})).await["removed"], true);
     assert_eq!(uninstall(&world, json!({})).await["removed"], true);
     install(&world).await;
     assert_eq!(world.vend(json!({})).await["generation"], 4);
-    // An install over one that stands, with the hash of the forgotten beside it.
+    // An install over an existing row, while the hash of the forgotten person is still there.
     install(&world).await;
     assert_eq!(world.vend(json!({})).await["generation"], 5);
 }
@@ -73,11 +73,7 @@ async fn a_repeated_uninstall_of_one_generation_spares_a_later_install_that_is_n
     world.clock.advance_secs(60);
     let again = uninstall(&world, message).await;
     assert_eq!(again, json!({"removed": true, "revoked": true, "generation": 1}));
-    assert_eq!(
-        number(&world.row().await, "removed_at_ms"),
-        removed_at_ms,
-        "it was removed when it was removed"
-    );
+    assert_eq!(number(&world.row().await, "removed_at_ms"), removed_at_ms, "the tombstone keeps its time");
     world.clock.advance_secs(60);
     let swept = world.ask("sweep", json!({})).await;
     assert_eq!((&swept["Recovered"], &swept["Revoked"]), (&json!(1), &Value::Null), "{swept}");

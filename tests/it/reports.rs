@@ -1,4 +1,5 @@
-//! A backend that reports live tokens as refused: its own header is wrong, say. Notion is asked before it has to refresh.
+//! A backend that reports live tokens as refused, for example because its header is wrong. Notion is asked before
+//! another refresh.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ async fn a_thousand_reports_of_live_tokens_make_one_refresh() {
     assert!(world.works(held["access_token"].as_str().unwrap()).await);
     assert_eq!(world.last_line_with("RefusedButAlive")["RefusedButAlive"], 1);
     assert!(world.leaks.log().contains("\"alarm\":\"refused_but_alive\""));
-    // Who asks for the stored one gets it.
+    // A request for the stored token gets it.
     assert_eq!(world.vend(json!({})).await["access_token"], held["access_token"]);
     assert!(!has_lease(&world.row().await));
 }
@@ -62,7 +63,7 @@ async fn a_token_that_really_died_again_is_refreshed_at_its_second_report() {
     let mut held = world.vend(json!({})).await;
     for refreshed in 1..4 {
         world.expire_access_tokens();
-        // Within the window of the report before.
+        // Within the window after the previous report.
         world.notion().change_settings(|settings| settings.access_token_lifetime_secs = Some(60));
         world.clock.advance_secs(61);
         let answer = world.vend(refused(&held)).await;
@@ -96,7 +97,7 @@ async fn after_some_minutes_a_report_is_believed_again_and_silence_decides_nothi
     let pair = row["pair"].as_l().unwrap()[0].as_m().unwrap();
     assert!(
         !has_lease(&row) && !pair.contains_key("in_doubt"),
-        "nothing was sent that could be in doubt: {row:?}"
+        "nothing was sent, so nothing is in doubt: {row:?}"
     );
     assert_eq!(refreshes(&world), 1);
     world.clock.advance_secs(3600);
@@ -116,7 +117,7 @@ async fn the_only_token_there_is_is_said_to_live_and_not_handed_out_again() {
     assert_eq!(world.vend(refused(&held)).await["error"], "refused_but_alive");
 }
 
-/// A new install is a new start.
+/// A new install starts with a clean slate.
 #[tokio::test]
 async fn an_install_forgets_the_reports_before_it() {
     let world = installed().await;

@@ -1,5 +1,5 @@
-//! What comes out of the rescue queue may have been given back, may come late, or may fit no row: nothing healthy is
-//! harmed by it, and it holds up nobody else.
+//! A record from the rescue queue may have been revoked, may be late, or may fit no row. It harms no healthy
+//! installation and holds up no other record.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use dev::aws::{Fault, Reply};
@@ -22,7 +22,7 @@ async fn sweep(world: &World) -> Value {
     world.ask("sweep", json!({})).await
 }
 
-/// An install whose record the queue took without saying so: the grant goes back, and no claim can say it.
+/// An install whose record the queue accepted, but with a lost reply. The grant is revoked, and no claim says so.
 async fn install_that_is_given_back(world: &World) {
     let browser = world.browser();
     let granted = browser.granted().await;
@@ -69,7 +69,7 @@ async fn an_install_that_was_given_back_does_not_push_a_healthy_one_aside() {
             let swept = sweep(&world).await;
             assert!(swept["NeedsReinstall"].is_null(), "{case}: {swept}");
             assert!(world.stack.rescue_queue().service().messages().is_empty(), "{case}");
-            // At any time: whoever asks gets a token that works, and who reports it as refused does too.
+            // At any time, a caller gets a working token, also after reporting one as refused.
             for _ in 0..2 {
                 let vended = world.vend(json!({})).await;
                 let token = vended["access_token"].as_str().unwrap_or_else(|| panic!("{case}: {vended}"));
@@ -89,7 +89,7 @@ async fn what_is_rescued_is_not_vended_before_notion_has_said_that_it_lives() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     install_that_is_given_back(&world).await;
     world.clock.advance_secs(120);
-    // The run that replays it cannot ask.
+    // The run that replays it cannot ask Notion.
     world.notion().inject(Endpoint::Introspect, NotionFault::Html(403), u32::MAX);
     sweep(&world).await;
     assert_eq!(string(&world.row().await, "health"), Some("unverified"));
@@ -98,7 +98,7 @@ async fn what_is_rescued_is_not_vended_before_notion_has_said_that_it_lives() {
     assert_eq!(world.vend(json!({})).await["error"], "needs_reinstall");
 }
 
-/// Revokes one access token, as somebody would who has the client secret.
+/// Revokes an access token as anybody with the client secret could.
 pub(crate) async fn revoke(world: &World, access_token: &str) {
     let secret = world.stack.secrets_manager().service().current("notion-install/client-secret").unwrap();
     let http = vault::http_client::build().unwrap();
@@ -137,14 +137,14 @@ async fn when_the_current_pair_is_dead_one_that_it_replaced_and_that_lives_takes
         assert_eq!(vended["access_token"], first["access_token"], "by the sweep: {by_sweep}");
         let row = world.row().await;
         assert_eq!((string(&row, "health"), number(&row, "generation")), (Some("active"), 3));
-        // And when that is dead too, there is nothing left.
+        // When that one is dead too, there is nothing left.
         world.notion().revoke_grants_of(ADA, ACME);
         let last = world.vend(json!({"refused_fingerprint": vended["fingerprint"]})).await;
         assert_eq!(last["error"], "needs_reinstall");
     }
 }
 
-/// Two people whose rows are in one partition of the sweep's list.
+/// Two people whose rows are in the same partition of the sweep's index.
 async fn neighbours() -> [String; 2] {
     let ids: Vec<String> = (0..40).map(|number| format!("a0000000-0000-4000-8000-{number:012}")).collect();
     let world = world_with(&ids).await;
@@ -201,7 +201,7 @@ async fn a_lease_is_not_taken_over_on_an_old_look_into_the_queue() {
         world.clock.advance_secs(DAY_SECS);
         let [first, second] = &ids;
         refresh_into_the_queue(&world, second).await;
-        // A sweep that looked into the queue just before: it found nothing, and the second row on its list.
+        // A sweep that looked into the queue just before. It found nothing there, and the second row in its index.
         let id = format!("{ACME}/user/{second}");
         let due = AttributeValue::N((world.clock_ms() - 1000).to_string());
         world.tamper(&id, "SET due_at_ms = :due", &[(":due", due)]).await;
@@ -213,7 +213,7 @@ async fn a_lease_is_not_taken_over_on_an_old_look_into_the_queue() {
         let queue = world.stack.rescue_queue();
         queue.inject("ReceiveMessage", Fault::Answer(Reply::ok(json!({}))), 2);
         queue.inject("GetQueueAttributes", Fault::Answer(Reply::ok(nothing)), 2);
-        // It waits for Notion over the first row, and takes so long that the second one's lease has ended meanwhile.
+        // It waits for Notion with the first row, for so long that the second row's lease ends.
         world.notion().inject(Endpoint::Introspect, NotionFault::Hold, 1);
         let meanwhile = async {
             world.notion().wait_for(Endpoint::Introspect, 1).await;
@@ -250,11 +250,7 @@ async fn a_dead_letter_waits_as_a_record_does() {
             assert!(world.vend(json!({})).await["access_token"].is_string(), "{rotation:?}");
             assert_eq!(world.vend(json!({"refresh": true})).await["reason"], "cut_off", "{rotation:?}");
         }
-        assert_eq!(
-            world.stack.rescue_queue().service().dead_letters().len(),
-            1,
-            "looked at, and left where it is"
-        );
+        assert_eq!(world.stack.rescue_queue().service().dead_letters().len(), 1, "read, but not deleted");
         world.stack.rescue_queue().service().bring_back_all();
         assert_eq!(sweep(&world).await["Recovered"], 1, "{rotation:?}");
         let vended = world.vend(json!({})).await;
@@ -262,7 +258,7 @@ async fn a_dead_letter_waits_as_a_record_does() {
     }
 }
 
-/// The claim of an install whose record waits is not one that was cut off.
+/// The claim of an install whose record is waiting was not cut off.
 #[tokio::test]
 async fn a_claim_whose_record_waits_is_left_to_it() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
@@ -276,7 +272,7 @@ async fn a_claim_whose_record_waits_is_left_to_it() {
         world.notion().release();
     };
     let (page, ()) = tokio::join!(browser.get(&granted), outage);
-    assert_eq!(page.location(), "?reason=rescued", "the claim could not be told");
+    assert_eq!(page.location(), "?reason=rescued", "the claim could not be updated");
     world.stack.dynamodb().clear_faults();
     world.stack.rescue_queue().service().put_aside_all();
     world.clock.advance_secs(120);
@@ -287,7 +283,7 @@ async fn a_claim_whose_record_waits_is_left_to_it() {
     assert_eq!(string(claim, "outcome"), Some("connected"), "{claim:?}");
 }
 
-/// DynamoDB says so of a row that would be too large, among the reasons of a cancelled transaction.
+/// DynamoDB's answer for a row that would be too large, among the reasons of a cancelled transaction.
 #[tokio::test]
 async fn a_record_that_fits_no_row_holds_up_no_other() {
     let ids = neighbours().await;

@@ -1,4 +1,4 @@
-//! Every kind of response carries the full set of headers and nothing that identifies a person or the stack.
+//! Every kind of response has the full set of headers and nothing that identifies a person or the stack.
 
 use http::HeaderMap;
 use shared::pages::Notice;
@@ -112,7 +112,7 @@ async fn methods_events_that_cannot_be_read_and_panics_are_answered_with_every_h
         assert!(answer["body"].as_str().unwrap().starts_with("<!doctype html>"), "{case}");
         assert!(!answer.to_string().contains("ntn_"), "{case}");
     }
-    // Neither leaves a code in the address bar, nor sends a browser in circles.
+    // None of these answers leaves a code in the address bar or redirects in circles.
     let granted = event("GET", "/callback", "code=unspent&state=s", &[("cookie", "state=1; code=2")]);
     let answer = world.invoke(&misconfigured, &granted).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A hundred rotations of the client secret and a hundred of the key ring while everything goes on.
+//! A hundred rotations of the client secret and a hundred of the key ring, while everything else goes on.
 
 use dev::aws::{Fault, Reply};
 use dev::stack::SIMULATED_CLIENT_ID;
@@ -27,7 +27,8 @@ async fn a_hundred_client_secrets_fail_no_vend_and_burn_no_code() {
     for number in 0..ROTATIONS {
         let secret = format!("secret_rotated-{number}-0123456789abcdef");
         let rotate = async {
-            // As `operator secret rotate`: stored here, then in force at Notion, which forgets the one before at once.
+            // Like `operator secret rotate`: stored here, then in force at Notion, which invalidates the previous one
+            // immediately.
             world.store_client_secret(&secret);
             tokio::task::yield_now().await;
             world.notion().rotate_secret(SIMULATED_CLIENT_ID, &secret);
@@ -35,9 +36,9 @@ async fn a_hundred_client_secrets_fail_no_vend_and_burn_no_code() {
         let (_, (), (), live) =
             tokio::join!(refresh(&world), install(&world), rotate, world.vend(json!({})),);
         assert_eq!(live["health"], "active", "{live}");
-        // And once it is in force, with what each process had in its cache.
+        // After it is in force, each process still has its cached secret.
         tokio::join!(refresh(&world), install(&world));
-        // A vend may have met the old one: caches live five minutes.
+        // A vend may have used the old one: caches live for five minutes.
         world.clock.advance_secs(301);
     }
     let log = world.leaks.log();
@@ -53,9 +54,9 @@ async fn a_hundred_keys_fail_no_vend_and_the_sweep_seals_everything_anew() {
     let world = World::start().await;
     install(&world).await;
     for number in 2..ROTATIONS + 2 {
-        // As `operator keys rotate`.
+        // Like `operator keys rotate`.
         world.stack.rotate_key_ring(&format!("{number:04}-0123456789abcdefghijklmnopqrstuvwxyz"));
-        // One process knows the new key already, another still seals with the old one.
+        // One process already has the new key, another still seals with the old one.
         if number % 2 == 0 {
             world.clock.advance_secs(301);
         }
@@ -90,14 +91,14 @@ async fn what_does_not_open_does_not_hold_up_the_others_for_ever() {
     world.clock.advance_secs(301);
     assert_eq!(world.ask("sweep", json!({})).await["Rewrapped"], 1, "the one that opens");
     assert_eq!(world.leaks.log().matches("\"alarm\":\"broken_seal\"").count(), 1);
-    assert_eq!(world.ask("sweep", json!({})).await, json!({"complete": true}), "it was told of once");
+    assert_eq!(world.ask("sweep", json!({})).await, json!({"complete": true}), "it was reported only once");
 }
 
 #[tokio::test]
 async fn a_ring_that_cannot_be_read_leaves_nothing_unrevoked() {
     let world = World::start().await;
     install(&world).await;
-    // The uninstall function still has the ring as it was.
+    // The uninstall function still has the previous ring.
     world.stack.rotate_key_ring("a-new-key-0123456789abcdefghijklmnopqrstuvwxyz");
     world.clock.advance_secs(301);
     refresh(&world).await;

@@ -1,4 +1,4 @@
-//! Round trips, counted by the stand-ins.
+//! Round trips, as counted by the stand-ins.
 
 use simulated_notion::Endpoint;
 
@@ -78,7 +78,7 @@ async fn a_repeat_makes_one_trip_and_its_page_two() {
     browser.get(&callback).await;
     assert_eq!(counted(&world).dynamodb - before, 1, "the claim that fails returns the row");
     browser.get(&page.url).await;
-    assert_eq!(counted(&world).dynamodb - before, 3, "the claim, and the row that it names nobody of");
+    assert_eq!(counted(&world).dynamodb - before, 3, "the claim, and the row with the names");
     let reads = world.stack.dynamodb().calls();
     for read in &reads[reads.len() - 2..] {
         assert!(

@@ -1,4 +1,5 @@
-//! Many callers at once, with one and the same refused token: one refresh, whatever Notion makes of old refresh tokens.
+//! Many callers at the same time, all with the same refused token: one refresh, however Notion treats old refresh
+//! tokens.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,7 @@ fn tokens(answers: &[Value]) -> BTreeSet<&str> {
     answers.iter().map(|answer| answer["access_token"].as_str().unwrap()).collect()
 }
 
-// The stand-ins on threads of their own: a thousand callers leave them no time otherwise.
+// The stand-ins run on their own threads: otherwise a thousand callers would leave them no time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_asks_at_the_same_time_shares_one_refresh() {
     Box::pin(a_thousand_callers_of_one_expired_grant()).await;
@@ -71,7 +72,7 @@ async fn two_hundred_grants_with_fifty_callers_each() {
             .zip(&before)
             .flat_map(|(id, answer)| (0..50).map(move |_| (id, refused(answer))))
             .collect();
-        // Ten grants' callers at once: one machine plays all the machines that they would be on.
+        // The callers of ten grants at a time: this machine stands for all the machines that they would run on.
         let mut answers = Vec::new();
         for wave in callers.chunks(500) {
             let asked = wave.iter().map(|(id, refused)| vend(id, refused.clone()));
@@ -89,12 +90,12 @@ async fn two_hundred_grants_with_fifty_callers_each() {
     }
 }
 
-/// All of them begun at once. Unconstrained, because one task's share of turns would have them begin one after another.
+/// All started at the same time. Unconstrained, because tokio's budget per task would start them one after another.
 async fn at_once(callers: impl Iterator<Item = impl Future<Output = Value>>) -> Vec<Value> {
     tokio::task::unconstrained(join_all(callers)).await
 }
 
-/// One caller, who does as it is told: on one machine, which plays a thousand, a function may run out of its time.
+/// A caller that retries as told. This machine stands for a thousand, so a function may run out of time.
 async fn patient(world: &World, input: Value) -> Value {
     for _ in 0..5 {
         let answer = world.ask("token", input.clone()).await;
@@ -105,7 +106,7 @@ async fn patient(world: &World, input: Value) -> Value {
     panic!("no answer to {input}")
 }
 
-/// The sample workspaces, the first with as many more people.
+/// The sample workspaces, with these additional people in the first.
 pub(crate) fn with_people(ids: &[String]) -> Vec<Workspace> {
     let mut workspaces = sample_workspaces();
     let acme = workspaces.iter_mut().find(|workspace| workspace.id == ACME).unwrap();

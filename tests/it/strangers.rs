@@ -1,4 +1,4 @@
-//! What strangers can cause: no answer that counts as a failure of ours, and nothing that wakes anybody.
+//! What strangers can cause: no answer counts as a failure of ours, and no alarm fires.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use simulated_notion::{Endpoint, ErrorShape, Fault};
 
 use crate::harness::{World, event};
 
-/// The metrics of which one is enough to ring an alarm of the template.
+/// The metrics of which one is enough to fire an alarm of the template.
 fn ringing_metrics() -> BTreeSet<String> {
     let template = include_str!("../../template.yaml");
     let alarms = template.split("Type: AWS::CloudWatch::Alarm").skip(1);
@@ -26,12 +26,12 @@ fn ringing_metrics() -> BTreeSet<String> {
     ringing
 }
 
-/// Nothing that has happened so far wakes anybody.
+/// Nothing so far fires an alarm.
 fn assert_silence(world: &World) {
     let ringing = ringing_metrics();
     for line in world.leaks.log().lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let rung = ringing.iter().find(|metric| !line[metric.as_str()].is_null());
-        assert!(line["event"] != "request" || rung.is_none(), "{rung:?} rings: {line}");
+        assert!(line["event"] != "request" || rung.is_none(), "{rung:?} fires an alarm: {line}");
     }
 }
 
@@ -109,7 +109,7 @@ async fn whatever_a_stranger_says_in_a_flow_of_their_own_rings_nothing() {
     assert_silence(&world);
 }
 
-/// Notion may call an odd code by another name than `invalid_grant`.
+/// Notion may reject a malformed code with another error than `invalid_grant`.
 #[tokio::test]
 async fn an_error_that_a_made_up_code_can_cause_rings_nothing() {
     for shape in [ErrorShape::A, ErrorShape::B] {
@@ -129,7 +129,7 @@ async fn an_error_that_a_made_up_code_can_cause_rings_nothing() {
         }
         assert_silence(&world);
     }
-    // What is ours still rings.
+    // Our own failures still fire an alarm.
     for (status, code) in [(401, "invalid_client"), (400, "unauthorized_client"), (403, "test_env_error")] {
         let world = World::start().await;
         let browser = world.browser();
@@ -163,8 +163,8 @@ fn default_of(parameter: &str) -> f64 {
     parameter.split("Default: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap()
 }
 
-/// Ten times what the throttle lets through, for five minutes, against a Notion that counts as it does for the smallest
-/// plan. Each minute ends with a break: what Notion refuses with a wait that fits would be waited for.
+/// Ten times as many requests as the throttle lets through, for five minutes, against a Notion with the smallest
+/// plan's limit. Each minute ends with a break, because a function waits for Notion if the wait fits.
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "the counts are the result")]
 async fn a_flood_of_made_up_codes_leaves_vends_refreshes_and_the_sweep_alone() {
@@ -179,7 +179,7 @@ async fn a_flood_of_made_up_codes_leaves_vends_refreshes_and_the_sweep_alone() {
         let (mut through, mut held_up) = (0, 0);
         let (mut vends, mut refreshed, mut swept, mut connected) = (0, 0, 0, 0);
         for second in (0..MINUTES).flat_map(|_| 0..FLOODED_SECS) {
-            // Ten strangers a second, each with a state of their own.
+            // Ten strangers per second, each with a state of their own.
             for _ in 0..10 {
                 let browser = world.browser();
                 let authorize = browser.install().await;
@@ -198,7 +198,7 @@ async fn a_flood_of_made_up_codes_leaves_vends_refreshes_and_the_sweep_alone() {
             if second == 30 {
                 let run = world.ask("sweep", json!({})).await;
                 swept += usize::from(run["NotionDown"].is_null());
-                // An honest person, who reloads what API Gateway has held up.
+                // An honest person, who reloads the page when API Gateway throttles.
                 let browser = world.browser();
                 let granted = browser.granted().await;
                 let mut page = browser.get(&granted).await;
@@ -223,23 +223,26 @@ async fn a_flood_of_made_up_codes_leaves_vends_refreshes_and_the_sweep_alone() {
         }
         let exchanges = world.notion().count(Endpoint::Token);
         println!(
-            "throttled: {throttled}: {through} of {} callbacks came through, {held_up} were held up; {exchanges} requests \
-             for tokens at Notion; {vends} of 10 vends, {refreshed} of 10 refreshes, {swept} of 5 sweeps, {connected} of 5 \
-             honest installs",
+            "throttled: {throttled}: {through} of {} callbacks came through, {held_up} were held up; {exchanges} token \
+             requests at Notion; {vends} of 10 vends, {refreshed} of 10 refreshes, {swept} of 5 sweeps, {connected} of \
+             5 honest installs",
             through + held_up
         );
-        assert_eq!(vends, 10, "what is stored is handed out in any case");
+        assert_eq!(vends, 10, "a stored token is always vended");
         if throttled {
             assert_eq!((refreshed, swept, connected), (10, 5, 5));
             let most = 60.0 * limits.per_second + limits.burst;
             assert!(f64::from(through) <= most * 5.0, "{through}");
         } else {
-            assert!(refreshed < 10, "without it, strangers spend what refreshes need: the test can fail");
+            assert!(
+                refreshed < 10,
+                "without the throttle, strangers use up the limit that refreshes need: the test can fail"
+            );
         }
     }
 }
 
-/// The sweep is for its schedule, the operator and us: whatever else is sent to it by mistake starts nothing.
+/// The sweep is for its schedule, the operator and us. Any other input, sent by mistake, starts nothing.
 #[tokio::test]
 async fn the_sweep_runs_for_its_own_input_only() {
     let world = World::start().await;

@@ -1,7 +1,7 @@
 //! The modules of each crate depend on one another in one direction only.
 //!
-//! A module depends on another if its code (tests aside) names something that the other defines. A parent that passes on
-//! what a child defines (`pub use`) does not depend on it: a name is followed to where it is defined.
+//! A module depends on another if its code (without tests) names something that the other defines. A parent that
+//! re-exports something of a child (`pub use`) does not depend on it: each name is resolved to its definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,13 +10,13 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 type Segments = Vec<String>;
 
-/// A path that a module names, and the name under which it passes that on, if it does.
+/// A path that a module names and, if the module re-exports it, the new name.
 struct Named {
     path: Segments,
     passed_on_as: Option<String>,
 }
 
-/// A crate's modules by their path, `[]` for its root, and what each names.
+/// A crate's modules by path (`[]` for the root), and what each names.
 struct Crate(BTreeMap<Segments, Vec<Named>>);
 
 impl Crate {
@@ -27,7 +27,7 @@ impl Crate {
         Self(modules)
     }
 
-    /// From the crate's root: where `path`, as `module` writes it, leads; nothing for another crate's.
+    /// Resolves `path`, as written in `module`, from the crate's root. `None` for other crates.
     fn resolve(&self, module: &[String], path: &[String]) -> Option<Segments> {
         let (first, rest) = path.split_first()?;
         let mut from: Segments = match first.as_str() {
@@ -52,7 +52,7 @@ impl Crate {
         Some(from)
     }
 
-    /// The module that defines what `path` from the root names.
+    /// The module that defines the item at `path` from the root.
     fn definer(&self, path: &Segments) -> Segments {
         let depth = (0..=path.len()).rev().find(|depth| self.0.contains_key(&path[..*depth])).unwrap();
         let (module, rest) = path.split_at(depth);
@@ -76,7 +76,7 @@ impl Crate {
             .collect()
     }
 
-    /// The modules that depend on themselves by way of others, and those that depend on such.
+    /// The modules in dependency cycles, and those that depend on them.
     fn in_circles(&self) -> BTreeMap<&Segments, BTreeSet<Segments>> {
         let mut left = self.dependencies();
         loop {
@@ -110,7 +110,7 @@ fn read_folder(folder: &Path, module: &[String], into: &mut BTreeMap<Segments, V
     }
 }
 
-/// Every path with `::` in it; modules that are compiled for tests only are left out.
+/// Every path with `::`. Modules that are compiled only for tests are left out.
 fn names_in(code: TokenStream, into: &mut Vec<Named>) {
     let tokens: Vec<TokenTree> = code.into_iter().collect();
     let (mut at, mut for_tests) = (0, false);
@@ -160,7 +160,7 @@ fn is_punct(token: &TokenTree, wanted: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted)
 }
 
-/// The path that begins here: words with `::` between them.
+/// The path that starts here: words with `::` between them.
 fn path_at(tokens: &[TokenTree]) -> Segments {
     let mut path = Vec::new();
     for three in tokens.chunks(3) {
@@ -173,7 +173,7 @@ fn path_at(tokens: &[TokenTree]) -> Segments {
     path
 }
 
-/// What a `use` names: one path, or a group behind a common beginning.
+/// The paths in a `use`: a single one, or a group with a common prefix.
 fn used(tokens: &[TokenTree], before: &[String], is_pub: bool, into: &mut Vec<Named>) {
     for tree in tokens.split(|token| is_punct(token, ',')).filter(|tree| !tree.is_empty()) {
         let mut path = [before, &path_at(tree)[..]].concat();
@@ -210,10 +210,10 @@ fn no_module_depends_on_itself_by_way_of_others() {
         println!("{}: {} modules, {} in circles: {circles:?}", folder.display(), read.0.len(), circles.len());
         in_circles += circles.len();
     }
-    assert_eq!(in_circles, 0, "modules depend on themselves by way of others: see the output");
+    assert_eq!(in_circles, 0, "there are dependency cycles: see the output");
 }
 
-/// The check can fail: two modules that name each other, directly and by way of what a parent passes on.
+/// The check can fail: two modules that name each other, directly or through a re-export of their parent.
 #[test]
 fn a_circle_is_found() {
     let named = |code: &str| {

@@ -1,4 +1,4 @@
-//! The sweep: finishes what was cut off, asks about what lies idle, and marks nothing that is not dead.
+//! The sweep: finishes what was cut off, asks Notion about idle installations, and marks nothing dead that is alive.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use dev::aws::{Fault, Reply};
@@ -103,7 +103,7 @@ async fn when_notion_does_not_answer_nothing_is_marked_and_the_questions_stop() 
             world.installations().await.iter().all(|row| string(row, "health") == Some("active")),
             "{case}"
         );
-        // Whoever was asked about comes again in an hour, the others at once.
+        // The rows that were asked about are due again in an hour, the others immediately.
         world.notion().clear_faults();
         world.clock.advance_secs(3601);
         assert_eq!(sweep(&world).await["Verified"], 8, "{case}");
@@ -175,7 +175,7 @@ async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
         }
         browser.get(&callback).await.location().to_owned()
     };
-    assert_eq!(sweep(&world).await["StuckClaim"], Value::Null, "it may still be at work");
+    assert_eq!(sweep(&world).await["StuckClaim"], Value::Null, "it may still be running");
     world.clock.advance_secs(61);
     assert_eq!(sweep(&world).await["StuckClaim"], 1);
     let claim = &world.claims().await[0];
@@ -188,7 +188,7 @@ async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
     world.notion().release();
 }
 
-/// On a small stack no run meets five rows that decide nothing.
+/// On a small stack, no run meets five inconclusive rows.
 #[tokio::test]
 async fn one_row_is_enough_to_notice_that_notion_knows_us_no_more_or_is_down() {
     for secret_is_wrong in [true, false] {
@@ -206,7 +206,7 @@ async fn one_row_is_enough_to_notice_that_notion_knows_us_no_more_or_is_down() {
     }
 }
 
-/// What is put off comes again within the period of the alarm that looks for it, or that would ring and stop ringing.
+/// A postponed row is due again within the alarm's period. Otherwise the alarm would go on and off.
 #[tokio::test]
 async fn what_is_put_off_is_met_again_within_the_alarms_hour() {
     let world = installed().await;
@@ -227,7 +227,7 @@ async fn what_is_put_off_is_met_again_within_the_alarms_hour() {
     assert!(failed_at.windows(2).all(|pair| (pair[1] - pair[0]) * 60 < period_secs), "{failed_at:?}");
 }
 
-/// A vend that takes the lease and goes no further.
+/// A vend that takes the lease and then stops.
 pub(crate) async fn cut_off_while_refreshing(world: &World) -> Value {
     let before = world.vend(json!({})).await;
     world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
@@ -253,7 +253,7 @@ async fn a_refresh_that_was_cut_off_is_waited_for_then_left_to_the_sweep() {
             world.browser().install_as(|_| {}).await;
             let before = cut_off_while_refreshing(&world).await;
             if processed {
-                // Notion answers into the void.
+                // Nobody receives Notion's answer.
                 let issued = world.notion().secrets_issued().len();
                 world.notion().release();
                 while world.notion().secrets_issued().len() == issued {
@@ -273,7 +273,7 @@ async fn a_refresh_that_was_cut_off_is_waited_for_then_left_to_the_sweep() {
                 let after = world.vend(refused).await;
                 assert!(world.works(after["access_token"].as_str().unwrap()).await, "{case}");
             } else {
-                // The only pair there was is gone; now everybody knows.
+                // The only pair is lost, and now the row says so.
                 assert_eq!(swept["NeedsReinstall"], 1, "{case}: {swept}");
                 assert_eq!(world.vend(refused).await["error"], "needs_reinstall", "{case}");
             }
@@ -289,7 +289,7 @@ async fn after_two_lost_replies_the_sweep_finds_out_even_if_the_access_token_liv
     world.notion().change_settings(|settings| settings.access_token_survives_refresh = true);
     let before = world.vend(json!({})).await;
     world.notion().inject(Endpoint::Token, NotionFault::LostReply, 2);
-    // The first try used the token up, so the second is refused; its answer is lost as well.
+    // The first try consumed the token, so the second is refused; its answer is lost as well.
     let vended = world.vend(json!({"refused_fingerprint": before["fingerprint"]})).await;
     assert_eq!(vended["reason"], "outcome_unknown", "{vended}");
     assert!(world.works(before["access_token"].as_str().unwrap()).await);
@@ -302,9 +302,9 @@ async fn a_superseded_pair_whose_refresh_was_cut_off_is_told_of() {
     let world = installed().await;
     cut_off_while_refreshing(&world).await;
     world.browser().install_as(|_| {}).await;
-    // The new pair can be refreshed at once: the lease went with the old one.
+    // The new pair can be refreshed immediately: the lease moved with the old one.
     assert_eq!(world.vend(json!({"refresh": true})).await["health"], "active");
-    // Notion answers into the void.
+    // Nobody receives Notion's answer.
     let issued = world.notion().secrets_issued().len();
     world.notion().release();
     while world.notion().secrets_issued().len() == issued {
@@ -316,7 +316,7 @@ async fn a_superseded_pair_whose_refresh_was_cut_off_is_told_of() {
     assert!(world.row().await["superseded"].as_l().unwrap().is_empty());
 }
 
-/// A row with a fresh current pair, and a superseded one whose access token has ended; due.
+/// A row with a fresh current pair and a superseded one whose access token has ended; it is due.
 async fn with_an_ended_superseded_pair() -> World {
     let world = installed().await;
     world.browser().install_as(|_| {}).await;
@@ -352,7 +352,7 @@ async fn what_a_superseded_pair_became_is_kept_where_the_row_has_changed_meanwhi
     let (mut held, mut alive) = (world.open_all(&row), world.notion().grants()[0].refresh_tokens.clone());
     held.sort();
     alive.sort();
-    assert_eq!((held.len(), held), (2, alive), "each that lives is held");
+    assert_eq!((held.len(), held), (2, alive), "each live pair is kept");
     world.clock.advance_secs(8 * DAY_SECS);
     assert!(sweep(&world).await["OrphanedGrant"].is_null());
 }
@@ -367,7 +367,7 @@ async fn somebody_elses_grant_is_not_kept_in_the_place_of_a_superseded_pair() {
     assert!(world.leaks.log().contains("\"alarm\":\"unusable\""));
 }
 
-/// Only that Notion refuses its refresh token says that nothing of it lives.
+/// Only Notion's refusal of its refresh token shows that the grant is dead.
 #[tokio::test]
 async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refresh_token_lives() {
     let world = installed().await;
@@ -380,7 +380,7 @@ async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refr
         let (mut held, mut alive) = (world.open_all(&row), world.notion().grants()[0].refresh_tokens.clone());
         held.sort();
         alive.sort();
-        assert_eq!((held.len(), held), (2, alive), "{weeks}: each that lives is held");
+        assert_eq!((held.len(), held), (2, alive), "{weeks}: each live pair is kept");
     }
     world.notion().revoke_grants_of(ADA, ACME);
     world.clock.advance_secs(8 * DAY_SECS);
@@ -405,7 +405,7 @@ async fn superseded_pairs_are_kept_while_they_live_and_revoked_if_that_is_wanted
         assert_eq!((left, swept["Revoked"].as_u64()), if revoke { (0, Some(1)) } else { (1, None) });
         assert_eq!(world.works(first["access_token"].as_str().unwrap()).await, !revoke);
         assert_eq!(swept["Verified"], 1);
-        // Once it has ended it goes.
+        // Once it is dead, it is dropped.
         world.notion().revoke_grants_of(ADA, ACME);
         world.clock.advance_secs(8 * DAY_SECS);
         sweep(&world).await;
@@ -487,7 +487,7 @@ async fn a_lease_is_not_taken_over_while_somebody_else_holds_what_was_rescued() 
     assert_eq!(vended["reason"], "rescued");
     world.stack.dynamodb().clear_faults();
     world.clock.advance_secs(200);
-    // A run whose table fails once it has received: the record is hidden from the next one.
+    // The table fails after the run has received the record, which stays hidden from the next run.
     world.stack.dynamodb().inject("UpdateItem", Fault::Answer(Reply::error(400, "AccessDeniedException")), 1);
     assert_eq!(sweep(&world).await["Recovered"], Value::Null);
     let swept = sweep(&world).await;
@@ -495,5 +495,8 @@ async fn a_lease_is_not_taken_over_while_somebody_else_holds_what_was_rescued() 
     world.clock.advance_secs(300);
     assert_eq!(sweep(&world).await["Recovered"], 1);
     let vended = world.vend(json!({})).await;
-    assert!(world.works(vended["access_token"].as_str().unwrap()).await, "nobody used the old one again");
+    assert!(
+        world.works(vended["access_token"].as_str().unwrap()).await,
+        "the old refresh token was not sent again"
+    );
 }

@@ -1,4 +1,4 @@
-//! The template and the functions say the same.
+//! The template and the functions agree.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ const TEMPLATE: &str = include_str!("../../template.yaml");
 const FUNCTIONS: [&str; 5] =
     ["InstallFunction", "CallbackFunction", "TokenFunction", "UninstallFunction", "SweepFunction"];
 
-/// The lines below `header`, as far as they are indented deeper.
+/// The lines below `header` that are indented deeper.
 fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
     let mut lines = text.lines().skip_while(|line| line.trim_end() != header);
     let indent = |line: &str| line.len() - line.trim_start().len();
@@ -25,7 +25,7 @@ fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
     lines.take_while(|line| line.trim().is_empty() || indent(line) > depth).collect()
 }
 
-/// The variables that a function finds in its environment.
+/// The variables in a function's environment.
 fn declared(function: &str) -> BTreeSet<String> {
     let names = |lines: Vec<&str>| {
         let text = lines.join("\n");
@@ -61,20 +61,20 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
             _ => drop(Sweep::read(&lookup, SystemClock, OsRandom).unwrap()),
         }
         let mut read = asked.into_inner();
-        // `telemetry::init` reads these. Lambda sets AWS's own; the dev stack names an endpoint for each service, the
+        // `telemetry::init` reads these. Lambda sets AWS's own. The dev stack sets an endpoint for each service, the
         // template (for `sam local`) one for all.
         read.extend(["LOG_LEVEL", "METRICS_NAMESPACE"].map(str::to_owned));
         read.retain(|name| !name.starts_with("AWS_"));
         if function != "InstallFunction" {
             read.insert("AWS_ENDPOINT_URL".to_owned());
-            // Set for all, because most functions show pages.
+            // Set for all functions, because most of them show pages.
             read.extend(["APP_COLOR", "APP_NAME", "APP_NEXT_URL", "STATE_TTL_SECS"].map(str::to_owned));
         }
         assert_eq!(declared(function), read, "{function}");
     }
 }
 
-/// CloudFormation would replace a secret whose generating block changes, and with the ring every token would be lost.
+/// CloudFormation would replace the secret if the block that generates it changes. Then every token would be lost.
 #[test]
 fn the_block_that_generated_the_key_ring_is_frozen() {
     let ring = block(TEMPLATE, "  TokenKeyRing:").join("\n");
@@ -102,7 +102,7 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         let function = block(TEMPLATE, &format!("  {function}:")).join("\n");
         assert!(function.contains(&timeout), "{function}");
     }
-    // A lease outlives whoever can hold it.
+    // A lease lasts longer than any process that can hold it.
     const { assert!(vault::protocol::LEASE_MS > dev::stack::FUNCTION_TIMEOUT_MS + 15_000) };
     let tables =
         [("InstallationsTable", dev::aws::INSTALLATIONS_TABLE), ("ClaimsTable", dev::aws::CLAIMS_TABLE)];
@@ -130,7 +130,7 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
     );
 }
 
-/// SQS takes a policy whose statements name the queue that it is for, and nothing else.
+/// SQS accepts only a policy whose statements name its own queue.
 #[test]
 fn the_policy_of_a_queue_or_topic_names_that_one_alone() {
     let resources = block(TEMPLATE, "Resources:").join("\n");
@@ -164,7 +164,7 @@ fn the_policy_of_a_queue_or_topic_names_that_one_alone() {
     assert!(seen >= 4, "{seen}");
 }
 
-/// Both functions that refresh tell of a pair that they could not save.
+/// Both functions that refresh report a pair that they could not save.
 #[test]
 fn every_function_that_saves_has_an_alarm_for_what_it_could_not_save() {
     for function in ["callback", "token", "sweep"] {
@@ -175,7 +175,8 @@ fn every_function_that_saves_has_an_alarm_for_what_it_could_not_save() {
     }
 }
 
-/// Strangers can have Notion asked once for each callback: below what the smallest plan allows a connection.
+/// Each callback of a stranger can cause a request to Notion. The throttle keeps them below the limit of the smallest
+/// plan.
 #[test]
 fn the_callback_has_a_throttle_of_its_own_below_notions_smallest_limit() {
     const SMALLEST_PER_MINUTE: f64 = 180.0;
@@ -189,10 +190,10 @@ fn the_callback_has_a_throttle_of_its_own_below_notions_smallest_limit() {
     for (limit, parameter) in [("Rate", "CallbacksPerSecond"), ("Burst", "CallbackBurst")] {
         assert!(route.contains(&format!("Throttling{limit}Limit: !Ref {parameter}")), "{route}");
     }
-    // In any minute the rate's worth and one burst; the sweep asks once a second.
+    // In any minute, the rate's worth and one burst. The sweep asks once per second.
     let strangers = 60.0 * default_of("CallbacksPerSecond") + default_of("CallbackBurst");
     assert!(strangers + 60.0 <= SMALLEST_PER_MINUTE - 30.0, "{strangers} of {SMALLEST_PER_MINUTE}");
-    // The route has to be there before its settings.
+    // The route must exist before its settings.
     assert!(stage.contains("DependsOn: CallbackRoute"), "{stage}");
     let alarm = block(TEMPLATE, "  CodesRejectedAlarm:").join("\n");
     assert!(alarm.contains("MetricName: CodeRejected\n"), "{alarm}");
@@ -201,14 +202,14 @@ fn the_callback_has_a_throttle_of_its_own_below_notions_smallest_limit() {
     let most = default_of("CallbacksPerSecond") * period;
     assert!(
         threshold > 1.0 && threshold <= most / 2.0,
-        "a flood at the throttle rings: {threshold} of {most}"
+        "a flood at the throttle fires the alarm: {threshold} of {most}"
     );
 }
 
-/// An alarm on a metric that nobody writes would never ring.
+/// An alarm on a metric that is never written would never fire.
 #[test]
 fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack() {
-    let telemetry = include_str!("../../shared/src/telemetry.rs");
+    let metrics = crate::docs::metrics();
     let namespace = "Namespace: !Sub NotionInstall/${AWS::StackName}";
     assert!(TEMPLATE.contains("METRICS_NAMESPACE: !Sub NotionInstall/${AWS::StackName}"));
     let alarms = TEMPLATE.split("Type: AWS::CloudWatch::Alarm").skip(1);
@@ -237,9 +238,8 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
     let shown = shown.map(|rest| rest.split('"').next().unwrap());
     let source = crate::docs::shipped_source();
     for metric in own.into_iter().chain(shown) {
-        assert!(telemetry.contains(&format!("\"{metric}\"")), "{metric}");
-        let counted = source.contains(&format!("Metric::{metric})"));
-        // Measured by every request, or where the secret is used.
+        let counted = metrics.contains(metric) && source.contains(&format!("Metric::{metric})"));
+        // Measured by every request, or wherever the secret is used.
         assert!(counted || ["DurationMs", "ClientSecretAgeDays"].contains(&metric), "{metric}");
     }
 }
@@ -263,7 +263,8 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
             _ => assert_eq!(Some(value), world.stack.variables().get(name).map(String::as_str), "{name}"),
         }
     }
-    // Whatever a function must have and the template takes from a resource, which `sam local` does not know.
+    // The settings that a function requires and that the template takes from a resource, which `sam local` does not
+    // know.
     for name in FUNCTIONS.into_iter().flat_map(declared) {
         let from_resource = ["_TABLE", "_ARN", "_QUEUE_URL", "_LETTERS_URL", "REDIRECT_URI"]
             .iter()

@@ -1,4 +1,4 @@
-//! Uninstalling: nothing is vended any more, the grant goes back, nothing of the tokens stays; whatever is in its way.
+//! Uninstalling: nothing is vended any more, the grant is revoked, no token stays, whatever gets in the way.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use dev::aws::{Fault, Reply};
@@ -17,7 +17,7 @@ async fn uninstall(world: &World, more: Value) -> Value {
     world.ask("uninstall", ada(more)).await
 }
 
-/// Everything of the row that is not needed to know who is gone, and since when.
+/// Everything in the row that is not needed to know who was removed, and when.
 fn left(row: &crate::harness::Row) -> Vec<&str> {
     let mut names: Vec<&str> = row.keys().map(String::as_str).collect();
     names.sort_unstable();
@@ -53,11 +53,11 @@ async fn an_uninstall_gives_the_grant_back_and_leaves_a_tombstone() {
     let names: Vec<&str> = left(&row).into_iter().filter(|name| *name != "written_by").collect();
     assert_eq!(names, TOMBSTONE);
     assert_eq!(world.last_line_with("Removed")["caller_says"], "account deletion");
-    // Again: nothing is left to do, and nobody is asked.
+    // Again: nothing is left to do, and Notion is not asked.
     let revocations = world.notion().count(Endpoint::Revoke);
     assert_eq!(uninstall(&world, json!({})).await["revoked"], true);
     assert_eq!(world.notion().count(Endpoint::Revoke), revocations);
-    // The person may come back.
+    // The person may install again.
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     let row = world.row().await;
     assert_eq!((string(&row, "health"), number(&row, "generation")), (Some("active"), 2));
@@ -104,7 +104,7 @@ async fn a_refresh_in_flight_loses_to_it_and_its_pair_goes_back() {
     assert_eq!(uninstalled["removed"], true);
     assert_eq!(vended["error"], "removed");
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
-    // Until it had given its pair back, the tombstone waited for it.
+    // The tombstone waited for it until its pair was revoked.
     assert_eq!(uninstalled["revoked"], false);
     world.clock.advance_secs(1);
     assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
@@ -116,7 +116,11 @@ async fn a_refresh_in_flight_loses_to_it_and_its_pair_goes_back() {
 async fn a_refresh_that_was_cut_off_before_it_is_told_of() {
     let world = installed().await;
     crate::sweep::cut_off_while_refreshing(&world).await;
-    assert_eq!(uninstall(&world, json!({})).await["revoked"], false, "somebody may still be at it");
+    assert_eq!(
+        uninstall(&world, json!({})).await["revoked"],
+        false,
+        "another process may still be refreshing it"
+    );
     world.clock.advance_secs(1);
     world.ask("sweep", json!({})).await;
     assert!(world.row().await.contains_key("pair"));
@@ -148,7 +152,7 @@ async fn an_install_in_flight_loses_to_it_and_a_later_one_does_not() {
     };
     let (page, uninstalled) = tokio::join!(callback.follow(&granted), meanwhile);
     assert_eq!(uninstalled["removed"], true);
-    assert_eq!(page.heading(), "The connection was removed meanwhile");
+    assert_eq!(page.heading(), "The connection was removed");
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
     world.clock.advance_secs(1);
     assert!(world.browser().install_as(|_| {}).await.is_connected());
@@ -185,7 +189,7 @@ async fn a_token_that_notion_no_longer_knows_counts_as_given_back() {
         world.notion().revoke_grants_of(ADA, ACME);
         assert_eq!(uninstall(&world, json!({})).await["revoked"], true, "{answer:?}");
     }
-    // But not if it is our secret that Notion does not know.
+    // But not if it is our client secret that Notion rejects.
     let world = installed().await;
     world.notion().rotate_secret(dev::stack::SIMULATED_CLIENT_ID, "secret_another");
     let answer = uninstall(&world, json!({})).await;
@@ -213,10 +217,10 @@ async fn a_person_who_is_forgotten_leaves_a_hash_and_stays_away() {
 
     let swept = world.ask("sweep", json!({})).await;
     assert_eq!((&swept["Revoked"], &swept["Recovered"]), (&json!(1), &Value::Null), "{swept}");
-    assert_eq!(world.installations().await.len(), 1, "the hash, and nobody else");
+    assert_eq!(world.installations().await.len(), 1, "the hash, and no other row");
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
     assert!(world.stack.rescue_queue().service().messages().is_empty());
-    // Forgetting again, and coming back.
+    // Forgetting again, and installing again.
     assert_eq!(uninstall(&world, json!({"forget": true})).await["revoked"], true);
     assert_eq!(world.installations().await.len(), 1);
     world.clock.advance_secs(60);
@@ -229,13 +233,13 @@ fn nothing_lives(world: &World) -> bool {
     grants.iter().all(|grant| grant.access_tokens.is_empty() && grant.refresh_tokens.is_empty())
 }
 
-/// Revoking takes an access token; one that has ended by itself takes no refresh token along.
+/// Revoking takes an access token. If that has ended by itself, the refresh token stays alive.
 #[tokio::test]
 async fn a_grant_whose_access_token_has_ended_goes_back_all_the_same() {
     for (forget, unknown) in [(false, UnknownIntrospection::Inactive), (true, UnknownIntrospection::Refused)]
     {
         let world = installed().await;
-        // One that was replaced, too.
+        // A superseded one, too.
         world.browser().install_as(|_| {}).await;
         world.notion().change_settings(|settings| settings.introspect_of_unknown_token = unknown);
         world.expire_access_tokens();
@@ -249,7 +253,7 @@ async fn a_grant_whose_access_token_has_ended_goes_back_all_the_same() {
 
 #[tokio::test]
 async fn what_its_last_refresh_brings_is_not_lost_either() {
-    // Nothing was sent; then the answer is lost; then the new pair is not taken back at once.
+    // First nothing was sent; then the answer is lost; then the new pair cannot be revoked immediately.
     for (fault, orphaned) in [
         (NotionFault::Status { status: 429, retry_after: Some("100".to_owned()) }, false),
         (NotionFault::LostReply, true),
@@ -284,7 +288,7 @@ async fn what_its_last_refresh_brings_is_not_lost_either() {
 async fn a_pair_that_went_with_a_lost_answer_is_told_of() {
     let world = installed().await;
     world.expire_access_tokens();
-    // The second try is refused, because the first one has used the token up.
+    // The second try is refused, because the first one consumed the token.
     world.notion().inject(Endpoint::Token, NotionFault::LostReply, 1);
     assert_eq!(uninstall(&world, json!({})).await["revoked"], true);
     assert!(!nothing_lives(&world));
@@ -301,7 +305,7 @@ async fn one_pair_that_is_not_taken_back_holds_up_no_other() {
     world.notion().inject(Endpoint::Revoke, unknown, 1);
     let answer = uninstall(&world, json!({})).await;
     assert_eq!(answer["revoked"], false);
-    // The next try begins where this one stopped, and not with what went back.
+    // The next try starts where this one stopped, not with the tokens that were already revoked.
     world.clock.advance_secs(1);
     let revocations = world.notion().count(Endpoint::Revoke);
     assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
@@ -309,7 +313,7 @@ async fn one_pair_that_is_not_taken_back_holds_up_no_other() {
     assert!(nothing_lives(&world));
 }
 
-/// A message that comes late, about somebody who was forgotten, must not bring their key back for good.
+/// A late message about a forgotten person must not restore their key permanently.
 #[tokio::test]
 async fn an_uninstall_of_somebody_who_was_forgotten_leaves_the_hash_alone() {
     let world = installed().await;
@@ -322,7 +326,8 @@ async fn an_uninstall_of_somebody_who_was_forgotten_leaves_the_hash_alone() {
     }
 }
 
-/// The pair of a refresh that had to wait in the rescue queue goes back, and nobody is told of a danger that is none.
+/// The pair of a refresh that waited in the rescue queue is revoked, and no alarm reports a danger that does not
+/// exist.
 #[tokio::test]
 async fn a_rescued_refresh_that_goes_back_settles_its_lease() {
     let world = installed().await;
@@ -347,7 +352,7 @@ async fn a_rescued_refresh_that_goes_back_settles_its_lease() {
     assert_eq!(orphaned, 0);
 }
 
-/// Names, addresses and Notion's ids: nothing of them is left in either table, and nothing ever was in the claims.
+/// Names, addresses and Notion's ids: none of them is left in either table, and they were never in the claims.
 #[tokio::test]
 async fn nothing_of_a_person_who_is_forgotten_stays_in_a_claim() {
     let world = installed().await;
@@ -360,7 +365,7 @@ async fn nothing_of_a_person_who_is_forgotten_stays_in_a_claim() {
     assert!(of_person.iter().all(|text| !left.contains(text)), "{left}");
 }
 
-/// The page of a flow names the person from the row; when that has gone, it names nobody.
+/// The page of a flow takes the person's name from the row. When the row is gone, the page has no name.
 #[tokio::test]
 async fn the_page_of_a_flow_goes_on_to_say_that_it_worked() {
     let world = World::start().await;
@@ -380,8 +385,8 @@ async fn a_table_that_does_not_answer_is_said_so_and_the_sweep_ends_what_was_beg
     let denied = || Fault::Answer(Reply::error(400, "AccessDeniedException"));
     world.stack.dynamodb().inject("UpdateItem", denied(), 1);
     assert_eq!(uninstall(&world, json!({})).await["error"], "try_later");
-    assert_eq!(world.vend(json!({})).await["health"], "active", "nothing was begun");
-    // Now the tombstone stands, and the last step fails.
+    assert_eq!(world.vend(json!({})).await["health"], "active", "nothing was started");
+    // Now the tombstone is written, and the last step fails.
     world.stack.dynamodb().inject("TransactWriteItems", denied(), 1);
     assert_eq!(uninstall(&world, json!({"forget": true})).await["error"], "try_later");
     assert_eq!(world.vend(json!({})).await["error"], "removed");
@@ -404,7 +409,7 @@ async fn what_cannot_be_given_back_is_told_of_before_it_is_forgotten() {
         assert_eq!(world.last_line_with("OrphanedGrant")["OrphanedGrant"], 1, "{expression}");
         assert!(world.leaks.log().contains("\"alarm\":\"orphaned_grant\""), "{expression}");
     }
-    // A key may come back; what is purged does not.
+    // A key may be restored; what was purged cannot.
     let world = installed().await;
     let sealed_by_a_key_to_come = AttributeValue::B([vec![1, 0, 0, 0, 9], vec![0; 60]].concat().into());
     world.tamper(&id, "SET pair[0].access = :v", &[(":v", sealed_by_a_key_to_come)]).await;

@@ -36,7 +36,7 @@ async fn a_stored_token_comes_back_with_its_fingerprint_and_nothing_of_the_refre
     assert_eq!(answer["version"], number(&row, "version"));
     let fields: Vec<&String> = answer.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["access_token", "fingerprint", "generation", "health", "version"]);
-    // The audit: who, for whom, which; the leak search of the world looks for the token itself.
+    // The audit: caller, person, token version. The world's leak search looks for the token itself.
     let line = world.last_line_with("Vended");
     assert_eq!((&line["caller_says"], &line["version"]), (&json!("the billing job"), &answer["version"]));
     assert_eq!(line["installation"], format!("{ACME}/user/{ADA}"));
@@ -109,7 +109,7 @@ async fn a_dead_grant_is_marked_and_a_new_install_heals_it() {
         assert_eq!(answer["install_url"], world.url("/install"));
         assert_eq!(string(&world.row().await, "health"), Some("needs_reinstall"));
         assert_eq!(world.last_line_with("NeedsReinstall")["NeedsReinstall"], 1);
-        // A dead token is never handed out again, and Notion is not asked again.
+        // A dead token is never vended again, and Notion is not asked again.
         let asked = world.notion().count(Endpoint::Token);
         assert_eq!(world.vend(json!({})).await["error"], "needs_reinstall");
         assert_eq!(world.notion().count(Endpoint::Token), asked);
@@ -145,13 +145,13 @@ async fn what_decides_nothing_marks_nothing_and_says_when_to_come_again() {
         assert!(answer["retry_after_secs"].as_u64().unwrap() >= least_secs, "{case}: {answer}");
         let row = world.row().await;
         assert_eq!(string(&row, "health"), Some("active"), "{case}");
-        assert!(!has_lease(&row), "{case}: the lease was given back");
-        // Until then nobody asks Notion; the stored token is still there for who has not seen it fail.
+        assert!(!has_lease(&row), "{case}: the lease was released");
+        // Until then nobody asks Notion. The stored token is still vended to callers that did not see it fail.
         let asked = world.notion().count(Endpoint::Token);
         assert_eq!(world.vend(refused(&before)).await["error"], "try_later", "{case}");
         assert_eq!(world.vend(json!({})).await["access_token"], before["access_token"], "{case}");
         assert_eq!(world.notion().count(Endpoint::Token), asked, "{case}");
-        // And then it works.
+        // Then it works.
         world.notion().clear_faults();
         world.clock.advance_secs(answer["retry_after_secs"].as_u64().unwrap() + 1);
         let after = world.vend(refused(&before)).await;
@@ -161,11 +161,11 @@ async fn what_decides_nothing_marks_nothing_and_says_when_to_come_again() {
 
 #[tokio::test]
 async fn a_lost_reply_earns_one_more_try() {
-    // Where Notion had not processed it, or lets the token before go on, the second try brings a pair.
+    // If Notion did not process the request, or keeps the previous token alive, the second try brings a pair.
     for (fault, works) in [
         (NotionFault::DropBeforeProcessing, true),
         (NotionFault::Status { status: 502, retry_after: None }, true),
-        // Used up, and the only pair there was is gone: that is known for certain then.
+        // Consumed, and the only pair is lost: that is then certain.
         (NotionFault::LostReply, false),
         (NotionFault::ProcessedThen5xx(500), false),
     ] {
@@ -205,13 +205,13 @@ async fn a_token_without_a_refresh_token_is_asked_about() {
         .change_settings(|settings| settings.refresh_token_on_exchange = RefreshTokenOnExchange::Null);
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     let before = world.vend(json!({})).await;
-    // Refused without reason: it lives, and is the only one.
+    // Refused without reason: it is alive, and there is no other.
     let alive = world.vend(refused(&before)).await;
     assert_eq!(
         (&alive["error"], &alive["fingerprint"]),
         (&json!("refused_but_alive"), &before["fingerprint"])
     );
-    // What Notion says of an unknown token otherwise is not documented: it decides nothing.
+    // Notion does not document any other answer for an unknown token, so it decides nothing.
     world.notion().revoke_grants_of(ADA, ACME);
     world
         .notion()

@@ -1,4 +1,4 @@
-"""Completes the flow against the simulated Notion with notion-client, which knows nothing of this project.
+"""Completes the flow against the simulated Notion with notion-client, which knows nothing about this project.
 
 Usage: python notion_client_flow.py PATH_TO_SIMULATED_NOTION
 """
@@ -26,7 +26,7 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def location_of(request):
-    """Where a request is redirected to."""
+    """The target of a request's redirect."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects)
     try:
         opener.open(request)
@@ -36,7 +36,7 @@ def location_of(request):
 
 
 def approve(base_url):
-    """Allows as a person would; the answer is the authorization code."""
+    """Allows as a person would, and returns the authorization code."""
     query = urllib.parse.urlencode(
         {
             "client_id": CLIENT_ID,
@@ -56,7 +56,7 @@ def approve(base_url):
 
 
 def refused(call, **arguments):
-    """Whether the service refuses a call with RFC 6749's invalid_grant (this client knows Notion's envelope only)."""
+    """Whether the service rejects a call with RFC 6749's invalid_grant (this client knows only Notion's envelope)."""
     try:
         call(CLIENT_ID, CLIENT_SECRET, **arguments)
     except UnknownHTTPResponseError as error:

@@ -1,27 +1,27 @@
-//! The time of one invocation, split so that no step starves the next.
+//! Divides the time of one invocation, so that no step starves the next.
 //!
-//! API Gateway waits 30 seconds, the function has 25. Once Notion has issued tokens, there must be time left to
-//! save them, else to put them into the rescue queue, else to give them back.
+//! API Gateway waits 30 seconds; the function has 25. Once Notion has issued tokens, there must be time left to save
+//! them, otherwise to put them into the rescue queue, otherwise to revoke them.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When each step has to be over, counted from the start of the invocation.
+/// When each step must have ended, counted from the start of the invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The secrets in hand.
+    /// Both secrets are read.
     pub secrets_by: Duration,
-    /// The state claimed.
+    /// The state is claimed.
     pub claim_by: Duration,
-    /// Notion's answer to the exchange, retries included.
+    /// Notion has answered the exchange, retries included.
     pub exchange_by: Duration,
-    /// The row saved, retries included.
+    /// The row is saved, retries included.
     pub save_by: Duration,
-    /// The sealed record in the rescue queue.
+    /// The sealed record is in the rescue queue.
     pub rescue_by: Duration,
-    /// The grant given back to Notion.
+    /// The grant is revoked at Notion.
     pub revoke_by: Duration,
 }
 
@@ -55,14 +55,14 @@ pub struct Budget {
     pub revoke_by: Instant,
 }
 
-/// The time for a step is over.
+/// A step ran out of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the time for this step is over")]
+#[error("the step ran out of time")]
 pub struct OutOfTime;
 
 impl Budget {
-    /// Lays `limits` out from now. If the invocation ends sooner than they assume, they shrink in proportion;
-    /// one second stays for the answer.
+    /// Starts `limits` now. If the invocation ends sooner than they assume, they shrink in proportion. One second is
+    /// kept for the answer.
     #[must_use]
     pub fn begin(limits: Limits, remaining: Option<Duration>) -> Self {
         let now = Instant::now();
@@ -84,7 +84,7 @@ impl Budget {
 ///
 /// # Errors
 ///
-/// [`OutOfTime`]; the step was dropped where it stood.
+/// [`OutOfTime`]; the step was cancelled.
 pub async fn until<T>(deadline: Instant, step: impl Future<Output = T>) -> Result<T, OutOfTime> {
     tokio::time::timeout_at(deadline, step).await.map_err(|_elapsed| OutOfTime)
 }

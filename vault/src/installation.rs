@@ -1,4 +1,4 @@
-//! One person's installation in one workspace, and the pair of tokens it leaves us.
+//! One person's installation in one workspace, and its pair of tokens.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,12 +9,12 @@ use shared::random::Random;
 use crate::notion::{Grant, Owner};
 use crate::seal::{Fingerprint, KeyRing, OpenError, Sealed};
 
-/// Names an installation: `<workspace id>/user/<user id>`, or `<workspace id>/workspace` when the owner is the
-/// workspace itself and so has no user id. The partition key of its row.
+/// Identifies an installation: `<workspace id>/user/<user id>`, or `<workspace id>/workspace` if the owner is the
+/// workspace itself, which has no user id. The partition key of its row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallationId(String);
 
-/// A pair of tokens, sealed, as it stands in a row.
+/// A sealed pair of tokens, as stored in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedPair {
     /// The access token.
@@ -25,10 +25,10 @@ pub struct SealedPair {
     pub refresh: Option<Sealed>,
     /// The refresh token's fingerprint.
     pub refresh_fingerprint: Option<Fingerprint>,
-    /// The refresh token before it, until the present pair is proven.
+    /// The previous refresh token, until this pair is known to be alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_refresh: Option<Sealed>,
-    /// The authorization it belongs to.
+    /// Notion's id of the authorization.
     pub bot_id: String,
     /// The public connection it belongs to.
     pub client_id: String,
@@ -37,37 +37,38 @@ pub struct SealedPair {
     /// When the access token ends, in milliseconds since the epoch, if Notion said so (`expires_in`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
-    /// Who refreshes it. Here and not in the row, so that it goes where the pair goes when another takes its place.
+    /// Who is refreshing it. Part of the pair, not of the row, so that it moves with the pair when another replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
-    /// Whether its refresh token may have been used up by a refresh whose answer nobody has.
+    /// Whether its refresh token may have been consumed by a refresh whose answer was lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_doubt: bool,
-    /// Whether its installation was removed before the present one was made: it has to go back, and is in line for nothing.
+    /// Whether it is from an installation that was removed before the present one: it must be revoked, and never
+    /// becomes current again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_revoke: bool,
 }
 
-/// The in-row marker: somebody is refreshing, or was cut off while they did.
+/// Marks a pair that is being refreshed, or whose refresh was cut off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Their attempt.
+    /// The attempt that holds it.
     pub holder: String,
-    /// When they are certainly gone.
+    /// When the holder has certainly ended.
     pub until_ms: u64,
 }
 
-/// How long before its end an access token is refreshed, in milliseconds; a quarter of its life, if that is less.
+/// How long before its end an access token is refreshed, in milliseconds; a quarter of its lifetime, if that is less.
 const MARGIN_MS: u64 = 120_000;
 
 impl SealedPair {
-    /// Whether the access token has ended, by what Notion said of it.
+    /// Whether the access token has ended, according to Notion's `expires_in`.
     #[must_use]
     pub fn has_expired(&self, now: UnixMillis) -> bool {
         self.expires_at_ms.is_some_and(|expires_at_ms| expires_at_ms <= now.0)
     }
 
-    /// Whether the access token has so little time left that it is to be refreshed before it is used.
+    /// Whether the access token ends so soon that it should be refreshed before it is used.
     #[must_use]
     pub fn is_about_to_expire(&self, now: UnixMillis) -> bool {
         self.expires_at_ms.is_some_and(|expires_at_ms| {
@@ -76,7 +77,7 @@ impl SealedPair {
         })
     }
 
-    /// The same tokens, sealed again under the newest key of `ring`.
+    /// The same tokens, resealed with the newest key of `ring`.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl SealedPair {
         })
     }
 
-    /// Whether Notion may hold a successor of it that nobody knows.
+    /// Whether Notion may have issued a successor that we do not have.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         self.in_doubt || self.lease.is_some()
@@ -107,10 +108,10 @@ impl SealedPair {
 pub struct NewInstallation {
     /// Its row.
     pub id: InstallationId,
-    /// The row that would say that the person is forgotten.
+    /// The key of the row that records that the person was forgotten, if they were.
     #[serde(default)]
     pub forgotten_id: String,
-    /// The attempt that made it: a write recognises itself by it.
+    /// The attempt that created it. It lets a write recognize its own earlier success.
     pub attempt: String,
     /// The workspace's id.
     pub workspace_id: String,
@@ -118,11 +119,11 @@ pub struct NewInstallation {
     pub workspace_name: Option<String>,
     /// The workspace's icon.
     pub workspace_icon: Option<String>,
-    /// For whom the tokens act.
+    /// On whose behalf the tokens act.
     pub owner: Owner,
-    /// The page that the template became.
+    /// The page that was created from the template.
     pub duplicated_template_id: Option<String>,
-    /// Notion's id of the exchange.
+    /// Notion's request id of the exchange.
     pub notion_request_id: Option<String>,
     /// The tokens.
     pub pair: SealedPair,
@@ -135,7 +136,7 @@ impl InstallationId {
         Self::of_user(workspace_id, owner.user_id())
     }
 
-    /// The id for a workspace and a user of it; without a user, the workspace itself is the owner.
+    /// The id for a workspace and one of its users. Without a user, the workspace itself is the owner.
     #[must_use]
     pub fn of_user(workspace_id: &str, user_id: Option<&str>) -> Self {
         let workspace_id = canonical(workspace_id);
@@ -145,11 +146,11 @@ impl InstallationId {
         })
     }
 
-    /// The installation that a caller of ours names.
+    /// The installation that a caller's input names.
     ///
     /// # Errors
     ///
-    /// What has to be there.
+    /// What the input must contain.
     pub fn named(input: &Value) -> Result<Self, &'static str> {
         const WORKSPACE: &str = "workspace_id must be Notion's id of the workspace";
         const USER: &str =
@@ -163,25 +164,24 @@ impl InstallationId {
         Ok(Self::of_user(&workspace_id.ok_or(WORKSPACE)?, user_id.as_deref()))
     }
 
-    /// Whether an answer of Notion's that names these is about this installation; what it leaves out is not held
-    /// against it.
+    /// Whether an answer from Notion that names these is about this installation. What it leaves out is not compared.
     #[must_use]
     pub fn is_of(&self, workspace_id: Option<&str>, user_id: Option<&str>) -> bool {
         let (workspace, owner) = self.0.split_once('/').unwrap_or_default();
-        // Of a workspace's own, Notion may name a person all the same.
+        // For an installation that the workspace owns, Notion may still name a person.
         let is_user = |id: &str| {
             owner == "workspace" || owner.strip_prefix("user/").is_some_and(|user| user == canonical(id))
         };
         workspace_id.is_none_or(|id| canonical(id) == workspace) && user_id.is_none_or(is_user)
     }
 
-    /// Takes a row's key.
+    /// From the key of a row.
     #[must_use]
     pub fn of_row(key: &str) -> Self {
         Self(key.to_owned())
     }
 
-    /// The id as the table has it.
+    /// The id as stored in the table.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

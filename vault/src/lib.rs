@@ -1,10 +1,15 @@
 //! Everything that touches AWS, Notion or a token.
 //!
-//! The layers, from the bottom: [`budget`] and [`http_client`]; [`notion`] (what it answers), [`seal`] (how tokens are
-//! sealed) and the clients of [`aws`]; [`installation`] (a row's data) and [`secrets`]; [`store`] (the tables and the rescue
-//! queue); [`Vault`], which holds them all; [`protocol`], the steps of a grant's life.
+//! The layers, from the bottom up:
 //!
-//! Time and randomness come in through `shared`; every other seam is the wire (an endpoint URL).
+//! - [`budget`] and [`http_client`]
+//! - [`notion`] (Notion's API), [`seal`] (sealing of tokens) and [`aws`] (the SDK's clients)
+//! - [`installation`] (the data of a row) and [`secrets`]
+//! - [`store`] (the tables and the rescue queue)
+//! - [`Vault`], which holds all of the above
+//! - [`protocol`] (the steps of a grant's life)
+//!
+//! Time and randomness are injected through `shared`. Everything else is replaced on the wire, by an endpoint URL.
 
 pub mod aws;
 pub mod budget;

@@ -1,6 +1,6 @@
-//! Notion's OAuth endpoints, as far as the functions call them.
+//! Calls to Notion's OAuth endpoints.
 //!
-//! Each call is made once; whether it may be made again follows from the error alone (see [`TokenError`]).
+//! Each call sends one request. Only the error says whether it may be repeated (see [`TokenError`]).
 
 mod error;
 mod grant;
@@ -20,10 +20,10 @@ pub use grant::{Grant, Owner, Renewed};
 use shared::config::PublicConnection;
 use shared::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
-/// The API version that we speak (`Notion-Version`).
+/// The API version that we use (`Notion-Version`).
 pub const NOTION_VERSION: &str = "2026-03-11";
-/// Largest answer that is read, in bytes: names and an icon (which may be an image in a `data:` URL) are somebody else's
-/// choice, and an answer that is left unread loses the tokens in it.
+/// The largest answer that is read, in bytes. Names and icon (possibly an image in a `data:` URL) are chosen by others,
+/// and an answer that is not read loses the tokens in it.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// A client of Notion's OAuth endpoints.
@@ -34,7 +34,7 @@ pub struct Notion {
 }
 
 impl Notion {
-    /// Speaks for `connection` over `http`.
+    /// A client for `connection` that sends its requests with `http`.
     #[must_use]
     pub fn new(http: reqwest::Client, connection: PublicConnection) -> Self {
         Self { http, connection }
@@ -42,8 +42,8 @@ impl Notion {
 
     /// Exchanges an authorization code for tokens (RFC 6749 §4.1.3).
     ///
-    /// The `redirect_uri` sent is the one of the authorization request, byte for byte. A code works once: after
-    /// any error but those that [`TokenError`] calls not processed, never send it again.
+    /// Sends the `redirect_uri` of the authorization request, byte for byte. A code works once: never send it again,
+    /// except after an error that [`TokenError`] calls not processed.
     ///
     /// # Errors
     ///
@@ -67,11 +67,11 @@ impl Notion {
         }
     }
 
-    /// Refreshes a grant (RFC 6749 §6). The refresh token is used up; whoever gets this answer has the only pair there is.
+    /// Refreshes a grant (RFC 6749 §6). This consumes the refresh token, so the answer holds the only valid pair.
     ///
     /// # Errors
     ///
-    /// [`TokenError`]. `InvalidGrant` may also mean that somebody else was faster.
+    /// [`TokenError`]. `InvalidGrant` may also mean that another process has already consumed the token.
     pub async fn refresh(
         &self,
         secret: &ClientSecret,
@@ -87,12 +87,12 @@ impl Notion {
         }
     }
 
-    /// Whether an access token is alive (RFC 7662). One that Notion does not know is not.
+    /// Whether an access token is alive (RFC 7662). A token that Notion does not know is not.
     ///
     /// # Errors
     ///
-    /// [`TokenError`]: it is not known then. What Notion says of an unknown token other than `"active": false` is not
-    /// documented, so nothing else is taken for it.
+    /// [`TokenError`]: whether it is alive is unknown. Notion documents no other answer for an unknown token than
+    /// `"active": false`, so no other answer counts as one.
     pub async fn introspect(
         &self,
         secret: &ClientSecret,
@@ -108,7 +108,7 @@ impl Notion {
         }
     }
 
-    /// Gives a grant back (RFC 7009). A token that Notion no longer knows counts as given back.
+    /// Revokes a grant (RFC 7009). A token that Notion no longer knows counts as revoked.
     ///
     /// # Errors
     ///
@@ -131,12 +131,12 @@ impl Notion {
         }
     }
 
-    /// Whether Notion knows the public connection by `secret`, found out without a person: a token that was never
-    /// issued is introspected, and client authentication comes first (RFC 6749 §5.2).
+    /// Whether Notion accepts `secret` for the public connection. This needs no person's token: it introspects a token
+    /// that was never issued, and Notion authenticates the client first (RFC 6749 §5.2).
     ///
     /// # Errors
     ///
-    /// [`TokenError::InvalidClient`] if it does not; any other error leaves it open.
+    /// [`TokenError::InvalidClient`] if it does not. Any other error is inconclusive.
     pub async fn knows_client(&self, secret: &ClientSecret, deadline: Instant) -> Result<(), TokenError> {
         let body = json!({"token": "never-issued"});
         let (answer, body) = self.post("/v1/oauth/introspect", secret, &body, deadline).await?;
@@ -145,7 +145,7 @@ impl Notion {
         }
         match error::classify(answer, &body) {
             TokenError::InvalidGrant(_) => Ok(()),
-            // What Notion says of an unknown token is not documented; that it looked at it is enough.
+            // How Notion answers for an unknown token is not documented. It is enough that it looked at the token.
             TokenError::Refused(answer) | TokenError::Malformed(answer)
                 if answer.status == http::StatusCode::BAD_REQUEST =>
             {
@@ -155,12 +155,12 @@ impl Notion {
         }
     }
 
-    /// Opens a connection ahead of the first exchange; the answer does not matter.
+    /// Opens a connection before the first exchange. The answer does not matter.
     pub async fn warm_up(&self) {
         if let Err(error) = self.http.head(&self.connection.base_url).send().await {
             tracing::debug!(
                 error = &error.without_url() as &dyn std::error::Error,
-                "Notion was not warmed up"
+                "the Notion warm-up failed"
             );
         }
     }
@@ -187,7 +187,8 @@ impl Notion {
             let answer = NotionAnswer::of(&response);
             match http_client::read_body(response, MAX_BODY_BYTES).await {
                 Ok(body) => Ok((answer, body)),
-                // An error is an error whatever its body; a success that cannot be read is not known to be one.
+                // An error is an error, whatever its body. If the body of a success cannot be read, the outcome is
+                // unknown.
                 Err(BodyError::TooLarge | BodyError::Broken(_)) if !answer.status.is_success() => {
                     Ok((answer, Vec::new()))
                 }

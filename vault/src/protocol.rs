@@ -1,6 +1,6 @@
-//! What is done with a grant, step by step: refreshing it, asking whether it is alive, giving it back, removing it.
+//! The steps of a grant's life: refreshing it, asking whether it is alive, revoking it, removing it.
 //!
-//! The model in `tests/it/model` names the steps as the code does.
+//! The model in `tests/it/model` uses the same names for the steps.
 
 mod aside;
 mod call;

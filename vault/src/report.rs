@@ -1,4 +1,4 @@
-//! Log lines with an alarm that more than one function writes.
+//! Log lines with an alarm that are written in more than one place.
 
 use shared::telemetry::{Metric, RequestLine};
 
@@ -6,10 +6,10 @@ use crate::installation::{InstallationId, SealedPair};
 use crate::seal::OpenError;
 use crate::store::StoreError;
 
-/// What is told of where a pair ends whose successor may live.
-pub(crate) const LOST_ANSWER: &str = "the answer to a refresh was lost, and with it a pair";
+/// Reported when a pair is dropped whose successor may be alive.
+pub(crate) const LOST_ANSWER: &str = "the answer to a refresh was lost, and perhaps a pair with it";
 
-/// A seal of a row does not open: the row was tampered with, or a key is gone.
+/// A token of a row does not open: the row was tampered with, or a key is missing.
 pub fn report_broken_seal(id: &InstallationId, error: OpenError) {
     tracing::error!(
         alarm = "broken_seal",
@@ -19,7 +19,7 @@ pub fn report_broken_seal(id: &InstallationId, error: OpenError) {
     );
 }
 
-/// The table of installations did not do what it was asked.
+/// A request to the table of installations failed.
 pub fn report_store(error: &StoreError) {
     tracing::error!(
         alarm = "store",
@@ -28,7 +28,7 @@ pub fn report_store(error: &StoreError) {
     );
 }
 
-/// Something may live on at Notion that nobody can give back.
+/// A grant may still be alive at Notion, and nobody can revoke it.
 pub fn report_orphaned(pair: &SealedPair, what: &str, line: &mut RequestLine) {
     line.count(Metric::OrphanedGrant);
     tracing::error!(alarm = "orphaned_grant", bot_id = pair.bot_id, what, "a grant may live on");

@@ -1,9 +1,11 @@
-//! The client secret and the token key ring, from Secrets Manager, cached with a short life.
+//! The client secret and the token key ring, from Secrets Manager, cached for a short time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::primitives::DateTime;
+use aws_sdk_secretsmanager::types::SecretValueEntry;
 use serde_json::Value;
 use shared::clock::{Clock, UnixSeconds};
 use shared::config::{ConfigError, Lookup, required};
@@ -12,22 +14,22 @@ use tokio::sync::Mutex;
 
 use crate::seal::KeyRing;
 
-/// How long a secret is used without asking again, in seconds.
+/// How long a cached secret is used without reading it again, in seconds.
 pub const FRESH_SECS: u64 = 300;
-/// How long a secret is used when Secrets Manager does not answer, in seconds.
+/// How long a cached secret is used if Secrets Manager does not answer, in seconds.
 pub const STALE_SECS: u64 = 3600;
-/// How long to wait for a fresh secret while a stale one would do, in milliseconds.
+/// How long to wait for a fresh secret if there is a stale one, in milliseconds.
 const REFRESH_LIMIT_MS: u64 = 1000;
-/// How long to go on with a stale secret before asking again, in seconds.
+/// How long to use a stale secret before trying to read it again, in seconds.
 const ASK_AGAIN_SECS: u64 = 30;
 
-/// Why a secret is not to be had. Never says what it holds.
+/// Why a secret cannot be read. Never contains its value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Secrets Manager did not give it.
-    #[error("Secrets Manager did not give {secret}: {cause}")]
+    /// Secrets Manager did not return it.
+    #[error("Secrets Manager did not return {secret}: {cause}")]
     NotGiven {
-        /// Which secret, by its setting.
+        /// The setting that names the secret.
         secret: &'static str,
         /// The service's error code, or the kind of failure.
         cause: String,
@@ -35,10 +37,10 @@ pub enum SecretError {
     /// It was never stored.
     #[error("{0} has no value; the README says under Deploy how to store the client secret")]
     NotStored(&'static str),
-    /// It has another shape.
+    /// It is malformed.
     #[error("{secret} must be {expected}")]
     Shape {
-        /// Which secret, by its setting.
+        /// The setting that names the secret.
         secret: &'static str,
         /// What it should be.
         expected: &'static str,
@@ -46,30 +48,30 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// Whether only the deployer can put it right.
+    /// Whether only the deployer can fix it.
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {
         !matches!(self, Self::NotGiven { .. })
     }
 }
 
-/// A value and the version that Secrets Manager gave it.
+/// A secret's value and its version.
 #[derive(Debug)]
 pub struct Versioned<T> {
     /// The value.
     pub value: T,
     /// Secrets Manager's `VersionId`.
     pub version_id: String,
-    /// When the version was stored, if Secrets Manager says so.
+    /// When the version was stored, if Secrets Manager says.
     pub stored_at: Option<UnixSeconds>,
 }
 
-/// Whether the cache will do.
+/// Whether a cached value may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// What is cached will do while it is fresh.
+    /// Yes, while it is fresh.
     Cached,
-    /// Ask past the cache.
+    /// No: read past the cache.
     Now,
 }
 
@@ -84,14 +86,14 @@ struct Cached<T> {
     setting: &'static str,
     secret_id: String,
     parse: fn(&str) -> Result<T, &'static str>,
-    /// Held across the request, so that many callers make one.
+    /// Locked during the request, so that concurrent callers cause only one.
     slot: Mutex<Option<Slot<T>>>,
 }
 
 struct Slot<T> {
     value: Arc<Versioned<T>>,
     read_at: UnixSeconds,
-    /// When to ask again.
+    /// When to read it again.
     ask_at: UnixSeconds,
 }
 
@@ -111,7 +113,26 @@ impl Secrets {
         })
     }
 
-    /// The client secret in force.
+    /// Fills the cache with both secrets in one request, which needs only one connection and one TLS handshake. A
+    /// secret that it does not get is read on its own when it is needed, and a failure is reported then.
+    pub async fn prefetch(&self, clock: &dyn Clock) {
+        let secret_ids = vec![self.client_secret.secret_id.clone(), self.key_ring.secret_id.clone()];
+        let now = clock.now();
+        match self.client.batch_get_secret_value().set_secret_id_list(Some(secret_ids)).send().await {
+            Ok(answer) => {
+                for entry in answer.secret_values() {
+                    self.client_secret.keep_if_own(entry, now).await;
+                    self.key_ring.keep_if_own(entry, now).await;
+                }
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "the secrets could not be prefetched");
+            }
+        }
+    }
+
+    /// The current client secret.
     ///
     /// # Errors
     ///
@@ -128,7 +149,7 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// [`SecretError`], also when there is none.
+    /// [`SecretError`], also if there is none.
     pub async fn previous_client_secret(&self) -> Result<Versioned<ClientSecret>, SecretError> {
         self.client_secret.fetch(&self.client, "AWSPREVIOUS").await
     }
@@ -179,7 +200,7 @@ impl<T> Cached<T> {
                         let alarm =
                             error.as_ref().filter(|e| e.is_misconfiguration()).map(|_| "misconfigured");
                         let secret = self.setting;
-                        tracing::warn!(alarm, secret, ?error, "going on with the secret in the cache");
+                        tracing::warn!(alarm, secret, ?error, "still using the cached secret");
                         slot.ask_at = now.plus_secs(ASK_AGAIN_SECS);
                         return Ok(Arc::clone(&slot.value));
                     }
@@ -190,6 +211,17 @@ impl<T> Cached<T> {
         let value = Arc::new(fetched);
         *slot = Some(Slot { value: Arc::clone(&value), read_at: now, ask_at: now.plus_secs(FRESH_SECS) });
         Ok(value)
+    }
+
+    /// Caches a value from a batch read, if it is this secret's and can be parsed.
+    async fn keep_if_own(&self, entry: &SecretValueEntry, now: UnixSeconds) {
+        if ![entry.arn(), entry.name()].contains(&Some(self.secret_id.as_str())) {
+            return;
+        }
+        let Some(Ok(value)) = entry.secret_string().map(self.parse) else { return };
+        let version_id = entry.version_id().unwrap_or_default().to_owned();
+        let value = Arc::new(Versioned { value, version_id, stored_at: unix_seconds(entry.created_date()) });
+        *self.slot.lock().await = Some(Slot { value, read_at: now, ask_at: now.plus_secs(FRESH_SECS) });
     }
 
     async fn fetch(&self, client: &Client, stage: &str) -> Result<Versioned<T>, SecretError> {
@@ -210,16 +242,19 @@ impl<T> Cached<T> {
         let text = answer.secret_string().ok_or(SecretError::NotStored(secret))?;
         let value = (self.parse)(text).map_err(|expected| SecretError::Shape { secret, expected })?;
         let version_id = answer.version_id().unwrap_or_default().to_owned();
-        let stored_at = answer.created_date().and_then(|at| u64::try_from(at.secs()).ok()).map(UnixSeconds);
-        Ok(Versioned { value, version_id, stored_at })
+        Ok(Versioned { value, version_id, stored_at: unix_seconds(answer.created_date()) })
     }
 }
 
-/// Reads `{"client_secret": "…"}`; white space around the value is a slip of copying, not part of it.
+fn unix_seconds(moment: Option<&DateTime>) -> Option<UnixSeconds> {
+    moment.and_then(|moment| u64::try_from(moment.secs()).ok()).map(UnixSeconds)
+}
+
+/// Parses `{"client_secret": "…"}`. White space around the value is a copying mistake and is ignored.
 ///
 /// # Errors
 ///
-/// What it should be.
+/// The expected form.
 pub fn parse_client_secret(text: &str) -> Result<ClientSecret, &'static str> {
     const EXPECTED: &str = r#"JSON of the form {"client_secret": "…"}"#;
     let json: Value = serde_json::from_str(text).map_err(|_| EXPECTED)?;

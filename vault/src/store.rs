@@ -40,28 +40,28 @@ pub struct Store {
     claims_table: String,
 }
 
-/// The store did not do what it was asked.
+/// A request to the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It did not answer, or not with a yes.
-    #[error("DynamoDB did not do it: {0}")]
+    /// DynamoDB answered with an error, or not at all.
+    #[error("DynamoDB failed: {0}")]
     Failed(String),
     /// It did not answer in time.
     #[error(transparent)]
     OutOfTime(#[from] OutOfTime),
-    /// A row is not as we write it.
+    /// A row is malformed.
     #[error("a row has no readable {0}")]
     Row(&'static str),
 }
 
 impl StoreError {
-    /// Whether it is the row that is at fault, and not the table.
+    /// Whether the row is at fault, not the table.
     #[must_use]
     pub fn is_of_the_row(&self) -> bool {
         matches!(self, Self::Row(_)) || matches!(self, Self::Failed(code) if code == "ValidationException")
     }
 
-    /// Whether trying again is pointless: leave the time to what comes next.
+    /// Whether trying again is pointless, and the time is better left to the next step.
     pub(crate) fn is_for_good(&self) -> bool {
         match self {
             Self::Failed(code) => FOR_GOOD.contains(&code.as_str()),
@@ -92,7 +92,7 @@ fn not_built(_: BuildError) -> StoreError {
     StoreError::Failed("a write could not be built".to_owned())
 }
 
-/// The service's error code where there is one, else the kind of failure; nothing of the request.
+/// The service's error code if there is one, otherwise the kind of failure. Nothing from the request.
 fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
     StoreError::Failed(match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),

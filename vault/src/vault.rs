@@ -1,4 +1,4 @@
-//! What every function that touches tokens holds: the connection, its secrets, the tables, Notion, a clock, randomness.
+//! What every function that touches tokens needs: the connection, its secrets, the tables, Notion, a clock, randomness.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const WARM_UP_MS: u64 = 1500;
 const IDLE_CHECK_DAYS: u64 = 7;
 const DAY_MS: u64 = 86_400_000;
 
-/// The public connection, its secrets, the tables, the rescue queue, Notion; a clock and randomness.
+/// What every function that touches tokens needs.
 pub struct Vault {
     /// The public connection.
     pub connection: PublicConnection,
@@ -57,18 +57,18 @@ pub enum SetUpError {
 /// Both secrets.
 #[derive(Clone)]
 pub struct InHand {
-    /// The client secret in force.
+    /// The current client secret.
     pub client_secret: Arc<Versioned<ClientSecret>>,
     /// The token key ring.
     pub key_ring: Arc<Versioned<KeyRing>>,
 }
 
-/// A secret is not to be had.
+/// A secret cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSecrets {
-    /// Only the deployer can put it right.
+    /// Only the deployer can fix it.
     Misconfigured,
-    /// For now.
+    /// It may be readable later.
     Unavailable,
 }
 
@@ -99,7 +99,8 @@ impl Vault {
         })
     }
 
-    /// Reads `IDLE_CHECK_DAYS` (default 7, 1 to 365): how long a token may go unproven before the sweep asks about it.
+    /// Reads `IDLE_CHECK_DAYS` (default 7, 1 to 365): how long a token may go unproven before the sweep asks Notion
+    /// about it.
     ///
     /// # Errors
     ///
@@ -116,41 +117,43 @@ impl Vault {
         Ok(self)
     }
 
-    /// When the sweep asks about an installation of which Notion has just said that it is alive.
+    /// When the sweep next checks an installation that Notion has just said is alive.
     #[must_use]
     pub fn next_look(&self, now: UnixMillis) -> UnixMillis {
         UnixMillis(now.0.saturating_add(self.idle_check_ms))
     }
 
-    /// Fetches the secrets and opens the connections, all at once. What fails is tried again by the first request.
+    /// Reads the secrets and opens the connections, all in parallel. The first request retries whatever fails.
     pub async fn warm_up(&self) {
         let all = async {
-            tokio::join!(
-                self.secrets.client_secret(Freshness::Cached, &*self.clock),
-                self.secrets.key_ring(Freshness::Cached, &*self.clock),
-                self.store.warm_up(),
-                self.notion.warm_up(),
-            )
+            let secrets = async {
+                self.secrets.prefetch(&*self.clock).await;
+                tokio::join!(
+                    self.secrets.client_secret(Freshness::Cached, &*self.clock),
+                    self.secrets.key_ring(Freshness::Cached, &*self.clock),
+                )
+            };
+            tokio::join!(secrets, self.store.warm_up(), self.notion.warm_up())
         };
         if tokio::time::timeout(Duration::from_millis(WARM_UP_MS), all).await.is_err() {
-            tracing::warn!(limit_ms = WARM_UP_MS, "the warm-up took too long and was left");
+            tracing::warn!(limit_ms = WARM_UP_MS, "the warm-up took too long and was abandoned");
         }
     }
 
-    /// Divides the time of an invocation that ends at `deadline_ms`; 0 if Lambda did not say.
+    /// Divides the time of an invocation that ends at `deadline_ms`, which is 0 if Lambda did not say.
     #[must_use]
     pub fn budget(&self, deadline_ms: u64) -> Budget {
         Budget::begin(Limits::default(), self.time_left(deadline_ms))
     }
 
-    /// The time until `deadline_ms`; `None` if Lambda did not say.
+    /// The time until `deadline_ms`. `None` if that is 0, because Lambda did not say.
     #[must_use]
     pub fn time_left(&self, deadline_ms: u64) -> Option<Duration> {
         let remaining_ms = deadline_ms.saturating_sub(self.clock.now_millis().0);
         (deadline_ms > 0).then(|| Duration::from_millis(remaining_ms))
     }
 
-    /// Both secrets, from the cache while it is fresh. Says how old the client secret is.
+    /// Both secrets, from the cache while it is fresh. Records the age of the client secret in `line`.
     ///
     /// # Errors
     ///
@@ -171,7 +174,7 @@ impl Vault {
             Ok(Ok(in_hand)) => in_hand,
             Ok(Err(error)) => return Err(not_to_be_had(&error)),
             Err(_out_of_time) => {
-                tracing::error!(alarm = "secrets", "the secrets did not come in time");
+                tracing::error!(alarm = "secrets", "the secrets could not be read in time");
                 return Err(NoSecrets::Unavailable);
             }
         };
@@ -181,7 +184,7 @@ impl Vault {
         Ok(in_hand)
     }
 
-    /// What the claim of a flow is told of its installation.
+    /// What the claim of a flow records about its installation.
     #[must_use]
     pub fn led(&self, claim: &ClaimKey, install: &NewInstallation, ring: &KeyRing) -> Led {
         Led {
@@ -190,7 +193,7 @@ impl Vault {
         }
     }
 
-    /// Opens an access token; the ring is read past the cache if it was sealed with a key that is not in it.
+    /// Opens an access token. If its key is not in `ring`, reads the ring again past the cache.
     ///
     /// # Errors
     ///
@@ -209,7 +212,7 @@ impl Vault {
         }
     }
 
-    /// Opens a refresh token, likewise.
+    /// Opens a refresh token in the same way.
     ///
     /// # Errors
     ///
@@ -241,7 +244,7 @@ fn not_to_be_had(error: &SecretError) -> NoSecrets {
     tracing::error!(
         alarm = if misconfigured { "misconfigured" } else { "secrets" },
         error = error as &dyn std::error::Error,
-        "a secret is not to be had"
+        "a secret cannot be read"
     );
     if misconfigured { NoSecrets::Misconfigured } else { NoSecrets::Unavailable }
 }

@@ -1,4 +1,4 @@
-//! The authorization request: what it must contain, and what allowing or cancelling it leads to.
+//! The authorization request: what it must contain, and what Allow or Cancel leads to.
 //!
 //! Sources: Notion's authorization guide; RFC 6749 §4.1.1 and §4.1.2. The error page and the validation errors
 //! are as seen live.
@@ -23,7 +23,7 @@ pub struct Approval {
     pub person: String,
     /// The id of the workspace they are in.
     pub workspace: String,
-    /// The ids of the pages they select. Ids that the picker would not show are refused.
+    /// The ids of the pages they select. Ids that the picker does not show are rejected.
     pub pages: Vec<String>,
     /// Whether they duplicate the connection's template instead of selecting pages.
     pub duplicate_template: bool,
@@ -48,16 +48,16 @@ impl Redirect {
     }
 }
 
-/// Why an authorization request leads nowhere, or where else it leads.
+/// Why an authorization request fails, or the redirect that it leads to instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The query itself is broken: JSON with status 400.
     Query(NotionError),
     /// Notion's page "Something went wrong" with this explanation; never a redirect.
     Page(&'static str),
-    /// The app hears of it on its redirect URI (RFC 6749 §4.1.2.1).
+    /// The app is told on its redirect URI (RFC 6749 §4.1.2.1).
     Redirect(Redirect),
-    /// The person can mend it on the consent page.
+    /// The person can correct it on the consent page.
     Consent(&'static str),
 }
 
@@ -82,15 +82,15 @@ impl From<Refusal> for NotionError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) connection: Connection,
-    /// Where the response goes.
+    /// Where the response is sent.
     pub(crate) redirect_uri: String,
-    /// Whether the request named it, which decides what the token request must contain.
+    /// Whether the request named it. That decides what the token request must contain.
     pub(crate) names_redirect_uri: bool,
     pub(crate) state: Option<String>,
 }
 
 impl AuthorizationRequest {
-    /// The redirect URI with these parameters added; a query it already has is kept.
+    /// The redirect URI with these parameters added. Its own query is kept.
     fn redirect(&self, parameters: &[(&str, &str)]) -> Redirect {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let separator = if self.redirect_uri.contains('?') { '&' } else { '?' };
@@ -111,7 +111,7 @@ impl AuthorizationRequest {
         self.redirect(&parameters)
     }
 
-    /// The host the consent page warns about, with its port.
+    /// The host and port that the consent page warns about.
     pub(crate) fn redirect_host(&self) -> &str {
         let after_scheme =
             self.redirect_uri.split_once("://").map_or(self.redirect_uri.as_str(), |(_, rest)| rest);
@@ -119,7 +119,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// The parameters of a query that Notion knows, each at most once.
+/// The query parameters that Notion knows, each at most once.
 struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Query<'a> {
@@ -134,7 +134,7 @@ impl<'a> Query<'a> {
         }
         let query = Self(pairs);
         match query.value("client_id") {
-            // Notion reads digits as a number, and says so.
+            // Notion reads digits as a number, and says so in the error.
             Some(id) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Err(Self::broken("client_id", "should be a string or `undefined`", &format!("`{id}`")))
             }
@@ -190,20 +190,20 @@ impl Notion {
             |error, description| Err(Refusal::Redirect(request.redirect_error(self, error, description)));
         match (query.value("response_type"), query.value("owner")) {
             (None, _) => refuse("invalid_request", "response_type is missing"),
-            // Any other owner gets a token of the user too: Notion's changelog of 2021-10-19.
+            // Any other owner also gets a user's token: Notion's changelog of 2021-10-19.
             (Some("code"), None) => refuse("invalid_request", "owner is missing"),
             (Some("code"), Some(_)) => Ok(request),
             (Some(_), _) => refuse("unsupported_response_type", "response_type is not code"),
         }
     }
 
-    /// What the person's decision leads to. Allow issues a code; the grant begins with its exchange.
+    /// The result of the person's decision. Allow issues a code; the grant begins with its exchange.
     ///
     /// # Errors
     ///
-    /// Those of [`Notion::authorization_request`]; also [`Refusal::Consent`] for a person who is not a member,
-    /// a page that the picker does not show, or no page at all, and whatever
-    /// [`Settings::outside_installation_scope`](crate::Settings) says.
+    /// Those of [`Notion::authorization_request`]; also [`Refusal::Consent`] for a person who is not a member, a page
+    /// that the picker does not show, or no page at all, and the one chosen by
+    /// [`Settings::outside_installation_scope`](crate::Settings).
     pub(crate) fn decide(&mut self, approval: Approval) -> Result<Redirect, Refusal> {
         let request = self.authorization_request(&approval.authorize_query)?;
         if approval.cancel {
@@ -235,7 +235,7 @@ impl Notion {
         Ok(request.redirect(&parameters))
     }
 
-    /// Refuses a workspace outside the installation scope of the connection.
+    /// Rejects a workspace outside the connection's installation scope.
     pub(crate) fn check_installation_scope(
         &self,
         request: &AuthorizationRequest,
@@ -254,7 +254,7 @@ impl Notion {
         })
     }
 
-    /// The pages to share, with the id of the page made from the template if it was duplicated.
+    /// The pages to share, and the id of the page made from the template if it was duplicated.
     fn chosen_pages(
         &mut self,
         request: &AuthorizationRequest,

@@ -1,4 +1,4 @@
-//! Success bodies, field for field and in the order the service sends them.
+//! Success bodies, with their fields in the order in which Notion sends them.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -11,7 +11,7 @@ pub struct Connection {
     pub client_secret: String,
     /// Shown on the consent page.
     pub name: String,
-    /// Compared byte for byte with the one in the authorization request.
+    /// Compared byte for byte with the redirect URI in the authorization request.
     pub redirect_uris: Vec<String>,
     /// What the connection may do. Notion has no OAuth scopes.
     pub capabilities: Capabilities,
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// What a connection may do in the pages shared with it. Default: everything, as in the portal.
+/// What a connection may do with the pages shared with it. Default: everything, as in the portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Read pages and databases.
@@ -66,7 +66,7 @@ pub struct Capabilities {
     pub update_content: bool,
     /// Add pages, databases and blocks.
     pub insert_content: bool,
-    /// Read who the people of the workspace are.
+    /// See the people of the workspace.
     pub user_information: UserInformation,
 }
 

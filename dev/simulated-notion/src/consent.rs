@@ -1,6 +1,6 @@
 //! `GET /v1/oauth/authorize` and the consent page behind it.
 //!
-//! Who decides is part of each form, not of a cookie: two tabs of one browser can be two people.
+//! The person is part of each form, not of a cookie: two tabs of one browser can be two people.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ struct Choice {
     is_selected: bool,
 }
 
-/// What a form or URL of the consent page says.
+/// The content of a form or a URL of the consent page.
 #[derive(Default)]
 struct Form {
     /// The fields of the authorization request.
@@ -91,7 +91,7 @@ impl Form {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.request).finish()
     }
 
-    /// A person of exactly one workspace need not name it.
+    /// A person with only one workspace need not name it.
     fn complete(&mut self, notion: &Notion) {
         let mut homes = notion.workspaces.iter().filter(|workspace| {
             self.workspace.is_empty() && workspace.people.iter().any(|member| member.id == self.person)
@@ -102,7 +102,7 @@ impl Form {
     }
 }
 
-/// Checks the request and sends the browser to the consent page with the same query, as Notion does.
+/// Checks the request and redirects to the consent page with the same query, as Notion does.
 pub(crate) async fn authorize(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let checked = world.notion().authorization_request(&query);
@@ -123,7 +123,7 @@ pub(crate) async fn show(State(world): State<Arc<World>>, RawQuery(query): RawQu
     rendered.unwrap_or_else(|refusal| refused(&world, refusal))
 }
 
-/// Takes the decision. The authorization request may be in the form or in the query of the form's URL.
+/// Handles the decision. The authorization request may be in the form or in the query of the form's URL.
 pub(crate) async fn decide(
     State(world): State<Arc<World>>,
     RawQuery(query): RawQuery,

@@ -18,7 +18,7 @@ use crate::request::text;
 use crate::traffic::{Endpoint, Fault};
 use crate::world::World;
 
-/// `POST /control/settings`: any of the switches; those left out stay.
+/// `POST /control/settings`: any of the switches; the others stay unchanged.
 pub(crate) async fn settings(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
     act(&headers, &body, |changes: Map<String, Value>| {
         let mut notion = world.notion();
@@ -48,13 +48,13 @@ pub(crate) async fn inject(State(world): State<Arc<World>>, headers: HeaderMap, 
     })
 }
 
-/// `POST /control/faults/clear`: forgets the faults that wait.
+/// `POST /control/faults/clear`: drops the waiting faults.
 pub(crate) async fn clear_faults(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
     world.traffic().clear_faults();
     done(is_json(&headers))
 }
 
-/// `POST /control/release`: lets held requests go on.
+/// `POST /control/release`: lets held requests continue.
 pub(crate) async fn release(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
     world.releases.send_modify(|count| *count += 1);
     done(is_json(&headers))
@@ -94,7 +94,7 @@ pub(crate) async fn revoke(State(world): State<Arc<World>>, headers: HeaderMap, 
     })
 }
 
-/// Reads a form or JSON, acts on it and answers in kind.
+/// Parses a form or JSON, acts on it, and answers accordingly.
 fn act<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &Bytes,
@@ -108,7 +108,7 @@ fn act<T: DeserializeOwned>(
     }
 }
 
-/// A form as JSON: each value is JSON if it can be read as such and the field takes it, otherwise text.
+/// A form as JSON. A value is JSON if it parses and fits the field, otherwise it is text.
 fn from_form<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
     let fields = form_urlencoded::parse(body);
     let text_fields = ["client_id", "new_secret", "person", "workspace"];

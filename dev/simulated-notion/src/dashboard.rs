@@ -1,4 +1,4 @@
-//! The control page itself: what it shows, as HTML or JSON. Neither contains a secret, a code or a token.
+//! The content of the control page, as HTML or JSON. Neither contains a secret, a code or a token.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ struct RequestRow {
     status: String,
 }
 
-/// Faults to pick from, as JSON, with a line of explanation.
+/// Faults to choose from, as JSON, each with an explanation.
 const PRESETS: &[(&str, &str)] = &[
     (r#""hold""#, "Hold until released"),
     (r#"{"delay_ms":3000}"#, "Delay of 3 seconds"),
@@ -85,10 +85,10 @@ const PRESETS: &[(&str, &str)] = &[
     (r#"{"error":{"status":401,"code":"invalid_client"}}"#, "invalid_client"),
 ];
 
-/// The newest requests on the page; the library reports all.
+/// The page shows only the newest requests; the library returns all.
 const REQUESTS_SHOWN: usize = 30;
 
-/// The page, or with `Accept: application/json` the same as JSON.
+/// The page, or the same as JSON with `Accept: application/json`.
 pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
     if text(&headers, "accept").is_some_and(|accept| accept.contains("application/json")) {
         return axum::Json(summary(&world)).into_response();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::settings::ErrorShape;
 
-/// A refusal by the simulated Notion.
+/// An error answer of the simulated Notion.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code} ({status}){}", message.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
 pub struct NotionError {
@@ -18,8 +18,8 @@ pub struct NotionError {
     pub message: Option<String>,
     /// `additional_data` of the API envelope.
     pub additional_data: Option<Value>,
-    /// Whether this is an error of the OAuth endpoints, whose shape [`ErrorShape`] decides; all others have the
-    /// API envelope.
+    /// Whether this is an error of the OAuth endpoints, whose shape [`ErrorShape`] decides. All others use the API
+    /// envelope.
     pub oauth: bool,
 }
 
@@ -52,7 +52,7 @@ impl NotionError {
         Self::oauth(StatusCode::BAD_REQUEST, "invalid_request", Some(message))
     }
 
-    /// A field that should be there and is not, in the words Notion's validator uses.
+    /// A missing field, in the words of Notion's validator.
     pub(crate) fn undefined(field: &str) -> Self {
         Self::invalid_request(&format!(
             "body failed validation: body.{field} should be defined, instead was `undefined`."

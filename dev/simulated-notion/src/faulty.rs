@@ -1,4 +1,4 @@
-//! Records every request and puts the injected faults on the wire.
+//! Records every request and applies the injected faults.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,13 +20,12 @@ use crate::traffic::{Endpoint, Fault, Recorded};
 use crate::wire::Cutter;
 use crate::world::{World, insert, status};
 
-/// Notion refuses bodies larger than 500 KB (request limits).
+/// Notion rejects bodies larger than 500 KB (request limits).
 const BODY_LIMIT_BYTES: usize = 500_000;
 
-/// The middleware around everything: records the request, then answers it with its fault, if one waits.
+/// The middleware around everything: records the request, then answers it, with a fault if one is waiting.
 ///
-/// The work is done in a task of its own: a request takes effect even if its client gives up waiting, as it does
-/// at any server.
+/// The work runs in its own task: a request takes effect even if its client gives up waiting, as on any server.
 pub(crate) async fn record(
     State(world): State<Arc<World>>,
     ConnectInfo(wire): ConnectInfo<Cutter>,
@@ -36,11 +35,11 @@ pub(crate) async fn record(
     let answered = tokio::spawn(answer(world, wire.clone(), request, next)).await;
     answered.ok().flatten().unwrap_or_else(|| {
         wire.cut();
-        Response::default() // the cut wire lets no byte of it out
+        Response::default() // the cut wire sends no byte of it
     })
 }
 
-/// `None` if the connection is to be cut.
+/// `None` if the connection must be cut.
 async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -> Option<Response> {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, BODY_LIMIT_BYTES).await;
@@ -58,7 +57,7 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
         connection_number: wire.number,
         status: None,
     };
-    // Before the request shows in the log: whoever sees it there may release it.
+    // Before the request appears in the log: anyone who sees it there may release it.
     let released = *world.releases.borrow();
     let (at, fault) = {
         let mut traffic = world.traffic();
@@ -91,7 +90,7 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     response
 }
 
-/// In how many seconds the connection's window ends, if this request is one too many in it.
+/// If this request exceeds the limit, the seconds until the connection's window ends.
 fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<u64> {
     let notion = world.notion();
     let limit = notion.settings.requests_per_minute?;
@@ -100,7 +99,7 @@ fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<
     world.traffic().windows.count(client_id, limit, now_ms)
 }
 
-/// The connection that a request counts for; none for what a browser opens.
+/// The connection whose limit a request counts for; `None` for pages opened in a browser.
 fn connection_of(notion: &Notion, endpoint: Endpoint, headers: &HeaderMap) -> Option<String> {
     match endpoint {
         Endpoint::Authorize => None,
@@ -124,7 +123,7 @@ async fn held(world: &World, released: u64, process: impl Future<Output = Respon
     Some(process.await)
 }
 
-/// `None` if the connection is to be cut.
+/// `None` if the connection must be cut.
 async fn faulty(
     world: &World,
     fault: Fault,
@@ -179,7 +178,7 @@ async fn faulty(
     }
 }
 
-/// The API envelope with the code Notion documents for the status (status codes, request limits).
+/// The API envelope with the code that Notion documents for the status (status codes, request limits).
 fn status_fault(world: &World, number: u16, retry_after: Option<&str>) -> Response {
     let code = match number {
         400 => "invalid_request",
@@ -217,7 +216,7 @@ fn html_fault(world: &World, number: u16) -> Response {
     response
 }
 
-/// Changes a 200 answer that is a JSON object; leaves all others alone. The key order becomes alphabetical.
+/// Changes a 200 answer that is a JSON object. All other answers stay unchanged. The key order becomes alphabetical.
 async fn edit(response: Response, change: impl FnOnce(&mut Value)) -> Response {
     let (mut head, bytes) = read(response).await;
     match serde_json::from_slice::<Value>(&bytes) {
@@ -232,7 +231,7 @@ async fn edit(response: Response, change: impl FnOnce(&mut Value)) -> Response {
 
 async fn read(response: Response) -> (axum::http::response::Parts, Bytes) {
     let (head, body) = response.into_parts();
-    // The simulator's own answers are in memory already, so reading them cannot fail.
+    // The simulator's own answers are in memory, so reading them cannot fail.
     (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
 }
 
@@ -252,7 +251,7 @@ fn remove(body: &mut Value, path: &str) {
     }
 }
 
-/// Announces a whole body and ends half way, which makes hyper close the connection.
+/// Announces the full length and ends half way, which makes hyper close the connection.
 struct HalfBody {
     announced: u64,
     half: Option<Bytes>,
@@ -278,7 +277,7 @@ impl HttpBody for HalfBody {
             return Poll::Ready(Some(Ok(Frame::data(half))));
         }
         if !self.is_flushed {
-            // hyper flushes what it has when a body has nothing more to give for now.
+            // hyper flushes its buffer when a body is pending.
             self.is_flushed = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;

@@ -1,4 +1,4 @@
-//! What a person allowed: authorization codes, and grants with their pairs of tokens.
+//! What a person allowed: authorization codes, and grants with their token pairs.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +9,15 @@ pub struct Grant {
     pub bot_id: String,
     /// The connection that was allowed.
     pub client_id: String,
-    /// Where.
+    /// The workspace.
     pub workspace_id: String,
-    /// By whom.
+    /// The person who allowed it.
     pub person_id: String,
     /// Access tokens that work, oldest first.
     pub access_tokens: Vec<String>,
     /// Refresh tokens that work, oldest first.
     pub refresh_tokens: Vec<String>,
-    /// Whether the grant as a whole is gone: removed by the person, or nothing of it is left alive.
+    /// Whether the whole grant is dead: removed by the person, or none of its tokens works.
     pub revoked: bool,
     /// The ids of the pages shared with the connection.
     pub pages: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Grant {
     pub duplicated_template_id: Option<String>,
 }
 
-/// An authorization code and what it stands for. The grant itself begins with the exchange.
+/// An authorization code and what it is for. The grant begins with the exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Authorization {
     pub(crate) code: String,
@@ -37,7 +37,7 @@ pub(crate) struct Authorization {
     pub(crate) pages: Vec<String>,
     pub(crate) duplicated_template_id: Option<String>,
     pub(crate) issued_at_ms: u64,
-    /// Family of the tokens issued for this code, once it was exchanged.
+    /// The family of the tokens issued for this code, after the exchange.
     pub(crate) family: Option<u64>,
     pub(crate) revoked: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) struct GrantRecord {
     pub(crate) person_id: String,
     pub(crate) pages: Vec<String>,
     pub(crate) duplicated_template_id: Option<String>,
-    /// Oldest first; dead ones stay, so that their reuse is recognised.
+    /// Oldest first. Dead pairs stay, so that their reuse is recognised.
     pub(crate) pairs: Vec<Pair>,
     pub(crate) revoked: bool,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Pair {
     pub(crate) issued_at_ms: u64,
     pub(crate) access_alive: bool,
     pub(crate) refresh_alive: bool,
-    /// The chain of refreshes this pair belongs to; one chain per exchange.
+    /// The chain of refreshes of this pair; one chain per exchange.
     pub(crate) family: u64,
 }
 
@@ -77,7 +77,7 @@ impl GrantRecord {
         }
     }
 
-    /// Kills one chain of refreshes; a grant with nothing left is gone.
+    /// Kills one chain of refreshes. A grant without working tokens is revoked.
     pub(crate) fn revoke_family(&mut self, family: u64) {
         for pair in self.pairs.iter_mut().filter(|pair| pair.family == family) {
             pair.kill();
@@ -85,7 +85,7 @@ impl GrantRecord {
         self.settle();
     }
 
-    /// Marks the grant as gone if none of its tokens works any more.
+    /// Marks the grant as revoked if none of its tokens works.
     pub(crate) fn settle(&mut self) {
         self.revoked |= self.pairs.iter().all(|pair| !pair.access_alive && !pair.refresh_alive);
     }

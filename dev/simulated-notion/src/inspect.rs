@@ -1,6 +1,6 @@
 //! The rules of introspect, revoke and `GET /v1/users/me`.
 //!
-//! Sources: Notion's introspect and revoke references; RFC 7662 and RFC 7009 where those are silent.
+//! Sources: Notion's introspect and revoke references; RFC 7662 and RFC 7009 where those say nothing.
 
 use axum::http::StatusCode;
 
@@ -24,7 +24,7 @@ impl Notion {
     ///
     /// # Errors
     ///
-    /// `invalid_request` if the token is missing, or unknown and the settings say so.
+    /// `invalid_request` if the token is missing, or if it is unknown and the settings ask for this error.
     pub(crate) fn introspect(
         &self,
         connection: &Connection,
@@ -57,7 +57,7 @@ impl Notion {
     ///
     /// # Errors
     ///
-    /// `invalid_request` if the token is missing; what the settings say if it is unknown.
+    /// `invalid_request` if the token is missing; the error in the settings if it is unknown.
     pub(crate) fn revoke(&mut self, connection: &Connection, body: &Body) -> Result<(), NotionError> {
         let token = body.text("token")?.ok_or_else(|| NotionError::undefined("token"))?;
         let refresh = || self.refresh_token(token).filter(|_| self.settings.revoke_accepts_refresh_token);

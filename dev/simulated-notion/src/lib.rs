@@ -1,9 +1,9 @@
 //! A simulated Notion OAuth server, for tests and for local development.
 //!
-//! It speaks the whole flow of a public connection: authorization request, consent page, exchange, refresh,
-//! introspection, revocation and `GET /v1/users/me`. Every behaviour that Notion does not document is a switch
-//! in [`Settings`]; everything that can go wrong on the wire is a [`Fault`]; time and randomness are given in
-//! [`Options`], so a run can be repeated exactly. It listens on 127.0.0.1 only.
+//! It covers the whole flow of a public connection: authorization request, consent page, exchange, refresh,
+//! introspection, revocation and `GET /v1/users/me`. Every behaviour that Notion does not document is a switch in
+//! [`Settings`]. Everything that can go wrong on the wire is a [`Fault`]. Time and randomness are set in [`Options`],
+//! so a run can be repeated exactly. It listens on 127.0.0.1 only.
 //!
 //! ```
 //! use simulated_notion::{ACME, ADA, Approval, Connection, Endpoint, Fault, Options, ROADMAP, Simulator};

@@ -1,12 +1,12 @@
-//! How many requests a connection may make (Notion's request limits): a fixed window of 60 seconds per connection, in
-//! which everything counts that the connection sends, whatever becomes of it.
+//! How many requests a connection may make (Notion's request limits): a fixed window of 60 seconds per connection.
+//! Every request counts, whatever its answer.
 
 use std::collections::HashMap;
 
-/// How long a window is, in milliseconds.
+/// The length of a window, in milliseconds.
 const WINDOW_MS: u64 = 60_000;
 
-/// The windows that are open, by client id.
+/// The open windows, by client id.
 #[derive(Default)]
 pub(crate) struct Windows(HashMap<String, Window>);
 
@@ -16,7 +16,7 @@ struct Window {
 }
 
 impl Windows {
-    /// Counts one request; if it is over `limit`, in how many seconds the window ends.
+    /// Counts one request. If it exceeds `limit`, returns the seconds until the window ends.
     pub(crate) fn count(&mut self, client_id: String, limit: u64, now_ms: u64) -> Option<u64> {
         let fresh = || Window { ends_at_ms: now_ms + WINDOW_MS, requests: 0 };
         let window = self.0.entry(client_id).or_insert_with(fresh);

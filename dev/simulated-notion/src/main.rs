@@ -19,7 +19,7 @@ struct Arguments {
     /// Client id of the connection
     #[arg(long, default_value = "463558a3-725e-4f37-b6d3-0889894f68de")]
     client_id: String,
-    /// Environment variable with the client secret; if it is unset or empty, the demo secret of the README
+    /// Environment variable with the client secret; if unset or empty, the demo secret of the README
     #[arg(long, value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
     client_secret_env: String,
     /// Registered redirect URI; may be given more than once
@@ -40,7 +40,11 @@ struct Arguments {
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program writes to the terminal"
+)]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let port = arguments.port;

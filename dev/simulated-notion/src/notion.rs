@@ -1,5 +1,5 @@
-//! What the simulated Notion knows: connections, grants, codes. No HTTP and no waiting in here; the rules of
-//! each endpoint are in [`crate::authorize`], [`crate::token`] and [`crate::inspect`].
+//! The state of the simulated Notion: connections, grants, codes. It has no HTTP and does not wait. The rules of each
+//! endpoint are in [`crate::authorize`], [`crate::token`] and [`crate::inspect`].
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -31,11 +31,11 @@ pub(crate) struct Notion {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Memory {
     pub(crate) connections: Vec<Connection>,
-    /// Secrets that were replaced and still work, by client id.
+    /// Replaced secrets that still work, by client id.
     pub(crate) old_secrets: BTreeMap<String, Vec<String>>,
     pub(crate) authorizations: Vec<Authorization>,
     pub(crate) grants: Vec<GrantRecord>,
-    /// Pages that came from templates, with the id of their workspace.
+    /// Pages made from templates, with the id of their workspace.
     pub(crate) duplicated: Vec<(String, Page)>,
     pub(crate) secrets_issued: Vec<String>,
     /// Position in the stream of random bytes.
@@ -45,7 +45,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Reads the state file; one that does not exist yet is empty.
+    /// Reads the state file. If it does not exist, the state is empty.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Notion {
         self.memory.connections.iter().find(|connection| connection.client_id == client_id)
     }
 
-    /// Whether the secret is the connection's, or an older one that still works.
+    /// Whether this is the connection's secret, or an older one that still works.
     pub(crate) fn accepts_secret(&self, connection: &Connection, secret: &str) -> bool {
         let old = self.memory.old_secrets.get(&connection.client_id);
         connection.client_secret == secret || old.is_some_and(|old| old.iter().any(|known| known == secret))
@@ -136,7 +136,7 @@ impl Notion {
         Some((workspace, person))
     }
 
-    /// The pages that the picker shows: those the person has full access to.
+    /// The pages that the picker shows: those to which the person has full access.
     pub(crate) fn pages_shown(&self, workspace_id: &str, person_id: &str) -> Vec<Page> {
         let configured = self.workspace(workspace_id).map(|workspace| workspace.pages.as_slice());
         let duplicated =
@@ -145,7 +145,7 @@ impl Notion {
         pages.filter(|page| page.is_shown_to(person_id)).cloned().collect()
     }
 
-    /// The newest grant of this person to this connection in this workspace that was not revoked.
+    /// The newest grant of this person to this connection in this workspace that is not revoked.
     pub(crate) fn grant_of(
         &self,
         client_id: &str,
@@ -182,7 +182,7 @@ impl Notion {
         pair.access_alive && !has_expired
     }
 
-    /// As if the person had removed every connection in Settings → Connections; outstanding codes die too.
+    /// As if the person had removed every connection in Settings → Connections. Outstanding codes die too.
     pub(crate) fn revoke_grants_of(&mut self, person_id: &str, workspace_id: &str) {
         for grant in &mut self.memory.grants {
             if grant.person_id == person_id && grant.workspace_id == workspace_id {
@@ -201,7 +201,7 @@ impl Notion {
         grants.map(|grant| grant.public(|pair| self.access_works(pair))).collect()
     }
 
-    /// A new token that is remembered as issued.
+    /// Draws a new token and records it as issued.
     pub(crate) fn issue(&mut self, prefix: &str) -> String {
         let token = self.random.token(prefix);
         self.memory.secrets_issued.push(token.clone());

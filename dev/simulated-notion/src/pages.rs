@@ -1,4 +1,4 @@
-//! What the simulator's own pages share: rendering, headers, the index, and who may use them.
+//! What the simulator's own pages have in common: rendering, headers, the index, and access checks.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::request::text;
 use crate::world::{World, insert};
 
-/// Notion's page "Something went wrong", and the simulator's own refusals.
+/// Notion's page "Something went wrong", and the simulator's own error pages.
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct Problem<'a> {
@@ -27,8 +27,8 @@ struct Index {
 
 /// Renders a page: no script, no framing, no caching.
 ///
-/// `form-action` is left out of the policy: browsers apply it to the redirect after Allow too, whose target is
-/// another origin. `Referrer-Policy: no-referrer` would make browsers send `Origin: null` with the forms.
+/// `form-action` is not in the policy: browsers also apply it to the redirect after Allow, whose target is another
+/// origin. `Referrer-Policy: no-referrer` would make browsers send `Origin: null` with the forms.
 pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(text) => {
@@ -48,12 +48,12 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// The page "Something went wrong". The status is inferred; nobody recorded Notion's.
+/// The page "Something went wrong". The status is a guess; Notion's was not recorded.
 pub(crate) fn problem(status: StatusCode, explanation: &str) -> Response {
     page(status, &Problem { explanation })
 }
 
-/// Sends the browser elsewhere.
+/// Redirects the browser.
 pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(location) else {
         return problem(StatusCode::BAD_REQUEST, crate::authorize::BAD_REDIRECT_URI);
@@ -72,9 +72,9 @@ pub(crate) async fn style() -> Response {
         .into_response()
 }
 
-/// Refuses requests that another site makes a browser send: a `Host` that is not ours (DNS rebinding), or a
-/// POST whose `Origin` or `Sec-Fetch-Site` is not ours (cross-site request forgery). Tools that are not
-/// browsers send neither header.
+/// Rejects requests that another site makes a browser send: a `Host` that is not ours (DNS rebinding), or a POST
+/// whose `Origin` or `Sec-Fetch-Site` is not ours (cross-site request forgery). Tools that are not browsers send
+/// neither header.
 pub(crate) async fn refuse_foreign(
     State(world): State<Arc<World>>,
     request: Request,

@@ -4,8 +4,8 @@ use sha2::{Digest as _, Sha256};
 
 /// A stream of bytes: block *n* is `SHA-256(key || n)`.
 ///
-/// The same seed gives the same stream in every version. The position is kept in the state file, so that a
-/// restart with the same seed does not issue the same tokens again.
+/// The same seed gives the same stream in every version. The position is kept in the state file, so a restart with
+/// the same seed does not issue the same tokens again.
 pub(crate) struct Random {
     key: [u8; 32],
     drawn: u64,
@@ -16,7 +16,7 @@ impl Random {
     ///
     /// # Errors
     ///
-    /// Fails if the operating system has no randomness to give.
+    /// Fails if the operating system cannot supply random bytes.
     pub(crate) fn new(seed: Option<u64>, drawn: u64) -> std::io::Result<Self> {
         let mut key = [0; 32];
         match seed {
@@ -26,7 +26,7 @@ impl Random {
         Ok(Self { key, drawn })
     }
 
-    /// How many blocks were drawn since the beginning of the stream.
+    /// How many blocks have been drawn since the start of the stream.
     pub(crate) fn drawn(&self) -> u64 {
         self.drawn
     }
@@ -46,12 +46,12 @@ impl Random {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
-    /// A token of 50 characters or so: `ntn_…` or `nrt_…`.
+    /// A token of about 50 characters: `ntn_…` or `nrt_…`.
     pub(crate) fn token(&mut self, prefix: &str) -> String {
         format!("{prefix}{}", &hex(&self.block())[..46])
     }
 
-    /// What Cloudflare puts in `cf-ray`.
+    /// A value for Cloudflare's `cf-ray`.
     pub(crate) fn ray(&mut self) -> String {
         format!("{}-SIM", &hex(&self.block())[..16])
     }

@@ -14,8 +14,8 @@ use crate::notion::Notion;
 pub(crate) struct Body(Map<String, Value>);
 
 impl Body {
-    /// Parses a body by its content type. One that is neither JSON nor an accepted form counts as empty, so
-    /// that a client which forgot the header is told which field is missing.
+    /// Parses a body by its content type. A body that is neither JSON nor an accepted form counts as empty, so a
+    /// client that forgot the header is told which field is missing.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// `invalid_request` if it is there and not text.
+    /// `invalid_request` if it is not text.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, NotionError> {
         match self.0.get(name) {
             None => Ok(None),
@@ -67,7 +67,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     credentials(headers, "bearer")
 }
 
-/// The user name of HTTP Basic, whether or not it is anybody's.
+/// The user name of HTTP Basic, whether or not it is known.
 pub(crate) fn basic_user(headers: &HeaderMap) -> Option<String> {
     let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials(headers, "basic")?).ok()?).ok()?;
     decoded.split_once(':').map(|(user, _)| user.to_owned())
@@ -79,12 +79,12 @@ fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
 }
 
 impl Notion {
-    /// Identifies the connection by HTTP Basic: base64 of the raw `client_id:client_secret`. Credentials in
-    /// the body and Bearer are not accepted.
+    /// Identifies the connection by HTTP Basic: base64 of the raw `client_id:client_secret`. Credentials in the body
+    /// and Bearer are rejected.
     ///
     /// # Errors
     ///
-    /// `invalid_client`; `test_env_error` and `missing_version` when the settings ask for them.
+    /// `invalid_client`; also `test_env_error` and `missing_version` if the settings ask for them.
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Connection, NotionError> {
         if self.settings.test_environment {
             return Err(NotionError::oauth(axum::http::StatusCode::FORBIDDEN, "test_env_error", None));

@@ -1,4 +1,4 @@
-//! The routes, and the endpoints that speak JSON.
+//! The routes, and the JSON endpoints.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::request::{Body, bearer};
 use crate::world::World;
 use crate::{consent, control, dashboard, faulty, pages};
 
-/// Everything the simulator answers. Needs [`Cutter`](crate::wire::Cutter) as connection info.
+/// All routes of the simulator. Needs [`Cutter`](crate::wire::Cutter) as connection info.
 pub(crate) fn router(world: Arc<World>) -> Router {
     let own_pages = Router::new()
         .route("/install-integration", get(consent::show).post(consent::decide))
@@ -81,7 +81,7 @@ async fn unknown_path(State(world): State<Arc<World>>, uri: axum::http::Uri) -> 
     world.refuse(if uri.path().starts_with("/v1/") {
         NotionError::api(StatusCode::BAD_REQUEST, "invalid_request_url", Some("Invalid request URL."))
     } else {
-        NotionError::api(StatusCode::NOT_FOUND, "object_not_found", Some("Nothing is here."))
+        NotionError::api(StatusCode::NOT_FOUND, "object_not_found", Some("There is nothing here."))
     })
 }
 

@@ -1,69 +1,70 @@
-//! The switches: one per behaviour that Notion does not document, plus known variants of its answers.
+//! The switches: one for each behaviour that Notion does not document, plus known variants of its answers.
 
 use serde::{Deserialize, Serialize};
 
 /// How the simulated Notion behaves where the real one is undocumented or varies.
 ///
-/// The defaults follow the documentation where there is some, and otherwise the most likely reading. As JSON
-/// (control page, [`Simulator::settings`](crate::Simulator::settings)) enums are in `snake_case`; unknown
-/// fields are refused and missing ones take their default.
+/// The defaults follow the documentation; where there is none, the most likely behaviour. In JSON (control page,
+/// [`Simulator::settings`](crate::Simulator::settings)), enums are in `snake_case`, unknown fields are rejected, and
+/// missing ones have their default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, not the states of one machine")]
 pub struct Settings {
-    /// What becomes of the refresh tokens before it when a refresh succeeds. Default [`Rotation::Strict`].
+    /// What happens to the earlier refresh tokens when a refresh succeeds. Default [`Rotation::Strict`].
     pub rotation: Rotation,
-    /// Whether the access token of the refreshed pair goes on working. Default `false`.
+    /// Whether the access token of the refreshed pair continues to work. Default `false`.
     pub access_token_survives_refresh: bool,
-    /// What a new authorization by the same person does to the pair before it. Default [`OldPair::Survives`].
+    /// What a new authorization by the same person does to the earlier pair. Default [`OldPair::Survives`].
     pub old_pair_after_reauthorization: OldPair,
     /// Whether a new authorization by the same person keeps its `bot_id`. Default `true`.
     pub bot_id_survives_reauthorization: bool,
-    /// How long an authorization code works, in seconds; "temporary" is all Notion says. Default 600.
+    /// How long an authorization code works, in seconds; Notion only says "temporary". Default 600.
     pub code_lifetime_secs: u64,
-    /// What a second use of a code does besides failing. Default [`SecondUse::Refused`].
+    /// What a second use of a code does, apart from failing. Default [`SecondUse::Refused`].
     pub second_use_of_code: SecondUse,
     /// The shape of OAuth errors. Default [`ErrorShape::A`], the one seen live.
     pub error_shape: ErrorShape,
-    /// Whether token, introspect and revoke refuse requests without `Notion-Version`. Default `false`.
+    /// Whether token, introspect and revoke reject requests without `Notion-Version`. Default `false`.
     pub require_notion_version: bool,
-    /// Whether token, introspect and revoke accept form bodies beside JSON. Default `true`.
+    /// Whether token, introspect and revoke accept form bodies as well as JSON. Default `true`.
     pub accept_form_bodies: bool,
-    /// What revoking an access token takes with it. Default [`RevokeReach::Pair`].
+    /// What dies together with a revoked access token. Default [`RevokeReach::Pair`].
     pub revoke_reach: RevokeReach,
-    /// Whether revoke takes a refresh token too; only access tokens are documented. Default `false`.
+    /// Whether revoke also accepts a refresh token; only access tokens are documented. Default `false`.
     pub revoke_accepts_refresh_token: bool,
     /// The answer to revoking an unknown or dead token. Default [`UnknownRevocation::Ok`] (RFC 7009 §2.2).
     pub revoke_of_unknown_token: UnknownRevocation,
     /// Whether a successful revoke answers with no body instead of `{"request_id":…}`. Default `false`.
     pub revoke_answers_empty_body: bool,
-    /// Whether introspect knows refresh tokens; only access tokens are documented. Default `false`.
+    /// Whether introspect accepts refresh tokens; only access tokens are documented. Default `false`.
     pub introspect_accepts_refresh_token: bool,
     /// The answer to introspecting an unknown token. Default [`UnknownIntrospection::Inactive`].
     pub introspect_of_unknown_token: UnknownIntrospection,
     /// The unit of `iat` in introspection. Default [`IatUnit::Milliseconds`], as in the documented example.
     pub iat_unit: IatUnit,
-    /// Whether errors on the redirect carry `error_description`. Default `false`.
+    /// Whether errors on the redirect have `error_description`. Default `false`.
     pub error_description_on_redirect: bool,
     /// Whether Cancel returns the `state` of the request. Default `true`.
     pub cancel_carries_state: bool,
     /// Whether Cancel returns an empty `state=` when none was sent, as documented. Default `true`.
     pub cancel_sends_empty_state: bool,
-    /// Whether a refresh answers `"refresh_token":null`; the one sent then goes on working. Default `false`.
+    /// Whether a refresh answers `"refresh_token":null`; the token that was sent then continues to work. Default
+    /// `false`.
     pub refresh_answers_null: bool,
-    /// What a workspace outside the installation scope sees. Default [`OutsideScope::ErrorPage`].
+    /// What a person in a workspace outside the installation scope sees. Default [`OutsideScope::ErrorPage`].
     pub outside_installation_scope: OutsideScope,
     /// Whether an unknown `code_challenge` breaks the authorization request. Default `false`.
     pub code_challenge_breaks_authorize: bool,
-    /// Whether a new client secret kills the one before it at once. Default `true`.
+    /// Whether a new client secret invalidates the old one immediately. Default `true`.
     pub old_secret_dies_at_once: bool,
-    /// How long an access token works, in seconds; Notion publishes no expiry. Default `None` (for ever).
+    /// How long an access token works, in seconds; Notion publishes no expiry. Default `None` (forever).
     pub access_token_lifetime_secs: Option<u64>,
-    /// Whether token responses say how long the access token works (`expires_in`, RFC 6749 §5.1), if its life is limited;
-    /// Notion sends none today. Default `false`.
+    /// Whether token responses say how long the access token works (`expires_in`, RFC 6749 §5.1), if its lifetime is
+    /// limited. Notion sends none today. Default `false`.
     pub sends_expires_in: bool,
-    /// How many requests a connection may make in a window of 60 seconds: 180 or 600 by the workspace's plan, say Notion's
-    /// request limits. Default `None` (any number).
+    /// How many requests a connection may make in a window of 60 seconds; according to Notion's request limits 180 or
+    /// 600, depending on the workspace's plan. Default `None` (any number).
     pub requests_per_minute: Option<u64>,
     /// Whether an exchange issues a refresh token. Default [`RefreshTokenOnExchange::ByConnectionAge`].
     pub refresh_token_on_exchange: RefreshTokenOnExchange,
@@ -77,12 +78,12 @@ pub struct Settings {
     pub workspace_name_is_null: bool,
     /// Whether token responses contain `request_id`, the one field the schema does not require. Default `true`.
     pub request_id_in_token_response: bool,
-    /// Whether 200 answers carry fields no client knows; Notion reserves the right to add some. Default `false`.
+    /// Whether 200 answers have fields that no client knows; Notion reserves the right to add some. Default `false`.
     pub extra_fields: bool,
     /// Whether the token endpoints answer 403 `test_env_error` to everything. Default `false`.
     pub test_environment: bool,
-    /// Whether an authorization request without `redirect_uri` works for a connection with exactly one.
-    /// Default `false`: apps that left it out got "Missing or invalid `redirect_uri`".
+    /// Whether an authorization request without `redirect_uri` works for a connection that has exactly one. Default
+    /// `false`: apps that left it out got "Missing or invalid `redirect_uri`".
     pub redirect_uri_may_be_omitted: bool,
     /// Whether Allow needs at least one page; older documentation said it did not. Default `true`.
     pub require_page: bool,
@@ -131,7 +132,7 @@ impl Default for Settings {
     }
 }
 
-/// What becomes of the refresh tokens issued before a successful refresh.
+/// What happens to the refresh tokens issued before a successful refresh.
 ///
 /// A *family* is the chain of refresh tokens that began with one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,13 +149,13 @@ pub enum Rotation {
     FamilyRevocation,
 }
 
-/// What a new authorization by the same person in the same workspace does to the tokens before it.
+/// What a new authorization by the same person in the same workspace does to the earlier tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OldPair {
-    /// Both go on working: one bot with several pairs.
+    /// Both continue to work: one bot with several pairs.
     Survives,
-    /// The refresh token dies, the access token goes on.
+    /// The refresh token dies, the access token continues to work.
     RefreshTokenDies,
     /// Both die.
     Dies,
@@ -166,7 +167,7 @@ pub enum OldPair {
 pub enum SecondUse {
     /// Nothing else.
     Refused,
-    /// The tokens issued for the code die too (RFC 6749 §4.1.2 recommends it).
+    /// The tokens issued for the code die too (recommended by RFC 6749 §4.1.2).
     RevokesGrant,
 }
 
@@ -174,19 +175,19 @@ pub enum SecondUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorShape {
-    /// What the service sends: `{"error":…,"error_description"?:…,"request_id":…}` (RFC 6749 §5.2).
+    /// The shape that the service sends: `{"error":…,"error_description"?:…,"request_id":…}` (RFC 6749 §5.2).
     A,
-    /// What the `OpenAPI` document says: `{"object":"error","status":…,"code":…,"message":…}`.
+    /// The shape in the `OpenAPI` document: `{"object":"error","status":…,"code":…,"message":…}`.
     B,
 }
 
-/// What revoking an access token takes with it.
+/// What dies together with a revoked access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeReach {
     /// Nothing else.
     AccessToken,
-    /// The refresh token issued beside it.
+    /// The refresh token issued with it.
     Pair,
     /// Every token of the grant, as if the person had removed the connection.
     Grant,
@@ -196,11 +197,11 @@ pub enum RevokeReach {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownRevocation {
-    /// 200, as RFC 7009 §2.2 asks for.
+    /// 200, as RFC 7009 §2.2 requires.
     Ok,
     /// 400 `invalid_grant`.
     BadRequest,
-    /// 401 `invalid_client`, which one client was seen to take for success.
+    /// 401 `invalid_client`, which one known client takes for success.
     Unauthorized,
 }
 
@@ -228,7 +229,7 @@ pub enum IatUnit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutsideScope {
-    /// Notion's own error page; the app never hears of it.
+    /// Notion's own error page. The app is not told.
     ErrorPage,
     /// A redirect with `error=access_denied`.
     AccessDenied,
@@ -250,8 +251,8 @@ pub enum RefreshTokenOnExchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerShape {
-    /// [`Full`](Self::Full), [`WithoutEmail`](Self::WithoutEmail) or [`Partial`](Self::Partial), as the
-    /// connection's user information capability allows.
+    /// [`Full`](Self::Full), [`WithoutEmail`](Self::WithoutEmail) or [`Partial`](Self::Partial), depending on the
+    /// connection's user information capability.
     ByCapabilities,
     /// Every field.
     Full,

@@ -1,4 +1,4 @@
-//! Starting, driving and watching a simulator from a program.
+//! Starts, drives and watches a simulator from a program.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,15 +26,15 @@ pub struct Options {
     pub port: u16,
     /// The switches; all can be changed later.
     pub settings: Settings,
-    /// Where ids and tokens come from; `None` (the default) means the operating system. Two simulators with
-    /// the same seed that receive the same requests in the same order give the same answers.
+    /// The source of ids and tokens; `None` (the default) means the operating system. Two simulators with the same
+    /// seed that receive the same requests in the same order give the same answers.
     pub seed: Option<u64>,
     /// The time in Unix milliseconds. Default: the system's.
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// A JSON file with connections, grants and tokens in the clear, loaded at the start if it exists and
-    /// written after each change. Settings and workspaces are not in it. Default: none.
+    /// A JSON file with connections, grants and tokens in the clear, loaded at the start if it exists and written
+    /// after each change. It does not contain settings or workspaces. Default: none.
     pub state_file: Option<PathBuf>,
-    /// Registered at the start; one that the state file has too is replaced. Default: none.
+    /// Registered at the start; replaces those in the state file with the same client id. Default: none.
     pub connections: Vec<Connection>,
     /// Default: [`sample_workspaces`].
     pub workspaces: Vec<Workspace>,
@@ -54,13 +54,13 @@ impl Default for Options {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the default of the clock that everything else is given")]
+#[expect(clippy::disallowed_methods, reason = "the default clock; everything else receives it")]
 fn system_time_ms() -> u64 {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A running simulator. Clones are handles to the same one; it stops when the last is dropped.
+/// A running simulator. Clones are handles to the same one. It stops when the last is dropped.
 #[derive(Clone)]
 pub struct Simulator {
     world: Arc<World>,
@@ -77,7 +77,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Fails if the port is taken, or the state file cannot be read, understood or written.
+    /// Fails if the port is taken, or if the state file cannot be read, parsed or written.
     pub async fn start(options: Options) -> std::io::Result<Self> {
         let Options { port, settings, seed, clock, state_file, connections, workspaces } = options;
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -108,13 +108,13 @@ impl Simulator {
         Ok(Self { world, server: Arc::new(Server { stop, task: Mutex::new(Some(task)) }) })
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.world.port)
     }
 
-    /// The switches as they are now.
+    /// The current switches.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.world.notion().settings.clone()
@@ -125,7 +125,7 @@ impl Simulator {
         change(&mut self.world.notion().settings);
     }
 
-    /// Adds a connection, or replaces the one with the same client id at once, secret included.
+    /// Adds a connection. One with the same client id is replaced immediately, including its secret.
     pub fn register(&self, connection: Connection) {
         self.world.change(|notion| notion.register(connection));
     }
@@ -140,17 +140,17 @@ impl Simulator {
         assert!(found, "no connection has the client id {client_id}");
     }
 
-    /// Queues a fault for the next `times` requests to an endpoint, after those that wait already.
+    /// Queues a fault for the next `times` requests to an endpoint, after those already waiting.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: u32) {
         self.world.traffic().inject(endpoint, fault, times);
     }
 
-    /// Lets every request that [`Fault::Hold`] holds now go on.
+    /// Lets all requests continue that [`Fault::Hold`] holds now.
     pub fn release(&self) {
         self.world.releases.send_modify(|count| *count += 1);
     }
 
-    /// Forgets the faults that wait; requests already held stay held.
+    /// Drops the waiting faults. Requests that are held stay held.
     pub fn clear_faults(&self) {
         self.world.traffic().clear_faults();
     }
@@ -167,7 +167,7 @@ impl Simulator {
         self.world.traffic().count(endpoint)
     }
 
-    /// Returns once `count` requests have arrived at an endpoint, held ones included.
+    /// Returns once `count` requests have arrived at an endpoint, including held ones.
     pub async fn wait_for(&self, endpoint: Endpoint, count: usize) {
         let mut arrivals = self.world.arrivals.subscribe();
         while self.count(endpoint) < count {
@@ -177,19 +177,19 @@ impl Simulator {
         }
     }
 
-    /// How many TCP connections were accepted.
+    /// How many TCP connections have been accepted.
     #[must_use]
     pub fn connections_accepted(&self) -> u64 {
         self.world.connections_accepted()
     }
 
-    /// Every grant so far, oldest first, revoked ones included.
+    /// Every grant so far, oldest first, including revoked ones.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         self.world.notion().grants()
     }
 
-    /// Every code, token and client secret ever issued or registered, to search logs and pages for.
+    /// Every code, token and client secret ever issued or registered, for searching logs and pages.
     #[must_use]
     pub fn secrets_issued(&self) -> Vec<String> {
         self.world.notion().memory.secrets_issued.clone()
@@ -199,8 +199,8 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Fails if the request, the person, the workspace or the choice of pages is refused; also if the app is
-    /// told of an error that is not the person's decision, such as an unsupported `response_type`.
+    /// Fails if the request, the person, the workspace or the choice of pages is rejected; also if the app gets an
+    /// error that is not the person's decision, such as an unsupported `response_type`.
     pub fn approve(&self, request: Approval) -> Result<Redirect, NotionError> {
         self.world.change(|notion| notion.decide(request)).map_err(NotionError::from)
     }
@@ -212,7 +212,7 @@ impl Simulator {
 
     /// Stops accepting, cuts held requests, lets the others finish, and frees the port.
     ///
-    /// Other handles stay usable for looking at what happened.
+    /// Other handles can still be used to look at what happened.
     pub async fn stop(self) {
         self.server.stop.send_replace(true);
         let task = self.server.task.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,14 +1,14 @@
-//! The switches as the control page shows them.
+//! The switches as shown on the control page.
 
 use serde_json::Value;
 
 use crate::settings::Settings;
 
-/// A field of [`Settings`] with a line of explanation and the values to choose from, as JSON.
+/// A field of [`Settings`], with an explanation and the values to choose from, as JSON.
 pub(crate) struct Switch {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Examples for numbers, every value for all others.
+    /// Examples for numbers; every value for all others.
     pub(crate) choices: &'static [&'static str],
 }
 
@@ -66,13 +66,13 @@ pub(crate) const SWITCHES: &[Switch] = &[
         &[r#""error_page""#, r#""access_denied""#],
     ),
     switch("code_challenge_breaks_authorize", "code_challenge breaks the authorization request", BOOL),
-    switch("old_secret_dies_at_once", "A new client secret kills the old one at once", BOOL),
+    switch("old_secret_dies_at_once", "A new client secret invalidates the old one immediately", BOOL),
     switch(
         "access_token_lifetime_secs",
-        "Seconds that an access token works; null: for ever",
+        "Seconds that an access token works; null: forever",
         &["null", "3600"],
     ),
-    switch("sends_expires_in", "expires_in, where the life of an access token is limited", BOOL),
+    switch("sends_expires_in", "expires_in, if the lifetime of an access token is limited", BOOL),
     switch(
         "requests_per_minute",
         "Requests of a connection per minute; null: any number",
@@ -120,7 +120,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Fails if a field is unknown or a value is not one of its kind.
+    /// Fails if a field is unknown or its value has the wrong type.
     pub(crate) fn with(
         &self,
         changes: impl IntoIterator<Item = (String, Value)>,

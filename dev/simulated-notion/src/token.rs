@@ -12,13 +12,13 @@ use crate::notion::Notion;
 use crate::request::Body;
 use crate::settings::{OldPair, RefreshTokenOnExchange, Rotation, SecondUse};
 
-/// The tokens to answer with, and the grant they belong to.
+/// The tokens of the answer, and their grant.
 #[derive(Debug, Clone)]
 pub(crate) struct Issued {
     pub(crate) access_token: String,
     pub(crate) refresh_token: Option<String>,
     pub(crate) grant: usize,
-    /// Only an exchange reports it; a refresh answers with what the grant remembers.
+    /// Only an exchange sets it; a refresh answers with the value stored in the grant.
     pub(crate) duplicated_template_id: Option<String>,
 }
 
@@ -93,7 +93,7 @@ impl Notion {
             && let Some(existing) = existing
         {
             let pair = &mut self.memory.grants[grant].pairs[existing];
-            // Older connections hand out the token they have; its family is now this code's too.
+            // Older connections return the existing token. Its family is now this code's too.
             pair.family = family;
             return Issued {
                 access_token: pair.access_token.clone(),
@@ -120,7 +120,7 @@ impl Notion {
         issued
     }
 
-    /// The grant that the authorization begins, or renews, with the pages it carries.
+    /// The grant that the authorization starts or renews, with its pages.
     fn grant_for(&mut self, authorization: &Authorization) -> usize {
         let existing = self.memory.grants.iter().rposition(|grant| {
             !grant.revoked

@@ -1,4 +1,4 @@
-//! What went over the wire, and the faults waiting to be put on it.
+//! The recorded requests, and the faults that are waiting.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -38,10 +38,10 @@ impl Endpoint {
     }
 }
 
-/// One thing that goes wrong with one request.
+/// Something that goes wrong with one request.
 ///
-/// *Processed* means that the request took effect (a code was spent, tokens were issued) whatever the client
-/// saw of it. As JSON: `"lost_reply"`, `{"delay_ms":500}`, `{"status":{"status":429,"retry_after":"1"}}`.
+/// *Processed* means that the request took effect (a code was spent, tokens were issued), whatever the client saw of
+/// it. As JSON: `"lost_reply"`, `{"delay_ms":500}`, `{"status":{"status":429,"retry_after":"1"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
@@ -66,17 +66,18 @@ pub enum Fault {
     ProcessedThen5xx(u16),
     /// An HTML block page with `cf-ray` and no `x-notion-request-id`, like Cloudflare's; not processed.
     Html(u16),
-    /// Process; send the head and half of the body of the answer, then close the TCP connection.
+    /// Process, send the head and half of the body, then close the TCP connection.
     Truncated,
-    /// Process; answer 200 with a field `padding` of more than 10 MB in the JSON.
+    /// Process, answer 200 with a field `padding` of more than 10 MB in the JSON.
     Huge,
-    /// Process; answer 200 with text that is not JSON, labelled as JSON.
+    /// Process, answer 200 with text that is not JSON, labelled as JSON.
     NotJson,
-    /// Process; answer 200 with exactly this JSON.
+    /// Process, answer 200 with exactly this JSON.
     Body(Value),
-    /// Process; replace top-level fields of a 200 answer by these. Null sets null, it does not remove.
+    /// Process, replace top-level fields of a 200 answer. Null sets null; it does not remove the field.
     PatchResponse(Value),
-    /// Process; remove these fields from a 200 answer. A dot goes into an object: `owner.user.person`.
+    /// Process, remove these fields from a 200 answer. A dot separates the fields of nested objects:
+    /// `owner.user.person`.
     RemoveFields(Vec<String>),
     /// An OAuth error in the current shape, without processing.
     Error {
@@ -99,15 +100,15 @@ pub struct Recorded {
     pub method: String,
     /// Without the query.
     pub path: String,
-    /// What follows the `?`; empty if there is none.
+    /// The part after the `?`; empty if there is none.
     pub query: String,
-    /// In order of arrival, names in lower case; values that are not ASCII are left empty.
+    /// In order of arrival, names in lower case. Values that are not ASCII are left empty.
     pub headers: Vec<(String, String)>,
     /// Bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Which TCP connection it came on, counted from 1.
+    /// The TCP connection on which it arrived, counted from 1.
     pub connection_number: u64,
-    /// The status of the answer; `None` while there is none, and for ever if the connection was cut.
+    /// The status of the answer; `None` until there is one, and forever if the connection was cut.
     pub status: Option<u16>,
 }
 
@@ -130,7 +131,7 @@ impl std::fmt::Debug for Recorded {
     }
 }
 
-/// The log and the queues of faults.
+/// The recorded requests and the queued faults.
 #[derive(Default)]
 pub(crate) struct Traffic {
     pub(crate) log: Vec<Recorded>,
@@ -162,7 +163,7 @@ impl Traffic {
         Some(fault)
     }
 
-    /// What is waiting, by endpoint, first to be used first.
+    /// The waiting faults by endpoint, in the order in which they will be used.
     pub(crate) fn waiting(&self) -> Vec<(Endpoint, &Fault, u32)> {
         let endpoints =
             [Endpoint::Authorize, Endpoint::Token, Endpoint::Introspect, Endpoint::Revoke, Endpoint::UsersMe];

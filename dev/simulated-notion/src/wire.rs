@@ -1,4 +1,4 @@
-//! TCP connections that are counted, and that a request can cut.
+//! TCP connections that are counted and that a request can cut.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A listener that numbers the connections it accepts.
 pub struct CountingListener {
-    /// Where they come in.
+    /// The listener that accepts them.
     pub listener: TcpListener,
-    /// How many came in so far.
+    /// How many have been accepted so far.
     pub accepted: Arc<AtomicU64>,
 }
 
@@ -37,13 +37,13 @@ impl Listener for CountingListener {
     }
 }
 
-/// One TCP connection. Once cut, every write fails, upon which hyper drops it.
+/// One TCP connection. Once it is cut, every write fails, so hyper drops it.
 pub struct Wire {
     stream: TcpStream,
     cutter: Cutter,
 }
 
-/// What a request knows of the connection it came on.
+/// A request's handle to its connection.
 #[derive(Clone)]
 pub struct Cutter {
     /// Counted from 1.
@@ -52,7 +52,7 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    /// Lets nothing more out: the client sees the connection close.
+    /// Sends nothing more: the client sees the connection close.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
     }

@@ -22,9 +22,9 @@ pub struct Workspace {
 pub struct Person {
     /// A UUID.
     pub id: String,
-    /// Null for people who never set one.
+    /// Null for people who never set a name.
     pub name: Option<String>,
-    /// Part of token responses only with the capability "user information with e-mail".
+    /// In token responses only with the capability "user information with e-mail".
     pub email: String,
     /// A URL.
     pub avatar_url: Option<String>,
@@ -37,7 +37,7 @@ pub struct Page {
     pub id: String,
     /// Shown in the picker.
     pub title: String,
-    /// The ids of the people with full access, to whom alone the picker shows it; empty means every member.
+    /// The ids of the people with full access. The picker shows the page only to them; empty means every member.
     pub full_access: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The one thing that all requests share: what Notion knows, the traffic, and how to make an answer.
+//! What all requests share: Notion's state, the traffic, and how to build an answer.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,14 +18,14 @@ pub(crate) struct World {
     notion: Mutex<Notion>,
     traffic: Mutex<Traffic>,
     state_file: Option<PathBuf>,
-    /// Why the state file could not be written the last time, if so.
+    /// Why the state file could not be written the last time, if it failed.
     save_error: Mutex<Option<String>>,
     pub(crate) accepted: Arc<AtomicU64>,
     /// Changes whenever a request arrives.
     pub(crate) arrivals: watch::Sender<()>,
-    /// How often held requests were released.
+    /// How often held requests have been released.
     pub(crate) releases: watch::Sender<u64>,
-    /// Turns true, or closes, when the server is to stop.
+    /// Becomes true, or is closed, when the server must stop.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) port: u16,
 }
@@ -66,9 +66,9 @@ impl World {
         lock(&self.save_error).clone()
     }
 
-    /// Changes what Notion knows and writes the state file, if there is one.
+    /// Changes Notion's state and writes the state file, if there is one.
     ///
-    /// A file that can no longer be written does not fail the request; the control page says so.
+    /// If the file can no longer be written, the request does not fail; the control page shows the error.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Notion) -> T) -> T {
         let mut notion = self.notion();
         let result = change(&mut notion);
@@ -87,7 +87,7 @@ impl World {
         self.state_file.as_deref().map_or(Ok(()), |path| notion.memory.save(path))
     }
 
-    /// Runs one of Notion's JSON endpoints and makes its answer. An empty body has no content type.
+    /// Runs one of Notion's JSON endpoints and builds its answer. An empty body has no content type.
     pub(crate) fn answer(
         &self,
         endpoint: impl FnOnce(&mut Notion, &str) -> Result<String, NotionError>,
@@ -114,25 +114,25 @@ impl World {
         })
     }
 
-    /// An error as the answer.
+    /// Answers with an error.
     pub(crate) fn refuse(&self, error: NotionError) -> Response {
         self.answer(|_, _| Err(error))
     }
 }
 
-/// A status that may be any number the person asked for; one that HTTP does not know becomes 500.
+/// A status that may be any number. An invalid one becomes 500.
 pub(crate) fn status(number: u16) -> StatusCode {
     StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Adds a header if its value can be one.
+/// Adds a header if the value is valid.
 pub(crate) fn insert(headers: &mut axum::http::HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
     }
 }
 
-/// A panic in one test thread must not hide what the simulator knows from the others.
+/// A panic in one test thread must not make the state unusable for the others.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

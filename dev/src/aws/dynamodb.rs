@@ -1,4 +1,4 @@
-//! DynamoDB, embedded (`dynoxide`), with the two tables as the template declares them.
+//! DynamoDB, embedded (`dynoxide`), with the two tables that the template declares.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ pub fn indexes() -> impl Iterator<Item = (&'static str, &'static str, &'static s
     of(INSTALLATIONS_TABLE.0, &INSTALLATIONS_INDEXES).chain(of(CLAIMS_TABLE.0, &CLAIMS_INDEXES))
 }
 
-/// The embedded database. Behind the wire it is asked over HTTP, as AWS would be.
+/// The embedded database. Behind the wire it is called over HTTP, like AWS.
 pub struct Dynamo {
     http: reqwest::Client,
     url: String,
@@ -52,13 +52,13 @@ pub struct Dynamo {
 /// The database could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoError {
-    /// The file is no database, or cannot be opened.
+    /// The file is not a database, or cannot be opened.
     #[error("the database could not be opened: {0}")]
     Open(String),
     /// A table could not be created.
     #[error("a table could not be created: {0}")]
     Table(String),
-    /// No port, or no HTTP client.
+    /// No port is available, or the HTTP client cannot be built.
     #[error("the database could not be started")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -95,7 +95,7 @@ impl Dynamo {
         Ok(database)
     }
 
-    /// A client that goes past the wire: it is neither counted nor broken.
+    /// A client that bypasses the wire: its calls are neither counted nor broken by faults.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -133,7 +133,7 @@ impl Dynamo {
         }
     }
 
-    /// A data folder of an earlier version lacks some.
+    /// A data folder of an earlier version lacks some indexes.
     async fn has_indexes(&self, table: &str, indexes: &[Index]) -> Result<(), DynamoError> {
         let described = self.client.describe_table().table_name(table).send().await;
         let described = described.map_err(|error| DynamoError::Table(error.to_string()))?;
@@ -143,7 +143,7 @@ impl Dynamo {
             return Ok(());
         }
         Err(DynamoError::Table(format!(
-            "the data folder is of an earlier version, its {table} lack an index: begin with another --data"
+            "the data folder is from an earlier version, and its {table} table lacks an index: use another --data"
         )))
     }
 
@@ -153,7 +153,7 @@ impl Dynamo {
             .enabled(true)
             .build()
             .map_err(|error| DynamoError::Table(error.to_string()))?;
-        // Refused when it is on already, as in a database that was opened again.
+        // Rejected if it is already on, as in a database that was opened before.
         let _on_already = self
             .client
             .update_time_to_live()

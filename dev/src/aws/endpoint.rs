@@ -1,5 +1,5 @@
-//! One address for all the stand-ins, as `AWS_ENDPOINT_URL` wants it: for functions in containers (`sam local`) and
-//! for AWS's own command line.
+//! One address for all the stand-ins, for `AWS_ENDPOINT_URL`: used by functions in containers (`sam local`) and by
+//! AWS's own command line.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -31,7 +31,7 @@ pub struct Services {
 pub fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
     let listener = CountingListener { listener, accepted: Arc::new(AtomicU64::new(0)) };
     let serving = axum::serve(listener, router.into_make_service_with_connect_info::<Cutter>());
-    // axum's server goes on for ever.
+    // axum's server runs forever.
     tokio::spawn(async move { drop(serving.await) })
 }
 

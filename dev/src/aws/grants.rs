@@ -1,4 +1,4 @@
-//! Which IAM actions a call needs, and on what: the evidence for the least-privilege test (`tests/deploy`).
+//! Which IAM action a call needs, and on which resource: the evidence for the least-privilege test (`tests/deploy`).
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::wire::Call;
 
-/// An action that a function used, as IAM names it, and the setting that names what it was used on.
+/// An IAM action that a function used, and the setting that names its resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     /// The function.
@@ -19,10 +19,12 @@ pub struct Grant {
     pub resource: String,
 }
 
-/// What the `calls` to `service` (IAM's prefix, such as `dynamodb`) took. A transaction needs what its parts need
-/// (Service Authorization Reference, DynamoDB). `setting_of` gives the variable whose value names a resource.
+/// The actions that the `calls` to `service` (IAM's prefix, such as `dynamodb`) needed. A transaction needs the
+/// actions of its parts, and reading several secrets the action for each besides its own, which IAM cannot limit to some of
+/// them (Service Authorization Reference, DynamoDB and Secrets Manager). `setting_of` gives the variable whose value
+/// names a resource.
 ///
-/// What no setting names stands as it came: no grant can cover it then.
+/// A resource that no setting names is kept unchanged: no permission can cover it.
 #[must_use]
 pub fn grants_of(
     service: &str,
@@ -32,6 +34,17 @@ pub fn grants_of(
     let mut grants = BTreeSet::new();
     for call in calls {
         let body: Value = serde_json::from_str(&call.body).unwrap_or_default();
+        if let Some(ids) = body["SecretIdList"].as_array() {
+            let read = ids.iter().filter_map(Value::as_str).map(|id| ("GetSecretValue", id));
+            for (action, named) in read.chain([(call.operation.as_str(), "*")]) {
+                grants.insert(Grant {
+                    function: call.caller.clone(),
+                    action: format!("{service}:{action}"),
+                    resource: setting_of(named).unwrap_or_else(|| named.to_owned()),
+                });
+            }
+            continue;
+        }
         let parts = match body["TransactItems"].as_array() {
             Some(items) => items.iter().flat_map(|item| item.as_object().into_iter().flatten()).collect(),
             None => vec![(&call.operation, &body)],
@@ -58,7 +71,7 @@ pub fn grants_of(
     grants
 }
 
-/// Appends `grants` to `file`, one JSON object a line.
+/// Appends `grants` to `file`, one JSON object per line.
 ///
 /// # Errors
 ///
@@ -68,7 +81,7 @@ pub fn append(file: &Path, grants: &BTreeSet<Grant>) -> std::io::Result<()> {
         let line = json!({"function": grant.function, "action": grant.action, "resource": grant.resource});
         lines + &line.to_string() + "\n"
     });
-    // One write, so that stacks that end at the same time do not mix their lines.
+    // In one write, so that the lines of stacks that end at the same time do not mix.
     std::fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(lines.as_bytes())
 }
 

@@ -1,4 +1,4 @@
-//! A stand-in for Secrets Manager: reading and storing, with version stages.
+//! A stand-in for Secrets Manager: reads and stores secrets, with version stages.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use shared::clock::Clock;
 
 use super::wire::{Reply, Service, lock};
 
-/// The secrets, in memory and, if a file is named, in the clear in that file.
+/// The secrets, in memory and, if a file is given, in the clear in that file.
 pub struct SecretsManager {
     secrets: Mutex<HashMap<String, Versions>>,
     file: Option<PathBuf>,
@@ -25,7 +25,7 @@ struct Versions {
     previous: Option<String>,
     #[serde(default)]
     stored_at_secs: u64,
-    /// The id of the current version, where the caller has chosen it.
+    /// The id of the current version, if the caller chose it.
     #[serde(default)]
     current_id: Option<String>,
     /// A version that is not current yet: its id and its value.
@@ -38,7 +38,7 @@ impl SecretsManager {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or understood.
+    /// If the file cannot be read or parsed.
     pub fn open(file: Option<PathBuf>, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let secrets = match file.as_deref().filter(|file| file.exists()) {
             Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
@@ -47,7 +47,7 @@ impl SecretsManager {
         Ok(Self { secrets: Mutex::new(secrets), file, clock })
     }
 
-    /// Stores a new version: it becomes AWSCURRENT, the one before AWSPREVIOUS.
+    /// Stores a new version. It becomes AWSCURRENT, the previous one AWSPREVIOUS.
     ///
     /// # Errors
     ///
@@ -95,7 +95,23 @@ impl SecretsManager {
     }
 }
 
-/// For the owner's eyes only, from the first byte on.
+impl SecretsManager {
+    /// The values in force of several secrets; those that there are not are in `Errors`.
+    fn answer_together(&self, request: &Value) -> Reply {
+        let ids = request["SecretIdList"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let secrets = lock(&self.secrets);
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for id in ids {
+            match secrets.get(id).map(|versions| versions.answer(id, "AWSCURRENT")) {
+                Some(Reply { status: 200, body }) => values.push(body),
+                _ => errors.push(json!({"SecretId": id, "ErrorCode": "ResourceNotFoundException"})),
+            }
+        }
+        Reply::ok(json!({"SecretValues": values, "Errors": errors}))
+    }
+}
+
+/// Writes a file that only its owner can read, from the first byte on.
 fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -108,6 +124,9 @@ impl Service for SecretsManager {
     async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default();
+        if operation == "BatchGetSecretValue" {
+            return self.answer_together(&request);
+        }
         let id = text("SecretId");
         let Some(versions) = lock(&self.secrets).get(id).cloned() else {
             return Reply::error(400, "ResourceNotFoundException");
@@ -144,7 +163,7 @@ impl Service for SecretsManager {
                     }
                     Err(_) => Reply::error(500, "InternalServiceError"),
                 },
-                // The stand-in keeps JSON only; so do we.
+                // The stand-in accepts only JSON; we store nothing else.
                 Err(_) => Reply::error(400, "InvalidParameterException"),
             },
             _ => Reply::error(400, "InvalidRequestException"),
@@ -153,7 +172,7 @@ impl Service for SecretsManager {
 }
 
 impl Versions {
-    /// The version `to`, which is pending, becomes the current one, if `from` is.
+    /// Makes the pending version `to` the current one, if `from` is current.
     fn promoted(self, from: &str, to: &str, now_secs: u64) -> Option<Self> {
         let is_current = self.current_id() == from;
         let (id, value) = self.pending.filter(|(id, _)| is_current && id == to)?;

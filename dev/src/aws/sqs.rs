@@ -7,15 +7,15 @@ use shared::clock::Clock;
 
 use super::wire::{Reply, Service, lock};
 
-/// After how many receipts a message goes to the dead letters, as the template says.
+/// After how many receipts a message becomes a dead letter, as in the template.
 pub const MAX_RECEIVES: u64 = 100;
-/// How the queue of dead letters is called, at the end of its URL and of its ARN.
+/// The suffix of the dead-letter queue, in its URL and its ARN.
 const DEAD_LETTERS: &str = "-dead-letters";
 
-/// The queue, in memory. A message that was received stays hidden for its visibility timeout, by the functions' clock.
+/// The queue, in memory. A received message stays hidden for its visibility timeout, by the functions' clock.
 pub struct Queue {
     messages: Mutex<Vec<Message>>,
-    /// Tasks that moved dead letters back: how many each moved.
+    /// The tasks that moved dead letters back: how many messages each moved.
     moves: Mutex<Vec<usize>>,
     clock: Arc<dyn Clock>,
 }
@@ -29,7 +29,7 @@ struct Message {
 }
 
 impl Message {
-    /// Of its last receipt: an earlier one takes nothing off any more.
+    /// The receipt handle of the last receipt. Earlier handles can no longer delete the message.
     fn receipt(&self) -> String {
         format!("receipt-{}-{}", self.number, self.receives)
     }
@@ -42,7 +42,7 @@ impl Queue {
         Self { messages: Mutex::default(), moves: Mutex::default(), clock }
     }
 
-    /// The bodies of the messages, in their order, hidden ones included.
+    /// The bodies of the messages in order, including hidden ones.
     #[must_use]
     pub fn messages(&self) -> Vec<String> {
         self.bodies(false)
@@ -54,19 +54,19 @@ impl Queue {
         self.bodies(true)
     }
 
-    /// Delivers a message once more, as SQS may do with any.
+    /// Delivers a message a second time, as SQS may do with any message.
     pub fn deliver_again(&self, body: &str) {
         self.send(body, false);
     }
 
-    /// Puts every message aside, as after too many receipts.
+    /// Moves every message to the dead letters, as after too many receipts.
     pub fn put_aside_all(&self) {
         for message in lock(&self.messages).iter_mut() {
             (message.is_dead, message.visible_at_ms) = (true, 0);
         }
     }
 
-    /// Moves every dead letter back, as the operator's `rescue` has SQS do.
+    /// Moves every dead letter back, as SQS does for the operator's `rescue`.
     pub fn bring_back_all(&self) {
         self.move_back();
     }
@@ -126,7 +126,7 @@ impl Queue {
         }})
     }
 
-    /// Moves all dead letters back, at once.
+    /// Moves all dead letters back immediately.
     fn move_back(&self) -> Value {
         let mut moved = 0;
         for message in lock(&self.messages).iter_mut().filter(|message| message.is_dead) {
@@ -138,7 +138,7 @@ impl Queue {
         json!({"TaskHandle": format!("task-{}", tasks.len())})
     }
 
-    /// The newest first.
+    /// The newest task comes first.
     fn moves(&self) -> Value {
         let moves = lock(&self.moves);
         let results: Vec<Value> = moves

@@ -1,5 +1,5 @@
-//! The wire of one AWS service that speaks JSON with `X-Amz-Target`: counts connections and calls, and breaks
-//! on demand.
+//! The wire of one AWS service that speaks JSON with `X-Amz-Target`: counts connections and calls, and injects
+//! faults.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,7 +17,7 @@ use simulated_notion::wire::{CountingListener, Cutter};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What a service answers.
+/// A service's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
@@ -40,29 +40,29 @@ impl Reply {
     }
 }
 
-/// Something that goes wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The connection closes before the call takes effect.
     Down,
-    /// The call takes effect, the answer never leaves.
+    /// The call takes effect, but the answer is never sent.
     LostReply,
-    /// Nothing happens and nothing comes, until the caller gives up.
+    /// The call has no effect and gets no answer, until the caller gives up.
     Silent,
-    /// This answer, without effect.
+    /// The call has no effect and gets this answer.
     Answer(Reply),
 }
 
-/// A call as it came in.
+/// A received call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Who called, by the access key of the signature: each function has its own name there.
+    /// The caller, by the access key of the signature. Each function has its own name there.
     pub caller: String,
     /// The operation, such as `PutItem`.
     pub operation: String,
     /// The request's body.
     pub body: String,
-    /// Which TCP connection it came on, counted from 1.
+    /// The TCP connection on which it arrived, counted from 1.
     pub connection_number: u64,
 }
 
@@ -101,7 +101,7 @@ impl<S: Service> Wire<S> {
         let listener = CountingListener { listener, accepted: Arc::clone(&accepted) };
         let serving = axum::serve(listener, router.into_make_service_with_connect_info::<Cutter>());
         let task = tokio::spawn(async move {
-            // axum's server goes on for ever.
+            // axum's server runs forever.
             let _ = serving.await;
         });
         Ok(Self { shared, port, accepted, task })
@@ -119,7 +119,7 @@ impl<S: Service> Wire<S> {
         &self.shared.service
     }
 
-    /// Breaks the next `times` calls of `operation` (`"*"`: any).
+    /// Applies `fault` to the next `times` calls of `operation` (`"*"`: any).
     pub fn inject(&self, operation: &'static str, fault: Fault, times: u32) {
         lock(&self.shared.faults).push_back((operation, fault, times));
     }
@@ -128,7 +128,7 @@ impl<S: Service> Wire<S> {
         self.shared.answer(wire, headers, body).await
     }
 
-    /// Heals everything.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults).clear();
     }
@@ -139,7 +139,7 @@ impl<S: Service> Wire<S> {
         lock(&self.shared.calls).clone()
     }
 
-    /// How many TCP connections were accepted so far.
+    /// How many TCP connections have been accepted so far.
     #[must_use]
     pub fn connections_accepted(&self) -> u64 {
         self.accepted.load(Ordering::SeqCst)

@@ -1,5 +1,5 @@
-//! One event per way to ask the functions that only our own backend, or a schedule, may call. They name somebody who has
-//! not installed, so that nothing comes of them.
+//! One event for each way to invoke the functions that only our own backend, or a schedule, may call. They name a
+//! person who has not installed, so they have no effect.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::sample::Sample;
 const WORKSPACE_ID: &str = "00000000-0000-4000-8000-0000000000aa";
 const USER_ID: &str = "00000000-0000-4000-8000-0000000000bb";
 
-/// The samples, as of `arrived_at_ms`.
+/// The samples with the time `arrived_at_ms`.
 pub(super) fn samples(arrived_at_ms: u64) -> Vec<Sample> {
     let asked = json!({"workspace_id": WORKSPACE_ID, "user_id": USER_ID, "caller": "a sample event"});
     let with = |name: &str, value: Value| {
@@ -20,7 +20,7 @@ pub(super) fn samples(arrived_at_ms: u64) -> Vec<Sample> {
     vec![
         Sample {
             name: "token-route",
-            about: "POST /token, signed: a token that Notion refused is reported",
+            about: "POST /token, signed: reports a token that Notion refused",
             outcome: "not_installed",
             event: over_the_route(&with("refused_fingerprint", "the-refused-one".into()), arrived_at_ms),
         },
@@ -32,7 +32,7 @@ pub(super) fn samples(arrived_at_ms: u64) -> Vec<Sample> {
         },
         Sample {
             name: "uninstall",
-            about: "a message that names the generation it is about",
+            about: "a message that names a generation",
             outcome: "not_installed",
             event: with("generation", 1.into()),
         },

@@ -1,29 +1,29 @@
-//! An HTTP request as API Gateway's HTTP API hands it to a function (payload format 2.0).
+//! An HTTP request as API Gateway's HTTP API passes it to a function (payload format 2.0).
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
-/// A request as it arrived at the front door.
+/// A request as it arrived.
 #[derive(Debug, Clone, Default)]
 pub struct HttpRequest {
     /// `GET` and so on.
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// What follows the `?`, as it came.
+    /// The part after the `?`, unchanged.
     pub raw_query: String,
-    /// All headers, `Cookie` included.
+    /// All headers, including `Cookie`.
     pub headers: Vec<(String, String)>,
     /// When it arrived, in milliseconds since the epoch.
     pub arrived_at_ms: u64,
-    /// API Gateway's id of the request.
+    /// API Gateway's request id.
     pub request_id: String,
 }
 
 impl HttpRequest {
-    /// The event. Cookies stand apart from the headers; repeated headers and parameters are joined by commas, which
-    /// is why a function has to look at `rawQueryString`.
+    /// The event. Cookies are separate from the headers. Repeated headers and parameters are joined by commas, so a
+    /// function has to read `rawQueryString`.
     #[must_use]
     pub fn event(&self) -> Value {
         let mut headers = Map::new();

@@ -9,7 +9,7 @@ pub struct Sample {
     pub name: &'static str,
     /// What it shows.
     pub about: &'static str,
-    /// The outcome key that the function logs for it when it is fresh and Notion accepts the code.
+    /// The outcome key that the function logs for it, if it is fresh and Notion accepts the code.
     pub outcome: &'static str,
     /// The event.
     pub event: Value,

@@ -1,5 +1,5 @@
-//! One event per case of the flow. The checked-in ones (`events/*.json`) come from a fixed time, so those with a
-//! state have expired; `cargo run -- event CASE` prints a fresh one.
+//! One event per case of the flow. The checked-in ones (`events/*.json`) have a fixed time, so those with a state
+//! have expired. `cargo run -- event CASE` prints a fresh one.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -16,7 +16,7 @@ use crate::stack::SIMULATED_CLIENT_ID;
 /// The time of the checked-in samples: 2026-11-22 00:00:00 UTC.
 const SAMPLE_TIME: UnixMillis = UnixMillis(1_795_305_600_000);
 const SAMPLE_PORT: u16 = 3000;
-/// The code that samples carry unless told otherwise. Notion never issued it.
+/// The code in the samples, unless another is given. Notion never issued it.
 const SAMPLE_CODE: &str = "sample-code";
 
 struct Case {
@@ -26,7 +26,7 @@ struct Case {
     make: fn(&mut Visit),
 }
 
-/// A request to be, and the flow it may belong to.
+/// A request under construction, and the flow that it may belong to.
 struct Visit {
     request: HttpRequest,
     flow: Flow,
@@ -45,7 +45,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "install-state-in-link",
-        about: "somebody sends a state along (session fixation): ignored",
+        about: "a state in the link (session fixation): ignored",
         outcome: "started",
         make: |visit| visit.request.raw_query = "state=chosen-by-somebody-else".into(),
     },
@@ -57,7 +57,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "install-prefetch",
-        about: "the browser loads ahead: starts nothing",
+        about: "the browser loads in advance: starts nothing",
         outcome: "not_a_visit",
         make: |visit| visit.header("sec-purpose", "prefetch"),
     },
@@ -117,7 +117,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-unknown-error",
-        about: "an error code that no RFC knows, with mark-up in its description",
+        about: "an error code that is in no RFC, with markup in its description",
         outcome: "to_flow",
         make: |visit| {
             visit.refused("surprise");
@@ -126,13 +126,13 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-no-state",
-        about: "a code without a state, as by the ready-made link in Notion's portal: start over",
+        about: "a code without a state, as from the ready-made link in Notion's portal: starts over",
         outcome: "start_over",
         make: |visit| visit.request.raw_query = format!("code={}", visit.code),
     },
     Case {
         name: "callback-foreign-state",
-        about: "the state of another browser: no cookie for it here",
+        about: "another browser's state: this one has no cookie for it",
         outcome: "state_rejected",
         make: |visit| {
             visit.keep(&visit.other_flow.clone());
@@ -153,7 +153,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-future-cookie",
-        about: "a cookie that says it will be issued in an hour",
+        about: "a cookie whose time of issue is an hour from now",
         outcome: "state_rejected",
         make: |visit| {
             let flow = visit.future_flow.clone();
@@ -163,7 +163,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-cookie-twice",
-        about: "two cookies of the flow's name: somebody planted one",
+        about: "two cookies with the flow's name: one was planted",
         outcome: "state_rejected",
         make: |visit| {
             visit.granted();
@@ -172,7 +172,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-code-twice",
-        about: "the code stands in the query twice",
+        about: "two codes in the query",
         outcome: "malformed",
         make: |visit| {
             visit.granted();
@@ -181,7 +181,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-state-twice",
-        about: "the state stands in the query twice",
+        about: "two states in the query",
         outcome: "malformed",
         make: |visit| {
             visit.granted();
@@ -199,7 +199,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-bad-encoding",
-        about: "percent-encoding that is none",
+        about: "invalid percent-encoding",
         outcome: "malformed",
         make: |visit| {
             visit.granted();
@@ -216,7 +216,7 @@ const CASES: &[Case] = &[
             visit.request.raw_query.push_str(&"a".repeat(4096));
         },
     },
-    Case { name: "callback-bare", about: "the address alone", outcome: "malformed", make: |_| {} },
+    Case { name: "callback-bare", about: "the address without a query", outcome: "malformed", make: |_| {} },
     Case {
         name: "callback-head",
         about: "a link checker: consumes nothing",
@@ -228,7 +228,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-prefetch",
-        about: "the browser loads ahead: consumes nothing",
+        about: "the browser loads in advance: consumes nothing",
         outcome: "not_a_visit",
         make: |visit| {
             visit.granted();
@@ -304,7 +304,7 @@ impl Visit {
     }
 }
 
-/// Every sample, for `connection`, as of `now`. `code` is the authorization code that granted ones carry.
+/// Every sample for `connection` with the time `now`. `code` is the authorization code in those that were granted.
 #[must_use]
 pub fn samples(
     connection: &PublicConnection,
@@ -351,7 +351,7 @@ pub fn samples(
     CASES.iter().map(sample).chain(backend::samples(now.0)).collect()
 }
 
-/// The connection of the dev stack on `port`, as variables: the samples' unless the environment names another.
+/// The connection of the dev stack on `port`, as variables. The samples use it unless the environment sets another.
 #[must_use]
 pub fn default_connection(port: u16, variable: &str) -> Option<String> {
     match variable {
@@ -361,13 +361,13 @@ pub fn default_connection(port: u16, variable: &str) -> Option<String> {
     }
 }
 
-/// The samples that are checked in: file name and content, the same each time.
+/// The checked-in samples: file names and contents, the same each time.
 ///
 /// # Errors
 ///
-/// None but what [`PublicConnection::read`] says.
+/// Only those of [`PublicConnection::read`].
 pub fn checked_in() -> Result<Vec<(String, String)>, ConfigError> {
-    /// Different bytes each time, the same ones each run. Samples only.
+    /// Different bytes on each call, the same ones in each run. Only for samples.
     struct Repeatable(AtomicU8);
 
     impl Random for Repeatable {

@@ -7,11 +7,11 @@ use vault::SetUpError;
 
 use crate::aws::DynamoError;
 
-/// Why the stack did not start: one line that says what to do.
+/// Why the stack did not start, in one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The app's port.
-    #[error("port {port} cannot be had on localhost ({cause}): choose another with --port N")]
+    #[error("port {port} is not available on localhost ({cause}): choose another with --port N")]
     Port {
         /// The port.
         port: u16,
@@ -20,7 +20,7 @@ pub enum StartError {
     },
     /// The simulated Notion's port.
     #[error(
-        "port {port} for the simulated Notion cannot be had ({cause}): choose another with --port N (Notion takes N+1)"
+        "port {port} for the simulated Notion is not available ({cause}): choose another with --port N (Notion: N+1)"
     )]
     NotionPort {
         /// The port.
@@ -30,7 +30,7 @@ pub enum StartError {
     },
     /// The AWS stand-ins' port.
     #[error(
-        "port {port} for the AWS stand-ins cannot be had ({cause}): choose another with --port N (AWS takes N+2)"
+        "port {port} for the AWS stand-ins is not available ({cause}): choose another with --port N (AWS: N+2)"
     )]
     AwsPort {
         /// The port.
@@ -52,7 +52,7 @@ pub enum StartError {
     /// A function's settings.
     #[error(transparent)]
     SetUp(#[from] SetUpError),
-    /// Anything else of the system's.
+    /// Another error of the operating system.
     #[error("the stack cannot start: {0}")]
     Io(#[from] io::Error),
 }

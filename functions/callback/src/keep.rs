@@ -1,6 +1,7 @@
 //! From the exchange on: no grant that Notion issued may be lost silently.
 //!
-//! Saved, else in the rescue queue, else given back, else an alarm; each step has its own part of the time.
+//! It is saved; otherwise put into the rescue queue; otherwise revoked; otherwise an alarm fires. Each step has its
+//! own share of the time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +24,19 @@ use vault::store::{Rescued, Save, Saved};
 use crate::Callback;
 use crate::outcome::Answer;
 
-/// How long each look at the store may take before a grant is given back, in milliseconds.
+/// How long each read and write of the store may take before a grant is revoked, in milliseconds.
 const LOOK_LIMIT_MS: u64 = 700;
 
-/// What an exchange came to.
+/// How an exchange ended.
 pub(crate) enum Kept {
-    /// The claim knows the outcome.
+    /// The claim has the outcome.
     Done(Answer),
-    /// The claim is still to be told, and perhaps a grant has to go back.
+    /// The claim does not have the outcome yet, and there may be a grant to revoke.
     Ended(Notice, Option<GiveBack>),
 }
 
 impl Callback {
-    /// Exchanges the code and keeps what comes of it.
+    /// Exchanges the code and stores the grant.
     pub(crate) async fn exchange_and_keep(
         &self,
         flow: &Flow,
@@ -47,7 +48,7 @@ impl Callback {
     ) -> Kept {
         let vault = &self.vault;
         let deadline = budget.exchange_by;
-        // A code works once: sent again is only what Notion did not process.
+        // A code works once, so it is sent again only if Notion did not process it.
         let send = |secret: Arc<Versioned<ClientSecret>>| {
             async move { vault.notion.exchange(&secret.value, code, deadline).await }.boxed()
         };
@@ -57,7 +58,7 @@ impl Callback {
             Ok(grant) => grant,
             Err(error) => return exchange_failed(error, secret, line),
         };
-        // The window that cannot be closed begins: should the process end here, the tokens are gone.
+        // From here until the save, the tokens are only in memory. If the process ends now, they are lost.
         let answered = Instant::now();
         let exchanged_at = self.vault.clock.now_millis();
         line.count(Metric::Exchanged);
@@ -104,7 +105,7 @@ impl Callback {
         }
     }
 
-    /// The table did not take it in time; whether it has after all is not known.
+    /// The save failed or timed out, and may still have succeeded.
     async fn rescue(
         &self,
         flow: &Flow,
@@ -124,9 +125,12 @@ impl Callback {
                 Kept::Ended(Notice::Rescued, None)
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not take it");
-                // In this order: once the claim is settled, a save that is still under way can no longer come through;
-                // only then does the row say for good whether the token is stored.
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the rescue queue did not accept the tokens"
+                );
+                // In this order: once the claim is settled, a save that is still running cannot succeed any more.
+                // Only then does the row show reliably whether the token is stored.
                 let soon = || budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
                 let store = &self.vault.store;
                 let settled = store.settle(&flow.claim_key, &attempt, Notice::NotSaved, soon()).await;
@@ -155,7 +159,7 @@ fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line
     line.note("exchange", error.key());
     line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
     line.note("notion_request_id", request_id.as_deref());
-    // Anyone can send a code of any kind along with a state of their own: what that can cause wakes nobody.
+    // Anyone can send any code with a state of their own, so what that can cause must not fire an alarm.
     if matches!(error, TokenError::InvalidGrant(_) | TokenError::Malformed(_)) {
         line.count(Metric::CodeRejected);
     } else {

@@ -1,8 +1,8 @@
-//! `GET /callback`: what Notion sends the person back to.
+//! `GET /callback`: Notion redirects the person here.
 //!
-//! The order is the point (see DESIGN.md): nothing is claimed before the request proves itself, nothing is
-//! exchanged before the state is claimed and the secrets are in hand, nothing is answered before the tokens are
-//! safe. Every outcome ends in a redirect to a clean URL, so that neither code nor state stays in the address bar.
+//! The order matters (see DESIGN.md). The request is verified before anything is claimed. The state is claimed and
+//! the secrets are loaded before anything is exchanged. The tokens are safe before anything is answered. Every
+//! outcome ends in a redirect to a clean URL, so that neither code nor state stays in the address bar.
 
 mod keep;
 mod outcome;
@@ -18,7 +18,7 @@ use shared::telemetry::RequestLine;
 use vault::budget::Budget;
 use vault::{SetUpError, Vault};
 
-/// What the function holds.
+/// The function's state.
 pub struct Callback {
     vault: Vault,
     allowed_workspaces: Option<Vec<String>>,
@@ -27,12 +27,12 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// Reads the settings: those of the vault and of the pages, and `ALLOWED_WORKSPACES` (workspace ids, separated by
+    /// Reads the settings: those of the vault and the pages, and `ALLOWED_WORKSPACES` (workspace ids, separated by
     /// commas; default: any workspace).
     ///
     /// # Errors
     ///
-    /// [`SetUpError`] naming the variable that is missing or wrong.
+    /// [`SetUpError`] with the variable that is missing or invalid.
     pub fn read(
         lookup: &impl Lookup,
         clock: impl Clock + 'static,

@@ -8,28 +8,28 @@ use shared::flow::FlowId;
 use shared::pages::{Connected, Notice, Pages};
 use vault::store::{Claim, Led, Outcome};
 
-/// After how long a claim that still says `exchanging` has been cut off, in seconds: the function's time (25) and
-/// some skew.
+/// After this time, a claim that still says `exchanging` was cut off, in seconds: the function's time limit (25) plus
+/// clock skew.
 const CUT_OFF_AFTER_SECS: u64 = 30;
 
-/// What a request comes to.
+/// The answer to a request.
 pub(crate) enum Answer {
-    /// Go to the flow's clean page.
+    /// Redirect to the flow's clean page.
     Flow(FlowId),
-    /// Go to the clean page of a fixed reason.
+    /// Redirect to the clean page of a fixed reason.
     Reason(Notice),
-    /// Go to `/install`.
+    /// Redirect to `/install`.
     StartOver,
     /// Show a fixed page here.
     Notice(Notice),
-    /// Show here how a flow ended: what went wrong then went wrong then.
+    /// Show here how a flow ended. A failure that is shown was already reported when it happened.
     Ended(Notice),
-    /// Show that it worked, here.
+    /// Show here that the connection was made.
     Connected(Connected),
 }
 
 impl Answer {
-    /// Relative locations: the deployment may live under a path of its own.
+    /// Locations are relative, because the deployment may have a path prefix.
     pub(crate) fn response(&self, pages: &Pages, headers: &HeaderMap) -> Response<Body> {
         let see = |location: &str| pages.redirect(StatusCode::SEE_OTHER, location, &[]);
         match self {
@@ -53,15 +53,15 @@ impl Answer {
     }
 }
 
-/// What a flow's claim says of it.
+/// What a flow's page shows.
 pub(crate) enum Page {
-    /// It led to an installation.
+    /// The flow led to an installation.
     Connected(Led),
-    /// Anything else has a page without particulars.
+    /// Any other outcome, whose page has no details.
     Fixed(Answer),
 }
 
-/// The page of a flow whose claim reads so.
+/// The page of a flow with this claim.
 pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Page {
     Page::Fixed(Answer::Ended(match claim {
         None => Notice::Expired,

@@ -1,4 +1,4 @@
-//! The steps up to the exchange, in their order.
+//! The steps before the exchange, in order.
 
 use std::time::Duration;
 
@@ -21,11 +21,12 @@ use crate::Callback;
 use crate::keep::Kept;
 use crate::outcome::{Answer, Page, notice_for, page_of};
 
-/// How long recording an outcome may take, in milliseconds; the URL says it otherwise.
+/// How long recording an outcome may take, in milliseconds. If that fails, the URL carries the outcome.
 const SETTLE_LIMIT_MS: u64 = 2000;
 
 impl Callback {
-    /// Method, then the query's shape, then whether a person is navigating; the rest depends on what the query is.
+    /// Checks the method, then the form of the query, then whether a person is navigating. The rest depends on the
+    /// query.
     pub(crate) async fn answer(&self, request: &Request, line: &mut RequestLine) -> Answer {
         if let Err(reason) = visit::check_method(request.method()) {
             line.reject(reason.key());
@@ -51,7 +52,7 @@ impl Callback {
         }
         match AuthorizationResponse::read(&query) {
             Ok(response) => Box::pin(self.respond(response, request, &budget, line)).await,
-            // Nobody lands on the bare address by way of Notion; there is nothing to clean from it either.
+            // Notion never redirects to the bare address, and there is nothing in the URL to clean.
             Err(MalformedResponse::Empty) if request.uri().query().unwrap_or_default().is_empty() => {
                 line.reject("malformed");
                 Answer::Notice(Notice::Malformed)
@@ -103,7 +104,7 @@ impl Callback {
         }
     }
 
-    /// Too late to claim; but a reload never turns a success into "expired".
+    /// Too late to claim. But a reload must not turn a success into "expired".
     async fn late(&self, flow: &Flow, budget: &Budget, line: &mut RequestLine) -> Answer {
         match self.vault.store.read_claim(&flow.claim_key, self.vault.clock.now(), budget.claim_by).await {
             Ok(Some(_)) => {
@@ -117,14 +118,14 @@ impl Callback {
             Err(error) => {
                 line.count(Metric::Unavailable);
                 tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
-                // That page looks again.
+                // That page reloads by itself.
                 Answer::Flow(flow.id())
             }
         }
     }
 
-    /// Notion sent an error instead of a code. Claimed all the same, so that the state is spent and a reload shows
-    /// the same page.
+    /// Notion sent an error instead of a code. The state is claimed all the same, so that it is used up and a reload
+    /// shows the same page.
     async fn refused(
         &self,
         flow: &Flow,
@@ -139,7 +140,7 @@ impl Callback {
                 if error == AuthorizationError::AccessDenied {
                     line.count(Metric::Refused);
                 } else {
-                    // No alarm: anyone can send such a response along with a state of their own.
+                    // No alarm: anyone can send such a response with a state of their own.
                     tracing::warn!(?error, "Notion refused the authorization");
                     line.note("authorization_error", notice.key());
                 }
@@ -149,7 +150,7 @@ impl Callback {
                 line.count(Metric::Repeated);
                 Answer::Flow(flow.id())
             }
-            // Nothing hangs on the claim of a refusal.
+            // Nothing depends on the claim of a refusal.
             Err(notice_instead) => {
                 line.count(Metric::Unavailable);
                 line.note("claim", notice_instead.key());
@@ -191,7 +192,7 @@ impl Callback {
         match self.exchange_and_keep(flow, &attempt, code, in_hand, budget, line).await {
             Kept::Done(answer) => answer,
             Kept::Ended(notice, give_back) => {
-                // Both at once: a slow revocation must not leave the flow without an outcome.
+                // Concurrently: a slow revocation must not leave the flow without an outcome.
                 let deadline = budget.revoke_by.min(Instant::now() + Duration::from_millis(SETTLE_LIMIT_MS));
                 let give_back = async {
                     if let Some(grant) = give_back {
@@ -202,7 +203,7 @@ impl Callback {
                 let (settled, ()) = tokio::join!(settle, give_back);
                 match settled {
                     Ok(_) => Answer::Flow(flow.id()),
-                    // The claim cannot say it, so the URL does.
+                    // The claim does not have the outcome, so the URL carries it.
                     Err(error) => {
                         let error = &error as &dyn std::error::Error;
                         tracing::error!(error, "an outcome could not be recorded");
@@ -241,7 +242,7 @@ impl Callback {
             })
     }
 
-    /// Shows how a flow stands, to the browser that holds its cookie.
+    /// Shows the state of a flow to the browser that holds its cookie.
     async fn look(&self, id: &FlowId, request: &Request, budget: &Budget, line: &mut RequestLine) -> Answer {
         line.note("flow", id.as_str());
         let now = self.vault.clock.now();
@@ -266,8 +267,8 @@ impl Callback {
         }
     }
 
-    /// What the page says of an installation: from its row, because a claim names nobody. Where that has gone, or cannot be
-    /// read just now, it names nobody either.
+    /// What the page says about an installation. The names come from its row, because a claim has none. If the row is
+    /// gone or cannot be read, the page shows no names.
     async fn names_of(&self, flow: &Flow, led: &Led, budget: &Budget, line: &mut RequestLine) -> Connected {
         let unnamed = Connected { template_duplicated: led.template_duplicated, ..Connected::default() };
         let Some(sealed) = &led.installation else { return unnamed };
@@ -290,7 +291,7 @@ enum CleanPage {
     Reason(Notice),
 }
 
-/// Whether the query asks for one of our own clean pages; a query with anything of Notion's in it does not.
+/// Whether the query asks for one of our own clean pages. A query with a parameter of Notion's does not.
 fn clean_page(query: &Query) -> Result<Option<CleanPage>, MalformedResponse> {
     for name in ["code", "error", "state"] {
         if query.one(name)?.is_some() {

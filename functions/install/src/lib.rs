@@ -1,8 +1,7 @@
-//! `GET /install`: draws a nonce, keeps it in a cookie of this browser, and sends the person to Notion with
-//! a state that commits to it.
+//! `GET /install`: draws a nonce, keeps it in a cookie in this browser, and redirects the person to Notion with a
+//! state that commits to it.
 //!
-//! Strangers can call this without having anything, so it holds nothing: no secret, no network, no permission.
-//! Nothing is stored per hit.
+//! Anyone can call this, so it holds nothing: no secret, no network access, no permission. Requests store nothing.
 
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -16,7 +15,7 @@ use shared::random::Random;
 use shared::telemetry::{Metric, RequestLine};
 use shared::visit;
 
-/// What the function holds.
+/// The function's state.
 pub struct Install {
     connection: PublicConnection,
     state_ttl_secs: u64,
@@ -30,7 +29,7 @@ impl Install {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] naming the variable that is missing or wrong.
+    /// [`ConfigError`] with the variable that is missing or invalid.
     pub fn read(
         lookup: &impl Lookup,
         clock: impl Clock + 'static,
@@ -67,7 +66,7 @@ impl AlwaysAnswers for Install {
         &*self.clock
     }
 
-    /// Parameters are not looked at: a state that somebody sends along is never used (session fixation).
+    /// Parameters are ignored: a state sent by the caller is never used (session fixation).
     async fn handle(&self, request: Request) -> Response<Body> {
         let mut line = RequestLine::begin(self.function());
         let (outcome, response) = match visit::check(request.method(), request.headers()) {

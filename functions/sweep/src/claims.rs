@@ -1,4 +1,5 @@
-//! Claims that were cut off while their code was exchanged: whatever Notion issued for it is lost, and somebody must know.
+//! Claims that were cut off during the exchange: any grant that Notion issued for the code is lost, and an alarm must
+//! say so.
 
 use shared::clock::UnixSeconds;
 use shared::flow::ClaimKey;
@@ -9,13 +10,13 @@ use vault::store::{Outcome, StoreError};
 use crate::Sweep;
 use crate::run::{Run, guarded};
 
-/// After how long a claim without an outcome has been cut off, in seconds: the function's time (25) and clocks that
-/// differ.
+/// After this time, a claim without an outcome was cut off, in seconds: the function's time limit (25) plus clock
+/// skew.
 const CUT_OFF_AFTER_SECS: u64 = 60;
 
 impl Sweep {
     pub(crate) async fn settle_claims(&self, run: &mut Run<'_>) {
-        // What a claim waits for may be in the rescue queue: what was there at the look counts, not what is there now.
+        // A claim's tokens may be in the rescue queue. What counts is its content at the look, not its content now.
         let Some(looked_at) = run.waiting.as_ref().map(|waiting| waiting.looked_at) else { return };
         let claimed_before = UnixSeconds(looked_at.seconds().0.saturating_sub(CUT_OFF_AFTER_SECS));
         for shard in self.shards() {
@@ -47,13 +48,13 @@ impl Sweep {
 
     async fn settle(&self, key: &ClaimKey, run: &mut Run<'_>) -> Result<(), StoreError> {
         let store = &self.vault.store;
-        // Also one that has expired and is not deleted yet.
+        // `UnixSeconds(0)` also returns a claim that has expired but is not deleted yet.
         let standing = store.read_claim(key, UnixSeconds(0), run.ends_at).await?;
         let Some(claim) = standing.filter(|claim| claim.outcome == Outcome::Exchanging) else {
             return Ok(());
         };
         if !store.settle(key, &claim.attempt, Notice::OutcomeUnknown, run.ends_at).await? {
-            // It has an outcome after all.
+            // It has an outcome by now.
             return Ok(());
         }
         run.line.count(Metric::StuckClaim);
@@ -61,7 +62,7 @@ impl Sweep {
             alarm = "stuck_claim",
             flow = key.flow_id().as_str(),
             claimed_at = claim.claimed_at.0,
-            "an exchange was cut off: what Notion issued for it is not known"
+            "an exchange was cut off: Notion may have issued tokens that are lost"
         );
         Ok(())
     }

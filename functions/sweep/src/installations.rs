@@ -1,4 +1,4 @@
-//! Installations that are due: cut off, to be revoked, unproven, or idle.
+//! Installations that are due: cut off, to be revoked, unverified, or idle.
 
 use shared::clock::UnixMillis;
 use shared::random;
@@ -11,12 +11,12 @@ use vault::store::{Health, Installation, StoreError};
 use crate::Sweep;
 use crate::run::{Run, guarded};
 
-/// When a row that could not be dealt with is tried again, in milliseconds: behind all that wait now, and within the hour over
-/// which the alarm for what is put off looks.
+/// When to retry a row that could not be processed, in milliseconds: after all rows that are waiting now, and within
+/// the hour that the alarm for postponed rows evaluates.
 const POISON_MS: u64 = 3_000_000;
-/// When a tombstone is looked at again whose installation is still being refreshed, in milliseconds.
+/// When to look again at a tombstone whose installation is still being refreshed, in milliseconds.
 const IN_FLIGHT_MS: u64 = 60_000;
-/// How many rows the table may fail for, one after the other, before it is left alone.
+/// After how many failures of the table in a row the run stops.
 const TABLE_IS_DOWN_AFTER: u32 = 3;
 
 impl Sweep {
@@ -46,7 +46,7 @@ impl Sweep {
                         Some(Err(error)) => {
                             run.failed(&error);
                             if error.is_of_the_row() {
-                                // A row that cannot be read must not stand before the others for ever.
+                                // A row that cannot be read must not block the rows behind it forever.
                                 let later = self.later(POISON_MS);
                                 let _stays = self.vault.store.look_again(id, later, run.ends_at).await;
                             } else {
@@ -68,14 +68,14 @@ impl Sweep {
         let now = vault.clock.now_millis();
         let Some(row) = vault.store.read_installation(id, run.ends_at).await? else { return Ok(()) };
         if row.due_at_ms.is_none_or(|due_at_ms| due_at_ms > now.0) {
-            // The index was behind.
+            // The index was out of date.
             return Ok(());
         }
         if row.health == Health::Removed {
             return self.go_on_removing(&row, run).await;
         }
         if row.client_id != vault.connection.client_id {
-            // Another connection's: its tokens are none of ours to ask about.
+            // The row is another connection's. Notion would not tell us anything about its tokens.
             return vault.store.look_again(id, vault.next_look(now), run.ends_at).await;
         }
         if let Some(lease) = row.lease() {
@@ -83,13 +83,13 @@ impl Sweep {
             if takeover.is_some() && row.health != Health::NeedsReinstall {
                 return self.refresh(&row, run).await;
             }
-            // Somebody is at it; or their new pair may still wait in the rescue queue.
+            // Another process holds the lease, or its new pair may still be in the rescue queue.
             return Ok(());
         }
         let Some(row) = self.check_superseded(row, run).await? else { return Ok(()) };
         match (&row.pair, row.health) {
             (Some(pair), Health::Active | Health::Unverified) => self.check_current(&row, pair, run).await,
-            // One that it replaced may be alive.
+            // A pair that it replaced may be alive.
             (Some(pair), Health::NeedsReinstall)
                 if row.next_in_line(&vault.connection.client_id).is_some() =>
             {
@@ -100,7 +100,7 @@ impl Sweep {
         }
     }
 
-    /// An uninstall that was cut off, or whose tokens Notion did not take back.
+    /// Continues an uninstall that was cut off, or whose tokens could not be revoked yet.
     async fn go_on_removing(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         if row.pairs().next().is_some() {
             self.keep_pace(run).await;
@@ -137,7 +137,7 @@ impl Sweep {
             return vault.store.look_again(&row.id, UnixMillis(row.refresh_after_ms), run.ends_at).await;
         }
         if pair.in_doubt && pair.refresh.is_some() {
-            // Whether the access token lives does not say whether the refresh token is used up.
+            // A live access token does not show whether the refresh token has been consumed.
             return self.refresh(row, run).await;
         }
         self.keep_pace(run).await;
@@ -163,16 +163,17 @@ impl Sweep {
         }
     }
 
-    /// Behind all that wait now: a row of which nothing can be learned must not stand before the others.
+    /// Postpones a row behind all that are waiting now: if nothing can be learned about it, it must not block the
+    /// others.
     async fn put_off(&self, id: &InstallationId, run: &Run<'_>) -> Result<(), StoreError> {
-        // Where Notion does not answer at all, nobody loses their turn.
+        // If Notion does not answer at all, no row loses its turn.
         if run.looks_left == 0 {
             return Ok(());
         }
         self.vault.store.look_again(id, self.later(POISON_MS), run.ends_at).await
     }
 
-    /// Its access token has ended, or its last refresh was cut off: the refresh tells which.
+    /// The access token is dead, or the last refresh was cut off. A refresh shows which.
     async fn refresh(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         self.keep_pace(run).await;
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
@@ -185,7 +186,7 @@ impl Sweep {
             | Refreshing::Removed => run.answered(),
             Refreshing::LookAgain(_) | Refreshing::NotNow(WhyNot::Rescued | WhyNot::Store, _) => {}
             Refreshing::NotNow(WhyNot::Undecided(error), _) if is_about_all(&error) => run.undecided(&error),
-            // The lease was not even taken, or the answer was of no use.
+            // The lease was not taken, or the answer was unusable.
             Refreshing::NotNow(..) => {
                 run.line.count(Metric::SweepFailed);
                 return self.put_off(&row.id, run).await;
@@ -211,7 +212,7 @@ impl Sweep {
     }
 }
 
-/// Whether Notion would answer for the next row as it did for this one.
+/// Whether Notion would answer the same for the next row.
 fn is_about_all(error: &TokenError) -> bool {
     use TokenError::{Blocked, ComeBackLater, NotSent, OutcomeUnknown};
     matches!(error, ComeBackLater(_) | Blocked(_) | NotSent | OutcomeUnknown(_))

@@ -1,10 +1,11 @@
-//! Scheduled: finishes what was cut off, and looks after idle installations.
+//! Runs on a schedule: finishes what was cut off, and checks idle installations.
 //!
-//! In this order, each part by an index, bounded, and none in the way of the next: the rescue queue, claims that were cut
-//! off, installations that are due, seals of older keys. What is done leaves its index, so the next run goes on where this
-//! one stopped. Nothing is marked dead but by a refresh that Notion refused with `invalid_grant`, or, where there is no
-//! refresh token, by an introspection that says so. Notion's limits belong to people: one question at a time, slowly, and
-//! none once it asks to come back later or does not answer.
+//! In this order, each part found by an index and limited, so that none holds up the next: the rescue queue, claims
+//! that were cut off, installations that are due, tokens sealed with older keys. Whatever is done leaves its index,
+//! so the next run continues where this one stopped. A grant is marked dead only by a refresh that Notion answers
+//! with `invalid_grant` or, without a refresh token, by an introspection that says so. Notion's rate limit is needed
+//! for people, so the sweep asks one question at a time, slowly, and stops once Notion asks it to come back later or
+//! does not answer.
 
 mod claims;
 mod installations;
@@ -15,7 +16,7 @@ mod superseded;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::{ConfigError, Lookup, required};
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
@@ -27,28 +28,29 @@ use vault::{NoSecrets, SetUpError, Vault};
 
 use crate::run::Run;
 
-/// How long a run takes where Lambda does not say, in seconds.
+/// How long a run takes if Lambda does not say, in seconds.
 const RUN_SECS: u64 = 200;
-/// What is left of the time when nothing new is begun, in seconds: one row may take a function's whole budget.
+/// Nothing new is started in the last seconds of a run: one row may take as long as a whole function.
 const LAST_ROW_SECS: u64 = 26;
-/// What the function holds.
+/// The function's state.
 pub struct Sweep {
     vault: Vault,
     pace: Duration,
     max_looks: u32,
     revoke_superseded: bool,
-    /// What SQS has put aside of the rescue queue: looked at, never taken.
+    /// The dead letters of the rescue queue. They are read, but never deleted.
     dead_letters: RescueQueue,
 }
 
 impl Sweep {
-    /// Reads the settings of the vault, `RESCUE_DEAD_LETTERS_URL`, `IDLE_CHECK_DAYS`, `SWEEP_PACE_MS` (default 1000: the time between two questions
-    /// to Notion), `SWEEP_MAX_LOOKS` (default 150: the questions of one run), and `REVOKE_SUPERSEDED` (default false:
-    /// whether a pair that a later install replaced is revoked; whether that spares the later one is not known of Notion).
+    /// Reads the settings of the vault, `RESCUE_DEAD_LETTERS_URL`, `IDLE_CHECK_DAYS`, `SWEEP_PACE_MS` (default 1000:
+    /// the time between two questions to Notion), `SWEEP_MAX_LOOKS` (default 150: the questions of one run), and
+    /// `REVOKE_SUPERSEDED` (default false: whether a pair that a later install replaced is revoked. Notion does not
+    /// document whether that spares the later one).
     ///
     /// # Errors
     ///
-    /// [`SetUpError`] naming the variable that is missing or wrong.
+    /// [`SetUpError`] with the variable that is missing or invalid.
     pub fn read(
         lookup: &impl Lookup,
         clock: impl Clock + 'static,
@@ -71,20 +73,20 @@ impl Sweep {
         })
     }
 
-    /// Every partition once; another one first each minute, so that none always comes last.
+    /// Every partition once. Each minute starts with another one, so that none is always last.
     fn shards(&self) -> impl Iterator<Item = u8> {
         let first = u8::try_from(self.vault.clock.now().0 / 60 % u64::from(SHARDS)).unwrap_or(0);
         (0..SHARDS).map(move |shard| (first + shard) % SHARDS)
     }
 
-    /// Before each question to Notion.
+    /// Waits before each question to Notion.
     async fn keep_pace(&self, run: &mut Run<'_>) {
         run.looks_left = run.looks_left.saturating_sub(1);
         tokio::time::sleep(self.pace).await;
     }
 }
 
-/// Whether a sweep is what was meant: `{}`, or with who says so. A foreign event is not.
+/// Whether the input is meant for the sweep: `{}`, or only a `caller`. Any other event is not.
 fn is_ours(input: &Value) -> bool {
     input.as_object().is_some_and(|input| {
         input.iter().all(|(name, value)| name == "caller" && (value.is_string() || value.is_null()))
@@ -110,7 +112,7 @@ impl AnswersInJson for Sweep {
         if !is_ours(&asked.input) {
             line.reject("malformed");
             return malformed(
-                "a sweep takes no input but `caller`, a text: whatever this is, it was sent by mistake",
+                "a sweep takes no input except `caller`, a string: this event was sent by mistake",
             );
         }
         let began = Instant::now();
@@ -126,7 +128,7 @@ impl AnswersInJson for Sweep {
                 };
             }
         };
-        // At least half of the time for a run that has little.
+        // If the run has little time, at least half of it is used.
         let last_row = Duration::from_secs(LAST_ROW_SECS).min(time_left / 2);
         let ends_at = began + time_left.saturating_sub(Duration::from_secs(1));
         let mut run = Run {
@@ -144,9 +146,8 @@ impl AnswersInJson for Sweep {
         Box::pin(self.look_after_installations(&mut run)).await;
         run.tell_of_silence();
         Box::pin(self.rewrap_seals(&mut run)).await;
-        let mut summary = run.line.counted();
-        summary.insert("complete".to_owned(), (run.looks_left > 0 && !run.is_over()).into());
-        run.line.note("complete", summary["complete"].clone());
-        Answer::success(Value::Object(summary))
+        let complete = run.looks_left > 0 && !run.is_over();
+        run.line.note("complete", complete);
+        Answer::success(json!(run.line.counted())).with("complete", complete)
     }
 }

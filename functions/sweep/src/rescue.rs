@@ -1,4 +1,4 @@
-//! The rescue queue: what the table did not take is saved under the same conditions as then.
+//! The rescue queue: saves what the table did not accept, under the same conditions as the original save.
 
 use shared::clock::{UnixMillis, UnixSeconds};
 use shared::flow::ClaimKey;
@@ -14,9 +14,9 @@ use crate::run::{Run, Waiting, guarded};
 
 /// Why a record stays in the queue.
 enum Stays {
-    /// The table does not take it: it will take none.
+    /// The table does not accept it, and will not accept the others either.
     Table(StoreError),
-    /// Something else is wrong with it.
+    /// The record itself cannot be processed.
     Itself,
 }
 
@@ -27,10 +27,10 @@ impl From<StoreError> for Stays {
 }
 
 impl Sweep {
-    /// Replays records until none is left. One that cannot be dealt with stays in the queue, and after a hundred times
-    /// SQS puts it aside, which rings an alarm.
+    /// Replays records until the queue is empty. A record that cannot be processed stays in the queue. After it was
+    /// received a hundred times, SQS moves it to the dead letters, and an alarm fires.
     pub(crate) async fn empty_rescue_queue(&self, run: &mut Run<'_>) {
-        // While the table does not answer, receiving would only use up a record's chances.
+        // While the table does not answer, receiving would only count against each record.
         if let Err(error) = self.vault.store.answers(run.ends_at).await {
             return run.failed(&error);
         }
@@ -53,7 +53,7 @@ impl Sweep {
                 match replaying.await.unwrap_or(Err(Stays::Itself)) {
                     Ok(()) => {
                         if let Err(error) = self.vault.rescue.delete_rescued(record, run.ends_at).await {
-                            // It comes again, and nothing will be left to do.
+                            // It is received again, and then there is nothing left to do.
                             tracing::warn!(error = &error as &dyn std::error::Error, "a record stays");
                         }
                     }
@@ -68,8 +68,9 @@ impl Sweep {
         }
     }
 
-    /// `look_into_queue`: whose records wait, dead letters included. None if that is not known: another receiver may hide
-    /// some, a reply with some may have been lost, and one that says not even whose it is may be anybody's.
+    /// `look_into_queue`: whose records are waiting, dead letters included. `None` if that is not known: another
+    /// receiver may hide some records, a reply with records may have been lost, or a record may not even say whose it
+    /// is.
     async fn look_into_queue(
         &self,
         looked_at: UnixMillis,
@@ -104,16 +105,18 @@ impl Sweep {
         let (store, key, budget) = (&self.vault.store, ClaimKey::of_row(claim), run.budget());
         let standing = store.read_claim(&key, UnixSeconds(0), budget.claim_by).await?;
         if standing.is_some_and(|claim| claim.outcome == Outcome::Ended(Notice::NotSaved)) {
-            // The queue's reply was lost, so the callback told the person and gave the grant back; unless it was cut off then.
+            // The queue's reply was lost, so the callback told the person and revoked the grant, unless it was cut
+            // off before that.
             return self.give_back(&installation.id, &installation.pair, run).await;
         }
         let installation = &NewInstallation {
-            // What an earlier version of ours put into the queue does not have it.
+            // A record from an earlier version does not have it.
             forgotten_id: run.in_hand.key_ring.value.forgotten_id(installation.id.as_str()),
             ..installation.clone()
         };
         let led = self.vault.led(&key, installation, &run.in_hand.key_ring.value);
-        // It may have been given back although no claim says so: `unverified`, and looked at in this very run.
+        // The grant may have been revoked although no claim says so. So the row is `unverified` and checked in this
+        // run.
         let save = Save { install: installation, claim: &key, led: &led, prompt: false };
         match store.save(&save, budget.save_by, &*self.vault.random).await? {
             Saved::Current | Saved::Beside => run.line.count(Metric::Recovered),
@@ -123,7 +126,7 @@ impl Sweep {
     }
 
     async fn refreshed(&self, refreshed: &Refreshed, run: &mut Run<'_>) -> Result<(), Stays> {
-        // Looked at in this very run: it may have been given back when the queue's reply was lost.
+        // Due in this run: the pair may have been revoked when the queue's reply was lost.
         let due_at = UnixMillis(0);
         let store = &self.vault.store;
         let saving =
@@ -132,7 +135,7 @@ impl Sweep {
             SavedRefresh::Current(_) | SavedRefresh::KeptAside => run.line.count(Metric::Recovered),
             SavedRefresh::TombstoneWins => {
                 self.give_back(&refreshed.id, &refreshed.pair, run).await?;
-                // The tombstone waits for it no longer.
+                // The tombstone need not wait for it any longer.
                 let (now, used) = (self.vault.clock.now_millis(), &refreshed.used);
                 store.settle_tombstone(&refreshed.id, used, now, run.ends_at).await?;
             }
@@ -140,7 +143,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// The installation was removed meanwhile; what is in use again by a later install stays.
+    /// The installation has been removed. A token that a later install uses again is not revoked.
     async fn give_back(
         &self,
         id: &InstallationId,

@@ -1,4 +1,4 @@
-//! After a key rotation: what older keys sealed is sealed anew, so that they can be retired.
+//! After a key rotation: re-encrypts what older keys sealed, so that those keys can be retired.
 
 use shared::telemetry::Metric;
 use vault::installation::{InstallationId, SealedPair};
@@ -9,7 +9,7 @@ use vault::store::StoreError;
 use crate::Sweep;
 use crate::run::{Run, guarded};
 
-/// How many installations one run seals anew: each is a read and a write of the table, none is a question to Notion.
+/// How many installations one run re-encrypts. Each takes a read and a write of the table, and no question to Notion.
 const MAX_REWRAPS: u32 = 1000;
 
 impl Sweep {

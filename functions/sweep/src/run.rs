@@ -1,4 +1,4 @@
-//! One run: how much time it has, what Notion has answered in it, what waits in the rescue queue.
+//! One run: how much time it has, what Notion has answered in it, what is waiting in the rescue queue.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -15,23 +15,23 @@ use vault::protocol::lapsed_before;
 use vault::store::{StoreError, Whose};
 use vault::{InHand, report_store};
 
-/// After how many answers that decided nothing Notion counts as down.
+/// After how many inconclusive answers in a row Notion counts as down.
 const NOTION_IS_DOWN_AFTER: u32 = 5;
 
 /// One run.
 pub(crate) struct Run<'a> {
     pub(crate) in_hand: InHand,
-    /// When nothing new is begun.
+    /// Until when anything new may be started.
     pub(crate) begins_until: Instant,
-    /// When everything has to be over.
+    /// When everything must be done.
     pub(crate) ends_at: Instant,
     /// How many more questions Notion may be asked.
     pub(crate) looks_left: u32,
-    /// How many in a row it did not answer.
+    /// How many questions in a row Notion has not answered.
     pub(crate) unanswered: u32,
-    /// Whether it has said anything at all that decides.
+    /// Whether Notion has given any conclusive answer.
     pub(crate) has_answered: bool,
-    /// What waited in the rescue queue at the last look; `None` if that is not known.
+    /// What was waiting in the rescue queue at the last look; `None` if that is not known.
     pub(crate) waiting: Option<Waiting>,
     pub(crate) line: &'a mut RequestLine,
 }
@@ -41,7 +41,7 @@ impl Run<'_> {
         Instant::now() >= self.begins_until
     }
 
-    /// One row's time, or one record's: that of a function, as long as the run has it.
+    /// The time for one row or one record: that of a function, if the run has that much left.
     pub(crate) fn budget(&self) -> Budget {
         Budget::begin(Limits::default(), Some(self.ends_at.saturating_duration_since(Instant::now())))
     }
@@ -50,10 +50,10 @@ impl Run<'_> {
         self.looks_left > 0 && !self.is_over()
     }
 
-    /// Notion did not say anything that decides. Silence is about all rows; a refusal may be about this one.
+    /// Notion's answer was inconclusive. Silence concerns all rows, a refusal may concern only this one.
     pub(crate) fn undecided(&mut self, error: &TokenError) {
         match error {
-            // Nor will the next row be told anything else.
+            // Notion would answer the same for the next row.
             TokenError::ComeBackLater(_) | TokenError::Blocked(_) | TokenError::InvalidClient(_) => {
                 self.stop_asking(error.key());
             }
@@ -76,21 +76,23 @@ impl Run<'_> {
         (self.unanswered, self.has_answered) = (0, true);
     }
 
-    /// Leases of this installation that ended before this moment were never given back and may be taken over: the new pair
-    /// of their holder did not wait in the rescue queue at the look into it, and came no later. `None`: none may.
+    /// Leases of this installation that ended before this moment were never released and may be taken over: their
+    /// holder's new pair was not in the rescue queue at the look, and cannot have been added since. `None`: no lease
+    /// may be taken over.
     pub(crate) fn takeover(&self, id: &InstallationId) -> Option<UnixMillis> {
         let waiting = self.waiting.as_ref().filter(|waiting| !waiting.has_installation(id))?;
         Some(lapsed_before(waiting.looked_at))
     }
 
-    /// Where few are asked about, a few that are not answered are all of them.
+    /// Stops asking if Notion answered none of the questions: a run with few rows may have too few to reach the
+    /// limit.
     pub(crate) fn tell_of_silence(&mut self) {
         if self.unanswered > 0 && !self.has_answered {
             self.stop_asking("no_answer");
         }
     }
 
-    /// What came of one row: an error, or a panic, leaves it for the next run.
+    /// The result of one row. After an error or a panic, it is left for the next run.
     pub(crate) fn dealt_with(&mut self, outcome: Option<Result<(), StoreError>>) {
         match outcome {
             Some(Ok(())) => {}
@@ -99,7 +101,7 @@ impl Run<'_> {
         }
     }
 
-    /// Something panicked over one row or record, which is left.
+    /// A panic occurred for one row or record, which is skipped.
     pub(crate) fn panicked(&mut self) {
         self.line.count(Metric::Panicked);
         self.line.count(Metric::SweepFailed);
@@ -109,21 +111,21 @@ impl Run<'_> {
         if self.looks_left > 0 {
             self.line.count(Metric::NotionDown);
             self.line.note("stopped_asking", reason);
-            tracing::error!(alarm = "notion_down", reason, "Notion is asked no more in this run");
+            tracing::error!(alarm = "notion_down", reason, "Notion is not asked again in this run");
         }
         self.looks_left = 0;
     }
 
-    /// Something that is left for the next run.
+    /// Counts something that is left for the next run.
     pub(crate) fn failed(&mut self, error: &StoreError) {
         self.line.count(Metric::SweepFailed);
         report_store(error);
     }
 }
 
-/// What waits, at the moment of a look into the rescue queue and among its dead letters.
+/// What was waiting in the rescue queue and among its dead letters, at the moment of the look.
 pub(crate) struct Waiting {
-    /// The moment. Whatever was put into the queue before is known.
+    /// The moment. Everything that was put into the queue before it is known.
     pub(crate) looked_at: UnixMillis,
     pub(crate) whose: Vec<Whose>,
 }
@@ -138,13 +140,13 @@ impl Waiting {
     }
 }
 
-/// Deals with one row or record; nothing, if something panics over it: the others have their turn all the same.
+/// Processes one row or record. `None` if that panics: the others are processed all the same.
 pub(crate) async fn guarded<T>(dealing: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(dealing)
         .catch_unwind()
         .await
         .inspect_err(|_panic| {
-            tracing::error!(alarm = "panic", "the sweep panicked over one row, and leaves it");
+            tracing::error!(alarm = "panic", "the sweep panicked while processing one row, and skips it");
         })
         .ok()
 }

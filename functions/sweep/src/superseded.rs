@@ -1,4 +1,4 @@
-//! Pairs that others replaced: asked about, let go of once it is certain that nothing of them lives.
+//! Superseded pairs: each is checked with Notion, and dropped once it is certain that its grant is dead.
 
 use shared::telemetry::Metric;
 use vault::installation::{InstallationId, SealedPair};
@@ -9,23 +9,23 @@ use vault::{report_broken_seal, report_orphaned};
 use crate::Sweep;
 use crate::run::Run;
 
-/// What becomes of one.
+/// What happens to a superseded pair.
 enum Fate {
-    /// It stays, as it is or as this.
+    /// It stays, unchanged or as this pair.
     Kept(Box<SealedPair>),
-    /// It stays, as the pair that a refresh of it brought.
+    /// It is replaced by the pair from its refresh.
     Renewed(Box<RenewedAside>),
-    /// It goes.
+    /// It is dropped.
     Gone,
-    /// It goes, and its refresh token is not sent again.
+    /// It is dropped, and its refresh token is not sent again.
     Refused,
-    /// A refresh has to tell: its access token has ended, its refresh token may live.
+    /// Undecided: the access token is dead, but the refresh token may be alive. A refresh decides.
     InQuestion,
 }
 
 impl Sweep {
-    /// Asks about the pairs that later ones replaced. Gives the row as it stands then, or none if it changed or could not be
-    /// asked about.
+    /// Asks Notion about the superseded pairs. Returns the row as it is afterwards, or `None` if it has changed or
+    /// Notion could not be asked.
     pub(crate) async fn check_superseded(
         &self,
         row: Installation,
@@ -37,7 +37,8 @@ impl Sweep {
             let fate = match self.look_at_superseded(&row, &pair, run).await {
                 None => return Ok(None),
                 Some(Fate::InQuestion) => {
-                    // Noted before it is sent: should we be cut off, its successor may live and nobody knows.
+                    // Recorded before the request is sent: if this is cut off, there may be a live successor that
+                    // nobody knows.
                     let doubted = SealedPair { lease: None, in_doubt: true, ..pair.clone() };
                     let Some(noted) = self.replace(&row, at, Some(doubted.clone()), run).await? else {
                         return Ok(None);
@@ -76,7 +77,7 @@ impl Sweep {
         Ok(Some(row))
     }
 
-    /// None if nothing more may be asked.
+    /// `None` if nothing more may be asked.
     async fn look_at_superseded(
         &self,
         row: &Installation,
@@ -85,7 +86,7 @@ impl Sweep {
     ) -> Option<Fate> {
         let kept = || Some(Fate::Kept(Box::new(pair.clone())));
         if pair.client_id != self.vault.connection.client_id {
-            // Another connection's: Notion would tell us nothing of it.
+            // The pair is another connection's. Notion would not tell us anything about it.
             return kept();
         }
         if !run.may_ask() {
@@ -110,18 +111,18 @@ impl Sweep {
             }
             Look::Dead => {
                 run.answered();
-                // Whoever holds its lease may have put its successor into the rescue queue.
+                // The holder of its lease may have put its successor into the rescue queue.
                 let takeover = run.takeover(&row.id);
                 let in_flight = pair.lease.as_ref().is_some_and(|lease| {
                     takeover.is_none_or(|ended_before| lease.until_ms >= ended_before.0)
                 });
                 match refresh {
                     _ if in_flight => kept(),
-                    // Its successor is, or was, in the row; or Notion has refused it before.
+                    // Its successor is or was in the row, or Notion has refused it before.
                     Some(refresh) if row.used_up.contains(refresh) => Some(Fate::Gone),
                     Some(_) => Some(Fate::InQuestion),
                     None => {
-                        tracing::info!(bot_id = pair.bot_id, "a superseded pair has ended");
+                        tracing::info!(bot_id = pair.bot_id, "a superseded pair is dead");
                         Some(Fate::Gone)
                     }
                 }
@@ -129,7 +130,7 @@ impl Sweep {
         }
     }
 
-    /// That the access token has ended does not say that the grant has.
+    /// A dead access token does not prove that the grant is dead.
     async fn refresh_superseded(
         &self,
         row: &Installation,
@@ -197,7 +198,7 @@ impl Sweep {
         }
     }
 
-    /// Writes another pair in the place of one, or none.
+    /// Replaces one superseded pair, or removes it.
     async fn replace(
         &self,
         row: &Installation,

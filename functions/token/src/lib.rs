@@ -1,16 +1,18 @@
 //! Hands a live access token to our own backend: `POST /token` (IAM-authorised) and direct invocations.
 //!
-//! | input | |
-//! |---|---|
-//! | `workspace_id`, `user_id` | whose token; `user_id` is null if the workspace owns the installation |
-//! | `refused_fingerprint` | optional: the fingerprint of a token that Notion answered with 401. Another one comes back; or, where that was said minutes ago already and Notion says that the token is alive, `refused_but_alive` |
-//! | `refresh` | optional, true: a token from a refresh that ended after this request came |
-//! | `caller` | optional: what the caller calls itself, for the audit |
+//! The input:
 //!
-//! The answer has `access_token`, `fingerprint`, `version`, `generation`, `health` and, where Notion said when the token ends,
-//! `expires_at` (seconds since the epoch); else `error` (`not_installed`, `needs_reinstall`, `removed`, `refused_but_alive`,
-//! `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps: `install_url`, `retry_after_secs`. The
-//! refresh token never leaves the vault.
+//! - `workspace_id`, `user_id`: whose token; `user_id` is null if the workspace owns the installation
+//! - `refused_fingerprint`, optional: the fingerprint of a token that Notion answered with 401. A different token is
+//!   returned. If a report led to a new token minutes ago and Notion says that this one is alive, the answer is
+//!   `refused_but_alive`
+//! - `refresh`, optional; true: return a token from a refresh that ends after this request
+//! - `caller`, optional: the caller's name for itself, for the audit
+//!
+//! The answer has `access_token`, `fingerprint`, `version`, `generation`, `health` and, if Notion said when the token
+//! ends, `expires_at` (seconds since the epoch). Otherwise it has `error` (`not_installed`, `needs_reinstall`,
+//! `removed`, `refused_but_alive`, `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps:
+//! `install_url`, `retry_after_secs`. The refresh token never leaves the vault.
 
 mod no_token;
 mod vend;
@@ -29,7 +31,7 @@ use vault::{NoSecrets, SetUpError, Vault};
 
 use crate::want::Want;
 
-/// What the function holds.
+/// The function's state.
 pub struct Token {
     vault: Vault,
 }
@@ -39,7 +41,7 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`SetUpError`] naming the variable that is missing or wrong.
+    /// [`SetUpError`] with the variable that is missing or invalid.
     pub fn read(
         lookup: &impl Lookup,
         clock: impl Clock + 'static,

@@ -1,4 +1,4 @@
-//! Why there is no token, and what a caller is told then.
+//! The reasons for returning no token, and the answer for each.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use shared::entry::backend::Answer;
 use shared::telemetry::{Metric, RequestLine};
 use vault::seal::Fingerprint;
 
-/// Why there is none.
+/// Why no token is returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoToken {
-    /// There is no such installation.
+    /// The installation does not exist.
     NotInstalled,
     /// Its grant is dead.
     NeedsReinstall,
     /// It was uninstalled.
     Removed,
-    /// The token that was reported as refused is alive, Notion says: another one would be refused as well.
+    /// Notion says that the token reported as refused is alive. Another one would be refused too.
     RefusedButAlive(Fingerprint),
-    /// It is not known yet.
+    /// It cannot be decided yet.
     NotNow { reason: &'static str, retry_after: Duration },
 }
 
 impl NoToken {
-    /// What the caller is answered.
+    /// The answer to the caller.
     pub(crate) fn answer(self, connection: &PublicConnection, line: &mut RequestLine) -> Answer {
         let install_url = connection.install_url();
         let reinstall = |status, error, message| {
@@ -50,11 +50,11 @@ impl NoToken {
                 line.count(Metric::RefusedButAlive);
                 tracing::warn!(
                     alarm = "refused_but_alive",
-                    "a token was reported as refused again, and Notion says that it is alive"
+                    "a token was again reported as refused, but Notion says that it is alive"
                 );
-                let message = "Notion says that this token is alive, so no other one was fetched. Look at the request that was \
-                               refused: the header must be `Authorization: Bearer` and the whole token, the host \
-                               api.notion.com, and a 401 may come from something else on the way";
+                let message = "Notion says that this token is alive, so it was not refreshed. Check the request that \
+                               was refused: the header must be `Authorization: Bearer` and the whole token, the host \
+                               must be api.notion.com, and nothing in between may answer 401 itself";
                 Answer::error(StatusCode::CONFLICT, "refused_but_alive", message)
                     .with("fingerprint", fingerprint.as_str())
             }

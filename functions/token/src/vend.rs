@@ -1,4 +1,4 @@
-//! From a row to a live token: as it stands, verified, or refreshed; waiting while somebody else refreshes.
+//! From a row to a live token: as stored, after a check, or after a refresh. Waits while another process refreshes.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use crate::Token;
 use crate::no_token::NoToken;
 use crate::want::Want;
 
-/// A refresh takes Notion some hundred milliseconds; a thousand callers must not read the row all the time.
+/// A refresh takes a few hundred milliseconds. A thousand callers must not read the row all the time.
 const FIRST_WAIT_MS: u64 = 200;
 const MAX_WAIT_MS: u64 = 1600;
-/// When to come again while a refresh that was cut off waits for the sweep.
+/// When to ask again if a refresh was cut off, which only the sweep can resolve.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 const SOON: Duration = Duration::from_secs(5);
-/// For how long a report of a refused token counts as one of a series, in milliseconds: then Notion is asked before another
-/// refresh is spent.
+/// How long after a report led to a new token the next report is checked with Notion before another refresh, in
+/// milliseconds.
 const SERIES_MS: u64 = 600_000;
-/// For how long Notion's word that a token is alive is good enough for the next report, in milliseconds.
+/// How long Notion's answer that a token is alive is used for further reports, in milliseconds.
 const GOOD_FOR_MS: u64 = 30_000;
 
 /// A live token.
@@ -36,16 +36,16 @@ pub(crate) struct Live {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) version: u64,
     pub(crate) generation: u64,
-    /// When it ends, if Notion said so.
+    /// When it expires, if Notion said so.
     pub(crate) expires_at_ms: Option<u64>,
 }
 
-/// What one look at the row came to.
+/// What to do after one look at the row.
 enum Step {
     Done(Live),
-    /// The row has changed, as given if it was seen.
+    /// Start again, because the row has changed. Holds the new row if it was read.
     Again(Option<Box<Installation>>),
-    /// Somebody else is refreshing.
+    /// Another process is refreshing.
     Wait,
 }
 
@@ -110,7 +110,7 @@ impl Token {
         if is_usable && !pair.is_about_to_expire(now) {
             return self.open(row, pair, in_hand).await.map(Step::Done);
         }
-        // Until it has ended it is good enough, as long as nothing was sent that may have replaced it.
+        // Such a token may be vended until it expires, as long as no request was sent that may have replaced it.
         let good_enough = is_usable && !pair.has_expired(now) && !pair.is_unsettled();
         if row.refresh_after_ms > now.0 {
             if good_enough {
@@ -121,7 +121,7 @@ impl Token {
         }
         if let Some(lease) = row.lease() {
             if lease.until_ms <= now.0 {
-                // Its new pair may wait in the rescue queue, which only the sweep looks into.
+                // The new pair may be in the rescue queue, which only the sweep reads.
                 return Err(NoToken::NotNow { reason: "cut_off", retry_after: SWEEP_INTERVAL });
             }
             return Ok(Step::Wait);
@@ -134,7 +134,7 @@ impl Token {
             return Err(NoToken::RefusedButAlive(refused.clone()));
         }
         if Instant::now() >= budget.claim_by {
-            // Waited too long to begin anything: what is begun must have its time.
+            // Waited too long to start anything: a refresh needs its full time.
             return Err(still_refreshing(OutOfTime));
         }
         let has_to_be_asked = (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none();
@@ -145,7 +145,7 @@ impl Token {
             Want::OtherThan(refused) if pair.access_fingerprint == *refused => Cause::Refused {
                 ask_first: row.refused_at_ms.is_some_and(|at_ms| now.0 < at_ms.saturating_add(SERIES_MS)),
             },
-            // Also where an older one was reported, and this one is about to end.
+            // Also if an older token was reported and this one is about to expire.
             _ => Cause::Asked,
         };
         match Box::pin(self.vault.refresh(row, cause, in_hand, budget, line)).await {
@@ -166,7 +166,7 @@ impl Token {
             Refreshing::LookAgain(seen) => Ok(Step::Again(seen)),
             Refreshing::NeedsReinstall => Err(NoToken::NeedsReinstall),
             Refreshing::Removed => Err(NoToken::Removed),
-            // Ahead of its end nothing is lost by waiting, unless it may have been replaced.
+            // Before the token expires, it can still be vended, unless the refresh may have replaced it.
             Refreshing::NotNow(WhyNot::Undecided(error), _)
                 if good_enough && !matches!(error, TokenError::OutcomeUnknown(_)) =>
             {
@@ -176,7 +176,7 @@ impl Token {
         }
     }
 
-    /// Asks Notion about the access token; none if a refresh has to tell.
+    /// Asks Notion about the access token. `None` if only a refresh can tell.
     async fn look(
         &self,
         row: &Installation,
@@ -224,7 +224,7 @@ impl Token {
             return self.open(&row, pair, in_hand).await.map(Step::Done);
         }
         if pair.refresh.is_none() {
-            // It is the only one there is.
+            // There is no other token.
             return match want {
                 Want::OtherThan(refused) => Err(NoToken::RefusedButAlive(refused.clone())),
                 _ => self.open(&row, pair, in_hand).await.map(Step::Done),
@@ -249,7 +249,7 @@ impl Token {
         }
     }
 
-    /// Between half of `wait_ms` and all of it.
+    /// Sleeps between half of `wait_ms` and all of it.
     async fn pause(&self, wait_ms: u64) {
         let [draw] = random::bytes::<1>(&*self.vault.random);
         tokio::time::sleep(Duration::from_millis(wait_ms / 2 + wait_ms * u64::from(draw) / 510)).await;

@@ -1,4 +1,4 @@
-//! Which token is wanted.
+//! Which token the caller wants.
 
 use serde_json::Value;
 use shared::clock::UnixMillis;
@@ -6,19 +6,19 @@ use vault::installation::SealedPair;
 use vault::seal::Fingerprint;
 use vault::store::Installation;
 
-/// Which token is wanted.
+/// Which token the caller wants.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Want {
-    /// The one that is stored.
+    /// The stored one.
     Stored,
-    /// Another one than this, which was refused: compare and refresh.
+    /// Any token but this one, which was refused: compare and refresh.
     OtherThan(Fingerprint),
     /// One from a refresh or an install that ended after this moment.
     RefreshedSince(UnixMillis),
 }
 
 impl Want {
-    /// What the input wants, which came at `asked_at`; else what it should have been.
+    /// Reads what the input asks for, received at `asked_at`. The error says what the input must be.
     pub(crate) fn read(input: &Value, asked_at: UnixMillis) -> Result<Self, &'static str> {
         let refresh = match input.get("refresh") {
             None | Some(Value::Null) => false,
@@ -28,7 +28,7 @@ impl Want {
         match input.get("refused_fingerprint") {
             None | Some(Value::Null) if refresh => Ok(Self::RefreshedSince(asked_at)),
             None | Some(Value::Null) => Ok(Self::Stored),
-            // Another token than the refused one is what a wish to refresh would bring too.
+            // A token other than the refused one also satisfies a request to refresh.
             Some(Value::String(text)) if !text.is_empty() => {
                 Ok(Self::OtherThan(Fingerprint::from(text.as_str())))
             }
@@ -44,7 +44,7 @@ impl Want {
         }
     }
 
-    /// Whether the pair of `row` is such a token.
+    /// Whether the row's `pair` is such a token.
     pub(crate) fn is_met_by(&self, row: &Installation, pair: &SealedPair) -> bool {
         match self {
             Self::Stored => true,

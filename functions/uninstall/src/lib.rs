@@ -1,16 +1,19 @@
-//! Uninstalls: gives a person's grant back to Notion and forgets its tokens. For our own backend only.
+//! Uninstalls: revokes a person's grant at Notion and deletes its tokens. Only our own backend may call it.
 //!
-//! | input | |
-//! |---|---|
-//! | `workspace_id`, `user_id` | whose installation; `user_id` is null if the workspace owns it |
-//! | `generation` | optional: only this one. A late message never removes what was installed after it |
-//! | `forget` | optional, true: nothing of the person stays, the row's key included |
-//! | `caller` | optional: what the caller calls itself, for the audit |
+//! The input:
 //!
-//! Safe to repeat, also late: a repeated message about one `generation` neither removes what was installed after it nor counts
-//! as a removal at its own time. The answer has `removed` and `revoked`: where Notion did not take the tokens back yet, they stay sealed
-//! in the tombstone, nothing is vended, and the sweep goes on. `generation` 0 means that there was nobody. Else `error` is `other_generation`, `not_installed` (with
-//! a `generation` only), `try_later`, `malformed` or `misconfigured`.
+//! - `workspace_id`, `user_id`: whose installation; `user_id` is null if the workspace owns it
+//! - `generation`, optional: remove only this one, so that a late message never removes a later install
+//! - `forget`, optional; true: nothing about the person is kept, not even the row's key
+//! - `caller`, optional: the caller's name for itself, for the audit
+//!
+//! It is safe to repeat, even late: a repeated message about one `generation` neither removes a later install nor
+//! counts as a removal at its own time.
+//!
+//! The answer has `removed`, `revoked` and `generation`. If `revoked` is false, the tokens stay sealed in the
+//! tombstone, nothing is vended, and the sweep keeps trying to revoke them. `generation` 0 means that there was no
+//! installation. Otherwise `error` is `other_generation`, `not_installed` (only with a `generation`), `try_later`,
+//! `malformed` or `misconfigured`.
 
 use std::time::Duration;
 
@@ -26,7 +29,7 @@ use vault::protocol::Removal;
 use vault::store::{Entombed, StoreError};
 use vault::{NoSecrets, SetUpError, Vault, report_store};
 
-/// What the function holds.
+/// The function's state.
 pub struct Uninstall {
     vault: Vault,
 }
@@ -43,7 +46,7 @@ impl Uninstall {
     ///
     /// # Errors
     ///
-    /// [`SetUpError`] naming the variable that is missing or wrong.
+    /// [`SetUpError`] with the variable that is missing or invalid.
     pub fn read(
         lookup: &impl Lookup,
         clock: impl Clock + 'static,
@@ -82,7 +85,7 @@ impl AnswersInJson for Uninstall {
         self.vault.warm_up().await;
     }
 
-    /// The tombstone first: from then on nothing is vended, whatever becomes of the rest.
+    /// Writes the tombstone first. From then on nothing is vended, whatever happens next.
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
         let wish = match Wish::read(&asked.input) {
             Ok(wish) => wish,
@@ -103,12 +106,12 @@ impl AnswersInJson for Uninstall {
             vault.clock.now_millis(),
             budget.claim_by,
         );
-        // Both at once: neither may use up the other's time.
+        // Concurrently: neither may use up the other's time.
         let (entombed, in_hand) = tokio::join!(entombed, vault.secrets_in_hand(&budget, line));
         let tombstone = match entombed {
             Ok(Entombed::Removed(tombstone)) => tombstone,
             Ok(Entombed::OtherGeneration(standing)) => {
-                let message = "the installation is of another generation, which stays";
+                let message = "the installation has another generation and was not removed";
                 return Answer::error(StatusCode::CONFLICT, "other_generation", message)
                     .with("generation", standing.generation);
             }
@@ -119,7 +122,7 @@ impl AnswersInJson for Uninstall {
             Err(error) => return store_failed(&error),
         };
         line.note("generation", tombstone.generation);
-        // From here on it is removed; what is left, the sweep can do too.
+        // From here on it counts as removed. The sweep can do the rest.
         let removal = match in_hand {
             Ok(in_hand) => match vault.finish_removal(&tombstone, &in_hand, &budget, line).await {
                 Ok(removal) => removal,

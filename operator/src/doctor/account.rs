@@ -1,11 +1,11 @@
-//! Who we are, and whether the stack stands.
+//! The caller's identity, and the state of the stack.
 
 use super::finding::unanswered;
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::{Stack, StackError};
 
-/// Whether AWS knows us.
+/// Whether AWS accepts the credentials.
 pub(super) async fn credentials(aws: &Aws, report: &mut Report) -> bool {
     match aws.sts.get_caller_identity().send().await {
         Ok(identity) => {
@@ -17,7 +17,7 @@ pub(super) async fn credentials(aws: &Aws, report: &mut Report) -> bool {
             let words = in_words(&error);
             let clock = ["Signature expired", "RequestExpired", "RequestTimeTooSkewed", "not yet current"];
             let cure = if clock.iter().any(|said| words.contains(said)) {
-                "set this machine's clock: AWS refuses what is signed five minutes off"
+                "set this machine's clock: AWS rejects signatures that are five minutes off"
             } else {
                 "sign in (aws sso login, aws configure), or name a profile with --profile"
             };
@@ -27,7 +27,7 @@ pub(super) async fn credentials(aws: &Aws, report: &mut Report) -> bool {
     }
 }
 
-/// The stack, if it stands and can be read.
+/// The stack, if it is in a usable state and can be read.
 pub(super) async fn stack(aws: &Aws, name: &str, report: &mut Report) -> Option<Stack> {
     const STEP: &str = "stack";
     let stack = match Stack::read(aws, name).await {
@@ -47,28 +47,28 @@ pub(super) async fn stack(aws: &Aws, name: &str, report: &mut Report) -> Option<
         "UPDATE_ROLLBACK_COMPLETE" => report.warning(
             STEP,
             status,
-            "the last deploy failed and was taken back: its reason stands in the stack's events; deploy again",
+            "the last deploy failed and was rolled back: see the reason in the stack's events, and deploy again",
         ),
         "REVIEW_IN_PROGRESS" => {
-            let cure = format!("nothing was deployed yet: {}, and say yes when it asks", aws.commands.deploy());
+            let cure = format!("nothing has been deployed yet: {}, and confirm when it asks", aws.commands.deploy());
             report.problem(STEP, status, cure);
             return None;
         }
         "CREATE_IN_PROGRESS" | "ROLLBACK_IN_PROGRESS" | "DELETE_IN_PROGRESS" => {
-            report.unknown(STEP, status, "wait until it is done, then ask again");
+            report.unknown(STEP, status, "wait until it is done, then run the doctor again");
             return None;
         }
         working if working.ends_with("_IN_PROGRESS") => {
-            report.unknown(STEP, status, "what follows may change: wait until it is done, then ask again");
+            report.unknown(STEP, status, "later steps may change: wait until it is done, then run the doctor again");
         }
         "UPDATE_ROLLBACK_FAILED" => {
             let command = format!("cloudformation continue-update-rollback --stack-name {name}");
-            let cure = format!("read the reason in the stack's events, then {}", aws.commands.aws(&command));
+            let cure = format!("see the reason in the stack's events, then {}", aws.commands.aws(&command));
             report.problem(STEP, status, cure);
         }
         _ => {
             let cure = format!(
-                "read the reason in the stack's events, then sam delete --stack-name {name} and {}",
+                "see the reason in the stack's events, then sam delete --stack-name {name} and {}",
                 aws.commands.deploy()
             );
             report.problem(STEP, status, cure);
@@ -78,7 +78,11 @@ pub(super) async fn stack(aws: &Aws, name: &str, report: &mut Report) -> Option<
     match stack.connection() {
         Ok(_) => Some(stack),
         Err(error) => {
-            report.problem(STEP, format!("it serves no public connection: {error}"), aws.commands.deploy());
+            report.problem(
+                STEP,
+                format!("its public connection is not valid: {error}"),
+                aws.commands.deploy(),
+            );
             None
         }
     }

@@ -1,4 +1,4 @@
-//! What a person meets: the install URL, what it sends to Notion, the redirect URI, the domain, the clock.
+//! What a person comes across: the install URL, its redirect to Notion, the redirect URI, the domain. And the clock.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ const MAX_SKEW_SECS: i64 = 60;
 
 async fn get(aws: &Aws, url: &str) -> Result<reqwest::Response, reqwest::Error> {
     let mut request = aws.http.get(url);
-    // Names below `localhost` are this machine (RFC 6761 §6.3), which not every resolver knows.
+    // Names under `localhost` are this machine (RFC 6761 §6.3), but not every resolver knows that.
     if let Ok(mut address) = Url::parse(url)
         && let Some(host) = address.host_str().filter(|host| host.ends_with(".localhost")).map(str::to_owned)
         && address.set_host(Some("127.0.0.1")).is_ok()
@@ -35,7 +35,7 @@ async fn get(aws: &Aws, url: &str) -> Result<reqwest::Response, reqwest::Error> 
     request.timeout(Duration::from_secs(PAGE_LIMIT_SECS)).send().await
 }
 
-/// The domain of one's own leads to this API.
+/// The custom domain points to this API.
 pub(super) async fn custom_domain(stack: &Stack, report: &mut Report) {
     const STEP: &str = "custom domain";
     let (Some(domain), Some(target)) = (stack.parameter("DomainName"), stack.output("DomainTarget")) else {
@@ -45,19 +45,19 @@ pub(super) async fn custom_domain(stack: &Stack, report: &mut Report) {
     let cure = || {
         let records = match stack.parameter("HostedZoneId") {
             Some(zone) => format!(
-                "the stack has made its records in zone {zone}: see that the domain is delegated to it"
+                "the stack created its records in zone {zone}: check that the domain is delegated to it"
             ),
             None => format!("make {domain} a CNAME of {target}, or give the stack its HostedZoneId"),
         };
-        format!("{records}; new records and certificates take some minutes")
+        format!("{records}; new records and certificates take a few minutes")
     };
     match (found.is_empty(), found.is_disjoint(&wanted)) {
         (true, _) => report.problem(STEP, format!("{domain} has no address"), cure()),
-        // Some answers of a name server are a part of all addresses only, so this is not certain.
+        // A name server may return only some of the addresses, so this is not certain.
         (false, true) => {
-            report.warning(STEP, format!("{domain} seems to lead elsewhere than {target}"), cure());
+            report.warning(STEP, format!("{domain} does not seem to point to {target}"), cure());
         }
-        (false, false) => report.ok(STEP, format!("{domain} leads to {target}")),
+        (false, false) => report.ok(STEP, format!("{domain} points to {target}")),
     }
 }
 
@@ -66,7 +66,7 @@ async fn addresses(host: &str) -> BTreeSet<IpAddr> {
     found.map(|all| all.map(|address| address.ip()).collect()).unwrap_or_default()
 }
 
-/// The install URL answers, sends people to Notion as this connection, and Notion takes them in.
+/// The install URL answers and redirects to Notion as this connection, and Notion accepts the request.
 pub(super) async fn install(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "install url";
     let (Some(url), Ok(connection)) = (stack.output("InstallUrl"), stack.connection()) else {
@@ -80,40 +80,40 @@ pub(super) async fn install(aws: &Aws, stack: &Stack, report: &mut Report) {
     let status = response.status();
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let Some(authorize) = location.filter(|_| status == 302).and_then(|text| Url::parse(text).ok()) else {
-        let found = format!("{url} answers {status} instead of sending people to Notion");
+        let found = format!("{url} answers {status} instead of redirecting to Notion");
         return report.problem(STEP, found, aws.commands.log("InstallFunction"));
     };
     let sent = |name: &str| authorize.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
     if !authorize.as_str().starts_with(&format!("{}?", connection.authorize_url()))
         || sent("client_id").as_deref() != Some(connection.client_id.as_str())
     {
-        let found = format!("{url} sends people to another place than Notion, or as another client id");
+        let found = format!("{url} does not redirect to Notion, or uses another client id");
         return report.problem(STEP, found, CHANGED_BY_HAND);
     }
     if sent("redirect_uri").as_deref() != Some(connection.redirect_uri.as_str()) {
-        let found =
-            format!("{url} asks Notion to come back to another address than {}", connection.redirect_uri);
+        let found = format!("{url} gives Notion another redirect URI than {}", connection.redirect_uri);
         return report.problem("redirect uri", found, CHANGED_BY_HAND);
     }
-    report.ok(STEP, format!("{url} sends people to Notion as {}", connection.client_id));
+    report.ok(STEP, format!("{url} redirects to Notion as {}", connection.client_id));
     redirect_uri(aws, &authorize, &connection.redirect_uri, report).await;
 }
 
-/// Only a person sees whether the redirect URI is registered; where Notion says no without one, that is certain.
+/// Only a person can see whether the redirect URI is registered. If Notion rejects it even without a login, that is
+/// certain.
 async fn redirect_uri(aws: &Aws, authorize: &Url, redirect_uri: &str, report: &mut Report) {
     const STEP: &str = "redirect uri";
-    let again = "try again; Notion's status page says whether it is them";
+    let again = "try again; Notion's status page says whether Notion has a problem";
     match get(aws, authorize.as_str()).await {
         Ok(response) if response.status() == 400 => report.problem(
             STEP,
-            "Notion does not take people in with it",
+            "Notion rejects it",
             format!(
-                "put it into the connection's Configuration tab, Redirect URIs, to the letter: {redirect_uri}"
+                "enter exactly this in the connection's Configuration tab, under Redirect URIs: {redirect_uri}"
             ),
         ),
         Ok(response) if response.status().is_redirection() || response.status().is_success() => report.ok(
             STEP,
-            format!("has to stand at Notion to the letter, which only a person can see: {redirect_uri}"),
+            format!("must be registered at Notion exactly like this, which only a person can check: {redirect_uri}"),
         ),
         Ok(response) => {
             report.unknown(STEP, format!("Notion's page answers {}", response.status()), again);
@@ -124,7 +124,7 @@ async fn redirect_uri(aws: &Aws, authorize: &Url, redirect_uri: &str, report: &m
     }
 }
 
-/// The callback answers with a page of its own.
+/// The callback answers with one of our pages.
 pub(super) async fn callback(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "callback";
     let Ok(PublicConnection { redirect_uri: url, .. }) = stack.connection() else { return };
@@ -138,7 +138,7 @@ pub(super) async fn callback(aws: &Aws, stack: &Stack, report: &mut Report) {
         report.ok(STEP, format!("{url} answers"));
     } else {
         let found =
-            format!("{url} answers {status}{}", if is_ours { "" } else { ", and not by our function" });
+            format!("{url} answers {status}{}", if is_ours { "" } else { ", but not from our function" });
         report.problem(STEP, found, aws.commands.log("CallbackFunction"));
     }
 }
@@ -146,8 +146,8 @@ pub(super) async fn callback(aws: &Aws, stack: &Stack, report: &mut Report) {
 fn unreachable(stack: &Stack, report: &mut Report, step: &'static str, url: &str, error: reqwest::Error) {
     let found = format!("{url} cannot be reached: {}", chain(&error.without_url()));
     let cure = match stack.parameter("DomainName") {
-        Some(_) => "see the step \"custom domain\"; a new certificate takes some minutes",
-        None => "look at the HTTP API in the console, and at this machine's network",
+        Some(_) => "see the step \"custom domain\"; a new certificate takes a few minutes",
+        None => "check the HTTP API in the console, and this machine's network",
     };
     report.problem(step, found, cure);
 }
@@ -157,7 +157,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// This machine's clock against the API's: what is signed five minutes off, AWS refuses.
+/// Compares this machine's clock with the API's: AWS rejects signatures that are five minutes off.
 fn clock(response: &reqwest::Response, report: &mut Report) {
     const STEP: &str = "clock";
     let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
@@ -173,7 +173,11 @@ fn clock(response: &reqwest::Response, report: &mut Report) {
     if ahead_secs.abs() > MAX_SKEW_SECS {
         let side = if ahead_secs > 0 { "ahead of" } else { "behind" };
         let found = format!("this machine is {} s {side} AWS", ahead_secs.abs());
-        report.problem(STEP, found, "set this machine's clock: AWS refuses what is signed five minutes off");
+        report.problem(
+            STEP,
+            found,
+            "set this machine's clock: AWS rejects signatures that are five minutes off",
+        );
     } else {
         report.ok(STEP, "agrees with AWS");
     }

@@ -1,4 +1,4 @@
-//! Whether an alarm rings, and whether anybody would hear it.
+//! Whether an alarm is firing, and whether anybody would be told.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;
 
-/// Somebody is subscribed, and has confirmed it.
+/// There is a subscription, and it is confirmed.
 pub(super) async fn listener(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "alarm topic";
     let Some(topic) = find(aws, stack, "AlarmTopic", STEP, report) else { return };
@@ -21,21 +21,17 @@ pub(super) async fn listener(aws: &Aws, stack: &Stack, report: &mut Report) {
     match (count("SubscriptionsConfirmed"), count("SubscriptionsPending")) {
         (0, 0) => report.warning(
             STEP,
-            "nobody hears of alarms",
+            "nobody is told about alarms",
             format!("deploy with AlarmEmail=you@example.com, or subscribe to {topic}"),
         ),
         (0, _) => {
-            report.warning(
-                STEP,
-                "a subscription waits for its confirmation",
-                "open the link in AWS's e-mail",
-            );
+            report.warning(STEP, "a subscription is not confirmed yet", "open the link in AWS's e-mail");
         }
         (confirmed, _) => report.ok(STEP, format!("{confirmed} subscribed")),
     }
 }
 
-/// Every alarm of the stack exists, can act, and is silent.
+/// Every alarm of the stack exists, has its actions enabled, and is not firing.
 pub(super) async fn ringing(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "alarms";
     let names: BTreeSet<&str> = stack.resources_ending_in("Alarm").into_iter().collect();
@@ -58,17 +54,17 @@ pub(super) async fn ringing(aws: &Aws, stack: &Stack, report: &mut Report) {
     };
     let aimless = of(&|alarm| alarm.alarm_actions().is_empty());
     if !aimless.is_empty() {
-        return report.problem(STEP, format!("tell nobody: {aimless}"), CHANGED_BY_HAND);
+        return report.problem(STEP, format!("without an action: {aimless}"), CHANGED_BY_HAND);
     }
     let mute = of(&|alarm| alarm.actions_enabled() != Some(true));
     if !mute.is_empty() {
         let command = format!("cloudwatch enable-alarm-actions --alarm-names {}", mute.replace(", ", " "));
-        return report.problem(STEP, format!("cannot act: {mute}"), aws.commands.aws(&command));
+        return report.problem(STEP, format!("with actions disabled: {mute}"), aws.commands.aws(&command));
     }
     let ringing = of(&|alarm| alarm.state_value() == Some(&StateValue::Alarm));
     if ringing.is_empty() {
-        report.ok(STEP, format!("{} alarms, all silent", there.len()));
+        report.ok(STEP, format!("{} alarms, none is firing", there.len()));
     } else {
-        report.problem(STEP, format!("ringing: {ringing}"), "docs/runbook.md has a section for each");
+        report.problem(STEP, format!("firing: {ringing}"), "docs/runbook.md has a section for each");
     }
 }

@@ -1,10 +1,10 @@
-//! What the steps of an examination report alike.
+//! What several steps of the doctor report in the same way.
 
 use crate::aws::Aws;
 use crate::report::Report;
 use crate::stack::Stack;
 
-/// What AWS calls a resource; where the stack has none, `step` says so.
+/// The physical id of a resource. If the stack does not have it, `step` reports that.
 pub(super) fn find<'a>(
     aws: &Aws,
     stack: &'a Stack,
@@ -21,16 +21,16 @@ pub(super) fn find<'a>(
     }
 }
 
-/// What to do where somebody changed the stack past CloudFormation: a deploy of the same template would change nothing.
+/// The cure for a change made outside CloudFormation: deploying the same template would not undo it.
 pub(super) const CHANGED_BY_HAND: &str = "docs/runbook.md, \"Changed by hand\"";
 
-/// Reports that `step` could not be looked at, because a call was answered with `words`.
+/// Reports that `step` could not be checked, because a call failed with `words`.
 pub(super) fn unanswered(report: &mut Report, step: &'static str, words: String) {
     let denied = words.contains("AccessDenied") || words.contains("not authorized");
     let cure = if denied {
-        "let these credentials read it (docs/deploy.md names the permissions)"
+        "give these credentials read access (docs/deploy.md lists the permissions)"
     } else {
-        "try again; if it stays so, look at the resource in the console"
+        "try again; if it still fails, look at the resource in the console"
     };
     report.unknown(step, words, cure);
 }

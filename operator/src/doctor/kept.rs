@@ -1,4 +1,4 @@
-//! What is kept, and what keeps it: the keys, the tables, their expiry and backups, the rescue queue.
+//! What is stored and what protects it: the keys, the tables, their expiry and backups, the rescue queue.
 
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableDescription, TableStatus, TimeToLiveStatus};
@@ -12,7 +12,7 @@ use crate::stack::Stack;
 
 const TABLES: [&str; 2] = ["InstallationsTable", "ClaimsTable"];
 
-/// The keys that tables, secrets and alarms are encrypted with: enabled, and turned once a year.
+/// The keys that encrypt tables, secrets and alarms: enabled, and rotated once a year.
 pub(super) async fn keys(aws: &Aws, stack: &Stack, report: &mut Report) {
     key(aws, stack, report, "data key", "DataKey", "tables and secrets cannot be read").await;
     key(aws, stack, report, "alarm key", "AlarmKey", "no alarm can be delivered").await;
@@ -36,7 +36,7 @@ async fn key(
         Some(KeyState::Enabled) => {}
         Some(KeyState::PendingDeletion) => {
             let cancel = aws.commands.aws(&format!("kms cancel-key-deletion --key-id {id}"));
-            let found = format!("it is about to be deleted: {without_it}, and soon never again");
+            let found = format!("it is scheduled for deletion: {without_it}, and soon this will be final");
             return report.problem(step, found, format!("{cancel} && {enable}"));
         }
         other => {
@@ -54,7 +54,7 @@ async fn key(
     }
 }
 
-/// Both tables are there and cannot be deleted by a slip.
+/// Both tables exist and are protected from accidental deletion.
 pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "tables";
     for table in TABLES {
@@ -66,7 +66,7 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
                     .as_service_error()
                     .is_some_and(DescribeTableError::is_resource_not_found_exception) =>
             {
-                return report.problem(STEP, format!("{name} does not exist any more"), gone(aws, table));
+                return report.problem(STEP, format!("{name} no longer exists"), gone(aws, table));
             }
             Err(error) => return unanswered(report, STEP, format!("{name}: {}", in_words(&error))),
         };
@@ -74,7 +74,11 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
         match found.and_then(|table| table.table_status()) {
             Some(TableStatus::Active) => {}
             Some(TableStatus::Updating) => {
-                return report.warning(STEP, format!("{name} is being changed"), "ask again in some minutes");
+                return report.warning(
+                    STEP,
+                    format!("{name} is being changed"),
+                    "run the doctor again in a few minutes",
+                );
             }
             other => {
                 let status = other.map_or("in an unknown state", TableStatus::as_str);
@@ -89,7 +93,7 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
             let command = format!("dynamodb update-table --table-name {name} --deletion-protection-enabled");
             return report.problem(
                 STEP,
-                format!("{name} can be deleted by a slip"),
+                format!("{name} is not protected from deletion"),
                 aws.commands.aws(&command),
             );
         }
@@ -97,20 +101,21 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
     report.ok(STEP, "both active, protected from deletion");
 }
 
-/// What to do about a table that is gone. A restored one is never used as it is: its refresh tokens may be used up.
+/// What to do about a missing table. A restored table is never used directly: its refresh tokens may have been
+/// consumed.
 fn gone(aws: &Aws, table: &str) -> String {
     if table == "InstallationsTable" {
         let import = aws.commands.operator("import --table RESTORED_TABLE");
         format!(
-            "docs/runbook.md, \"Restoring the table\": restore it under another name, make an empty one, then {import}"
+            "docs/runbook.md, \"Restoring the table\": restore to another name, create an empty one, then {import}"
         )
     } else {
-        "docs/runbook.md, \"Changed by hand\", step 3: make an empty one; what it held is worth an hour"
+        "docs/runbook.md, \"Changed by hand\", step 3: create an empty one; its contents only matter for an hour"
             .to_owned()
     }
 }
 
-/// Claims are forgotten.
+/// Claims expire.
 pub(super) async fn expiry(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "expiry of claims";
     let Some(name) = find(aws, stack, "ClaimsTable", STEP, report) else { return };
@@ -128,11 +133,11 @@ pub(super) async fn expiry(aws: &Aws, stack: &Stack, report: &mut Report) {
             "dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
              Enabled=true,AttributeName=expires_at"
         );
-        report.problem(STEP, "off: used states pile up for ever", aws.commands.aws(&command));
+        report.problem(STEP, "off: used states are never deleted", aws.commands.aws(&command));
     }
 }
 
-/// Both tables can be taken back to any second of the last 35 days.
+/// Both tables can be restored to any second of the last 35 days.
 pub(super) async fn backups(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "backups";
     for table in TABLES {
@@ -157,10 +162,10 @@ pub(super) async fn backups(aws: &Aws, stack: &Stack, report: &mut Report) {
     report.ok(STEP, "both tables can be restored to a point in time");
 }
 
-/// Nothing waits for somebody.
+/// No message is waiting for somebody to act.
 pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "queues";
-    // What the sweep has received and could not deal with is hidden for most of the time.
+    // A message that the sweep received but could not process is hidden most of the time.
     const COUNTS: [QueueAttributeName; 2] = [
         QueueAttributeName::ApproximateNumberOfMessages,
         QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -187,5 +192,5 @@ pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
             return report.warning(STEP, found, format!("docs/runbook.md, \"{queue}\""));
         }
     }
-    report.ok(STEP, "nothing waits for rescue, no warning is stuck");
+    report.ok(STEP, "nothing is waiting for rescue, no alarm message is stuck");
 }

@@ -1,4 +1,4 @@
-//! The client secret, in Secrets Manager and in Notion's eyes; the token key ring, without looking into it.
+//! The client secret, in Secrets Manager and at Notion; the token key ring, without reading it.
 
 use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, DescribeSecretOutput};
 use shared::clock::{Clock as _, SystemClock, UnixSeconds};
@@ -10,7 +10,7 @@ use crate::client_secret::{current, knows};
 use crate::report::Report;
 use crate::stack::Stack;
 
-/// Stored, of the right shape, and known to Notion.
+/// It is stored, has the right form, and Notion accepts it.
 pub(super) async fn client_secret(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "client secret";
     let Some(described) = exists(aws, stack, report, STEP, "ClientSecret").await else { return };
@@ -18,7 +18,7 @@ pub(super) async fn client_secret(aws: &Aws, stack: &Stack, report: &mut Report)
     let secret = match current(aws, stack).await {
         Ok(Some(Ok(secret))) => secret,
         Ok(Some(Err(expected))) => {
-            let found = format!("what is stored is not {expected}");
+            let found = format!("the stored value is not {expected}");
             return report.problem(STEP, found, format!("store it again: {rotate}"));
         }
         Ok(None) => return report.problem(STEP, "none is stored yet", aws.commands.operator("secret set")),
@@ -33,29 +33,29 @@ pub(super) async fn client_secret(aws: &Aws, stack: &Stack, report: &mut Report)
         let cure = format!("docs/runbook.md, \"ClientSecretAge\": {rotate}");
         report.warning(STEP, format!("{age_days} days old"), cure);
     } else {
-        report.ok(STEP, format!("stored {age_days} days ago, of the right shape"));
+        report.ok(STEP, format!("stored {age_days} days ago, in the right form"));
     }
     let Ok(connection) = stack.connection() else { return };
     let client_id = connection.client_id.clone();
     match knows(aws, connection, &secret).await {
-        Ok(()) => report.ok("notion", format!("knows client id {client_id} by the stored secret")),
+        Ok(()) => report.ok("notion", format!("accepts the stored secret for client id {client_id}")),
         Err(error @ TokenError::InvalidClient(_)) => report.problem(
             "notion",
             format!("{error} for client id {client_id}"),
             format!(
                 "compare the client id with the connection's Configuration tab (sam deploy changes it); if it is \
-                 right, store the secret that stands there: {rotate}"
+                 right, store the secret from that tab: {rotate}"
             ),
         ),
         Err(error) => report.unknown(
             "notion",
-            format!("it is not known whether it accepts the secret: {error}"),
-            "try again; Notion's status page says whether it is them",
+            format!("it is unknown whether it accepts the secret: {error}"),
+            "try again; Notion's status page says whether Notion has a problem",
         ),
     }
 }
 
-/// There, with a value. Nobody needs to see it.
+/// It exists and has a value, which is not read.
 pub(super) async fn key_ring(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "token key ring";
     if exists(aws, stack, report, STEP, "TokenKeyRing").await.is_some() {
@@ -63,7 +63,7 @@ pub(super) async fn key_ring(aws: &Aws, stack: &Stack, report: &mut Report) {
     }
 }
 
-/// The secret, if it is there and not on its way out.
+/// The secret, if it exists and is not scheduled for deletion.
 async fn exists(
     aws: &Aws,
     stack: &Stack,
@@ -75,7 +75,7 @@ async fn exists(
     match aws.secrets_manager.describe_secret().secret_id(id).send().await {
         Ok(secret) if secret.deleted_date().is_some() => {
             let cure = aws.commands.aws(&format!("secretsmanager restore-secret --secret-id {id}"));
-            report.problem(step, "it is about to be deleted", cure);
+            report.problem(step, "it is scheduled for deletion", cure);
             None
         }
         Ok(secret) => Some(secret),
@@ -83,7 +83,7 @@ async fn exists(
             if error.as_service_error().is_some_and(DescribeSecretError::is_resource_not_found_exception) =>
         {
             let cure = "docs/runbook.md, \"A secret is gone\"";
-            report.problem(step, "it does not exist any more", cure);
+            report.problem(step, "it no longer exists", cure);
             None
         }
         Err(error) => {

@@ -1,8 +1,9 @@
-//! From a direct invocation, or a request to an IAM-authorised route, to an answer in JSON: the one way in for functions
-//! that only our own backend may call.
+//! From a direct invocation, or a request to an IAM-authorised route, to an answer in JSON: the entry point of the
+//! functions that only our own backend may call.
 //!
-//! Both ask the same and are answered the same. A route's answer also has a status and our headers. What a caller can act
-//! on is an answer with `error`, never a function error: those are for what nobody foresaw.
+//! Both ways take the same input and return the same answer; a route's answer also has a status and our headers. If
+//! the caller can act on a failure, it gets an answer with `error`. Lambda's function errors are for failures that
+//! were not foreseen.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -24,29 +25,29 @@ use crate::clock::{Clock, SystemClock};
 use crate::pages::Pages;
 use crate::telemetry::{Metric, RequestLine};
 
-/// Longest name that a caller may give itself, in characters.
+/// The longest name that a caller may give itself, in characters.
 const MAX_CALLER_CHARS: usize = 256;
 
-/// What was asked, and by whom.
+/// The input of a call, and its caller.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// The input.
     pub input: Value,
-    /// Who asks, as IAM proved it to the route. Whoever may invoke the function directly could send an event that looks like
-    /// the route's: of them `CloudTrail` knows, by the request's id.
+    /// The caller, as authenticated by IAM for a route. A principal that may invoke the function directly can send an
+    /// event that looks like the route's; `CloudTrail` has its identity, under the request's id.
     pub caller_arn: Option<String>,
-    /// When the function has to be done; 0 if Lambda did not say.
+    /// When the function must be done; 0 if Lambda did not say.
     pub deadline_ms: u64,
 }
 
-/// What is answered. May hold an access token, so it cannot be printed.
+/// An answer. It may hold an access token, so it cannot be printed.
 #[derive(Clone, PartialEq)]
 pub struct Answer {
     /// The status on a route.
     pub status: StatusCode,
-    /// The answer; one that is no success has `error` and `message`.
+    /// The body. Unless the call succeeded, it has `error` and `message`.
     pub body: Value,
-    /// When to come again.
+    /// How long the caller should wait before it asks again.
     pub retry_after: Option<Duration>,
 }
 
@@ -60,26 +61,26 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// What was asked for.
+    /// The answer to a call that succeeded.
     #[must_use]
     pub fn success(body: Value) -> Self {
         Self { status: StatusCode::OK, body, retry_after: None }
     }
 
-    /// Something else: `error` is a fixed key, `message` says what to do.
+    /// Any other answer: `error` is a fixed key, `message` says what to do.
     #[must_use]
     pub fn error(status: StatusCode, error: &str, message: &str) -> Self {
         Self { status, body: json!({"error": error, "message": message}), retry_after: None }
     }
 
-    /// With one more field.
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.body[field] = value.into();
         self
     }
 
-    /// To be asked again after `wait`, and not before.
+    /// The caller should ask again after `wait`, not before.
     #[must_use]
     pub fn try_later(wait: Duration, reason: &str) -> Self {
         let secs = wait.as_secs().max(1);
@@ -96,7 +97,7 @@ impl Answer {
         Self::error(StatusCode::INTERNAL_SERVER_ERROR, "misconfigured", message)
     }
 
-    /// What rings where somebody was not answered for a reason of ours: Lambda counts no error for it.
+    /// The metric of the alarm for a failure of ours. Lambda counts no error, because the function did answer.
     fn failure_of_ours(&self) -> Option<Metric> {
         match (self.key(), self.body["reason"].as_str()) {
             ("internal", _) => Some(Metric::Panicked),
@@ -106,7 +107,7 @@ impl Answer {
         }
     }
 
-    /// The fixed key of the answer, for the request line.
+    /// The answer's fixed key, for the request line.
     #[must_use]
     pub fn key(&self) -> &str {
         self.body["error"].as_str().unwrap_or("ok")
@@ -119,17 +120,17 @@ pub trait AnswersInJson: Send + Sync {
     fn function(&self) -> &'static str;
     /// The clock.
     fn clock(&self) -> &dyn Clock;
-    /// Does during INIT what the first request would have to wait for.
+    /// Does work during INIT, so that the first request need not wait for it.
     fn warm_up(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
-    /// Answers one invocation; what it notes in `line` is the audit of it.
+    /// Answers one invocation. What it notes in `line` is the audit record.
     fn handle(&self, asked: Invocation, line: &mut RequestLine) -> impl Future<Output = Answer> + Send;
 }
 
 /// Answers one event.
 pub async fn answer(function: &impl AnswersInJson, event: &RawValue, context: Context) -> Box<RawValue> {
-    // At the highest level, so that no log level drops the id from the lines.
+    // At the highest level, so that the request id is in the lines at any log level.
     let span = tracing::error_span!("request", request_id = context.request_id);
     let answering = async {
         let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
@@ -144,7 +145,7 @@ pub async fn answer(function: &impl AnswersInJson, event: &RawValue, context: Co
                 let handling = AssertUnwindSafe(Box::pin(function.handle(asked, &mut line))).catch_unwind();
                 handling.await.unwrap_or_else(|_panic| {
                     tracing::error!(alarm = "panic", "the handler panicked");
-                    let message = "an error of ours: see the function's log";
+                    let message = "internal error: see the function's log";
                     Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
                 })
             }
@@ -158,13 +159,13 @@ pub async fn answer(function: &impl AnswersInJson, event: &RawValue, context: Co
     answering.instrument(span).await
 }
 
-/// The input was not what it must be.
+/// The input does not have the required form.
 #[must_use]
 pub fn malformed(message: &str) -> Answer {
     Answer::error(StatusCode::BAD_REQUEST, "malformed", message)
 }
 
-/// Who asked, for the audit: as IAM proved it, and as the caller says.
+/// Notes the caller for the audit: as authenticated by IAM, and as the caller names itself.
 fn note_caller(asked: &Invocation, line: &mut RequestLine) {
     line.note("caller_arn", asked.caller_arn.as_deref());
     let said = asked.input.get("caller").and_then(Value::as_str);
@@ -178,7 +179,7 @@ fn is_http(event: &Value) -> bool {
     event.pointer("/requestContext/http").is_some()
 }
 
-/// What an event asks; `None` if it is no object.
+/// The invocation that an event holds; `None` if it is not an object.
 fn invocation(event: &Value, deadline_ms: u64) -> Option<Invocation> {
     if !is_http(event) {
         let input = event.is_object().then(|| event.clone())?;
@@ -206,12 +207,12 @@ fn as_the_event_wants_it(event: &Value, answer: &Answer) -> Box<RawValue> {
     to_raw_value(&answer.body).expect("JSON")
 }
 
-/// Runs a function: starts the log, warms it up during INIT, and serves events until Lambda ends the process. If it could
-/// not be set up, every caller is told so.
+/// Runs a function: starts the log, warms the function up during INIT, and serves events until Lambda ends the
+/// process. If it could not be set up, it answers every caller that it is misconfigured.
 ///
 /// # Errors
 ///
-/// What the Lambda runtime says when it cannot go on.
+/// The error of the Lambda runtime if it cannot continue.
 pub async fn run<F: AnswersInJson, E: std::error::Error + 'static>(
     name: &'static str,
     set_up: impl FnOnce() -> Result<F, E>,
@@ -232,7 +233,7 @@ async fn serve(function: &impl AnswersInJson) -> Result<(), lambda_http::Error> 
     lambda_runtime::run(service).await
 }
 
-/// A function whose settings cannot be read: it says so to everyone, and does nothing else.
+/// A function whose settings cannot be read. It says so to everyone, and does nothing else.
 struct Misconfigured {
     function: &'static str,
 }

@@ -1,7 +1,7 @@
-//! From a request of a browser to a page: the way into the functions that anyone can call.
+//! From a browser's request to a page: the entry point of the functions that anyone can call.
 //!
-//! Such a function always answers. What `lambda_http` cannot turn into a request (it panics on some), and a
-//! handler that panics, get a page of ours with all its headers instead of API Gateway's own 500.
+//! Such a function always answers. If `lambda_http` cannot turn an event into a request (it panics on some), or if a
+//! handler panics, the answer is a page of ours with all its headers, instead of API Gateway's own 500.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -20,7 +20,7 @@ use crate::config::Branding;
 use crate::pages::{Notice, Pages};
 use crate::telemetry::{Metric, RequestLine};
 
-/// What a function needs to answer even when its handler cannot.
+/// What a function needs so that it can answer even if its handler cannot.
 pub trait AlwaysAnswers: Send + Sync {
     /// The function's name, for its request lines.
     fn function(&self) -> &'static str;
@@ -28,11 +28,11 @@ pub trait AlwaysAnswers: Send + Sync {
     fn pages(&self) -> &Pages;
     /// The clock.
     fn clock(&self) -> &dyn Clock;
-    /// Does during INIT, which Lambda does not throttle, what the first request would have to wait for.
+    /// Does work during INIT, which Lambda does not throttle, so that the first request need not wait for it.
     fn warm_up(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
-    /// The clean URL of a notice, for a function whose own URLs hold codes and states.
+    /// The clean URL of a notice, for a function whose own URLs contain codes and states.
     fn clean_url(&self, _notice: Notice) -> Option<String> {
         None
     }
@@ -42,20 +42,20 @@ pub trait AlwaysAnswers: Send + Sync {
 
 /// Answers one API Gateway HTTP API event (payload format 2.0).
 pub async fn answer(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
-    // At the highest level, so that no log level drops the id from the lines.
+    // At the highest level, so that the request id is in the lines at any log level.
     let span = tracing::error_span!("request", request_id = context.request_id);
     answer_in_span(function, event, context).instrument(span).await
 }
 
 async fn answer_in_span(function: &impl AlwaysAnswers, event: &RawValue, context: Context) -> Box<RawValue> {
     let Some(request) = readable(event) else {
-        tracing::warn!("the event is not one of an HTTP API, payload format 2.0");
+        tracing::warn!("the event is not from an HTTP API with payload format 2.0");
         return last_resort(function, event, Notice::Malformed);
     };
     let service = service_fn(|request: Request| {
         function.handle(request).map(Ok::<Response<Body>, std::convert::Infallible>)
     });
-    // Turning the event into a request happens in `call`, and may panic on an address that is no URI.
+    // `call` turns the event into a request, and may panic if the address is not a URI.
     let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
         Adapter::from(service).call(LambdaEvent::new(request, context))
     }));
@@ -72,8 +72,8 @@ async fn answer_in_span(function: &impl AlwaysAnswers, event: &RawValue, context
     }
 }
 
-/// Reads an event. One header or cookie that is not plain ASCII (a proxy's city name, another app's cookie) must not
-/// make the rest unreadable, as it would to `lambda_http`: it is left out.
+/// Reads an event. `lambda_http` rejects a whole event because of one header or cookie that is not plain ASCII (a
+/// proxy's city name, another app's cookie). Here such a header or cookie is left out.
 fn readable(event: &RawValue) -> Option<LambdaRequest> {
     let text = event.get();
     if text.is_ascii() && !text.contains("\\u") {
@@ -94,12 +94,13 @@ fn readable(event: &RawValue) -> Option<LambdaRequest> {
     serde_json::from_value(event).ok()
 }
 
-/// Runs a function: starts the log, warms it up during INIT, and serves events until Lambda ends the process. If it
-/// could not be set up, everyone is told so: exiting would leave the answer to API Gateway.
+/// Runs a function: starts the log, warms the function up during INIT, and serves events until Lambda ends the
+/// process. If it could not be set up, it answers every request with the page that says so: if it exited, API Gateway
+/// would answer.
 ///
 /// # Errors
 ///
-/// What the Lambda runtime says when it cannot go on.
+/// The error of the Lambda runtime if it cannot continue.
 pub async fn run<F: AlwaysAnswers, E: std::error::Error + 'static>(
     name: &'static str,
     set_up: impl FnOnce() -> Result<F, E>,
@@ -120,7 +121,7 @@ async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> 
     lambda_http::lambda_runtime::run(service).await
 }
 
-/// Answers for a handler that cannot. A code or state does not stay in the address bar even then.
+/// Answers for a handler that cannot. Even then no code or state stays in the address bar.
 fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) -> Box<RawValue> {
     let query = serde_json::from_str::<Value>(event.get())
         .ok()
@@ -139,12 +140,12 @@ fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) 
     payload(&response)
 }
 
-/// A code or a state, in a query that is no clean one of ours (which would redirect to itself).
+/// Whether a query has a code or a state and is not one of our clean URLs (which would redirect to itself).
 fn holds_a_code_or_state(query: &str) -> bool {
     !query.starts_with("reason=") && ["code=", "state="].iter().any(|name| query.contains(name))
 }
 
-/// A function whose settings cannot be read: it says so to everyone, and does nothing else.
+/// A function whose settings cannot be read. It says so to everyone, and does nothing else.
 #[derive(Debug)]
 pub struct Misconfigured<C> {
     /// The function's name.

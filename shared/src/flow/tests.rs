@@ -25,14 +25,14 @@ fn issue() -> Flow {
 
 fn verify(flow: &Flow, state: &str, value: &str, now: UnixSeconds) -> Result<Flow, FlowRejected> {
     let state = State::parse(state).unwrap();
-    // The cookie stands under the name that goes with the state, as an attacker would arrange it.
+    // The cookie has the name that matches the state, as an attacker would arrange it.
     let name = ClaimKey::of(&state).flow_id().cookie_name();
     let planted = cookies(&[(&name, value), (&flow.id().cookie_name(), flow.cookie.expose())]);
     let planted = if name == flow.id().cookie_name() { cookies(&[(&name, value)]) } else { planted };
     Flow::of_state(&connection(), &state, &planted, now)
 }
 
-/// Every text that differs from `text` in one bit and can stand in a header.
+/// Every text that differs from `text` in one bit and is valid in a header.
 fn bit_flips(text: &str) -> Vec<String> {
     let flips = (0..text.len()).flat_map(|at| (0..8).map(move |bit| (at, bit)));
     let flipped = flips.map(|(at, bit)| {
@@ -94,7 +94,7 @@ fn only_the_canonical_encoding_is_accepted() {
     if standard != value {
         assert_eq!(issued_at(&standard).err(), Some(FlowRejected::NotCanonical));
     }
-    // A state in another alphabet or with padding hashes to another name: there is no cookie for it.
+    // A state in another alphabet or with padding hashes to another name, for which there is no cookie.
     for odd in [format!("{}=", flow.state.expose()), flow.state.expose().to_lowercase()] {
         let state = State::parse(odd).unwrap();
         let kept = cookies(&[(&flow.id().cookie_name(), value)]);
@@ -118,7 +118,7 @@ fn a_state_is_good_for_its_own_connection_only() {
     for other in [
         PublicConnection { client_id: "client2".to_owned(), ..connection() },
         PublicConnection { redirect_uri: "https://other.example/callback".to_owned(), ..connection() },
-        // The same characters, divided otherwise.
+        // The same characters, split differently.
         PublicConnection {
             client_id: "clienth".to_owned(),
             redirect_uri: "ttps://app.example/callback".to_owned(),

@@ -1,50 +1,50 @@
-//! The fixed outcomes: one key, one status, one wording each.
+//! The fixed outcomes. Each has one key, one status and one wording.
 
 use http::StatusCode;
 
-/// An outcome whose page has no particulars. Its key stands in clean URLs (`?reason=…`), claims and metrics.
+/// An outcome whose page has no details. Its key is used in clean URLs (`?reason=…`), claims and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// The person pressed Cancel at Notion.
     Refused,
-    /// Another request of the same flow is at work; the page asks again by itself.
+    /// Another request of the same flow is still running. The page reloads by itself.
     InProgress,
-    /// Whether Notion issued a grant is not known; it may have. Start again.
+    /// It is unknown whether Notion issued a grant. The person should start again.
     OutcomeUnknown,
-    /// The person took longer than a state lives.
+    /// The person took longer than the state is valid.
     Expired,
-    /// The query is no authorization response.
+    /// The query is not an authorization response.
     Malformed,
-    /// The state is not this browser's, or not ours.
+    /// The state is not this browser's, or not one of ours.
     StateRejected,
-    /// Notion did not accept the code (`invalid_grant`): too late, or used elsewhere.
+    /// Notion did not accept the code (`invalid_grant`): it is too old, or was used elsewhere.
     CodeRejected,
-    /// The workspace is not one that this deployment serves; the grant goes back to Notion.
+    /// The workspace is not one that this deployment serves. The grant is revoked at Notion.
     NotAllowed,
-    /// Notion or our own store cannot be reached just now.
+    /// Notion or our own store is not reachable at the moment.
     Unavailable,
-    /// The tokens are safe in the rescue queue; the installation will be finished from there.
+    /// The tokens are safe in the rescue queue. The sweep finishes the installation from there.
     Rescued,
-    /// The tokens could not be stored; they were given back to Notion if it could be reached.
+    /// The tokens could not be stored. They were revoked at Notion if Notion could be reached.
     NotSaved,
-    /// Removed by somebody while this installation was under way.
+    /// The installation was removed while this install was running.
     RemovedMeanwhile,
-    /// Something that only the deployer can put right.
+    /// A problem that only the deployer can fix.
     Misconfigured,
-    /// How a flow ended cannot be looked up just now.
+    /// The outcome of a flow cannot be looked up at the moment.
     StatusUnavailable,
-    /// Not a person opening the link: a prefetch, a frame, a script.
+    /// Not a person who opens the link, but a prefetch, a frame or a script.
     NotAVisit,
     /// Not `GET`.
     MethodNotAllowed,
-    /// An error of ours that nobody foresaw.
+    /// An unforeseen error of ours.
     Internal,
 }
 
 const TRY_AGAIN: Option<(&str, &str)> = Some(("Try again", "install"));
 
 impl Notice {
-    /// Every notice, for tests and for reading keys.
+    /// Every notice, for tests and for parsing keys.
     pub const ALL: [Self; 17] = [
         Self::Refused,
         Self::InProgress,
@@ -89,19 +89,19 @@ impl Notice {
         }
     }
 
-    /// Reads a key.
+    /// Parses a key.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|notice| notice.key() == key)
     }
 
-    /// Where its page stands, relative to `/callback`: a URL that holds neither code nor state.
+    /// The URL of its page, relative to `/callback`. It contains neither code nor state.
     #[must_use]
     pub fn clean_url(self) -> String {
         format!("?reason={}", self.key())
     }
 
-    /// The status of its page.
+    /// The HTTP status of its page.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -131,11 +131,11 @@ impl Notice {
             Self::Unavailable => "Not available just now".to_owned(),
             Self::Rescued => "Almost there".to_owned(),
             Self::NotSaved => "Your approval could not be saved".to_owned(),
-            Self::RemovedMeanwhile => "The connection was removed meanwhile".to_owned(),
+            Self::RemovedMeanwhile => "The connection was removed".to_owned(),
             Self::Misconfigured => format!("{app_name} is not set up correctly"),
             Self::StatusUnavailable => "We cannot look this up just now".to_owned(),
             Self::NotAVisit => "Open this link in a tab of its own".to_owned(),
-            Self::MethodNotAllowed => "This address can only be opened".to_owned(),
+            Self::MethodNotAllowed => "Method not allowed".to_owned(),
             Self::Internal => "Something went wrong on our side".to_owned(),
         }
     }
@@ -143,57 +143,55 @@ impl Notice {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Refused => {
-                "You pressed Cancel at Notion, so nothing was connected and nothing was kept. You can connect \
-                 whenever you like."
+                "You pressed Cancel at Notion, so nothing was connected and nothing was stored. You can connect \
+                 at any time."
             }
             Self::InProgress => {
-                "We are finishing your connection. This page looks again by itself; leave it open for a few seconds."
+                "We are finishing your connection. This page reloads by itself. Please leave it open for a few seconds."
             }
             Self::OutcomeUnknown => {
-                "We do not know whether Notion has completed your approval. Please connect again; approving twice \
+                "We do not know whether Notion completed your approval. Please connect again; approving twice \
                  does no harm."
             }
-            Self::Expired => "The approval has to come back within a few minutes. Please start again.",
+            Self::Expired => "The approval must be finished within a few minutes. Please start again.",
             Self::Malformed => {
-                "Something is missing in the address, or stands in it twice. Please start again rather than \
-                 reopening an old link."
+                "Something in the address is missing or appears twice. Please start again instead of reopening an \
+                 old link."
             }
             Self::StateRejected => {
-                "Connecting has to end in the browser it began in, with cookies allowed. Please start again here."
+                "You have to finish in the browser in which you started, with cookies allowed. Please start again here."
             }
-            Self::CodeRejected => "It may have been used already, or be too old. Please start again.",
+            Self::CodeRejected => "It may be too old, or used already. Please start again.",
             Self::NotAllowed => {
-                "The app is only offered to certain workspaces, and the one you chose is not among them, so nothing \
+                "The app is only available to certain workspaces. The one you chose is not among them, so nothing \
                  was connected. If you meant another workspace, try again."
             }
             Self::Unavailable => "Nothing was connected. Please try again in a minute.",
             Self::Rescued => {
-                "Your approval is safe, but finishing takes longer than usual. If the app does not work for you by tomorrow, \
-                 please connect again."
+                "Your approval is safe, but finishing takes longer than usual. If the app does not work for you by \
+                 tomorrow, please connect again."
             }
             Self::NotSaved => {
-                "Our storage could not be reached, so your approval was not kept. Please try again in a few minutes."
+                "Our storage could not be reached, so your approval was not saved. Please try again in a few minutes."
             }
             Self::RemovedMeanwhile => {
-                "While you were connecting, the connection was removed. If you still want it, connect again."
+                "The connection was removed while you were connecting. If you still want it, connect again."
             }
             Self::Misconfigured => {
                 "This is not your fault, and trying again will not help. The people who run the app have been told."
             }
             Self::StatusUnavailable => {
-                "We cannot see at the moment how your connection went. Reload this page in a minute."
+                "At the moment we cannot see whether you are connected. Reload this page in a minute."
             }
             Self::NotAVisit => {
                 "It was loaded in the background or inside another page, so nothing was started."
             }
-            Self::MethodNotAllowed => "Only GET works here. Nothing was started.",
-            Self::Internal => {
-                "Nothing more was done. Please try again; the people who run the app have been told."
-            }
+            Self::MethodNotAllowed => "This address only accepts GET. Nothing was started.",
+            Self::Internal => "Please try again. The people who run the app have been told.",
         }
     }
 
-    /// The button: its label and where it leads, relative to `/callback`.
+    /// The button: its label and its target, relative to `/callback`.
     pub(super) fn action(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Refused | Self::RemovedMeanwhile => Some(("Connect", "install")),

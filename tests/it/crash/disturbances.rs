@@ -7,19 +7,19 @@ use super::{Crowd, Seed, Tally};
 use crate::harness::{number, string};
 
 impl Crowd {
-    /// The table refuses some writes for good, so that what they were to save goes into the rescue queue.
+    /// The table rejects some writes permanently, so that their data goes into the rescue queue.
     pub(super) fn refuse_some_writes(&self, chance: &mut Seed, tally: &mut Tally) {
         for operation in ["UpdateItem", "TransactWriteItems"] {
             let times = u32::try_from(chance.below(12)).unwrap();
             if times > 0 {
                 let denied = Fault::Answer(Reply::error(400, "AccessDeniedException"));
                 self.world.stack.dynamodb().inject(operation, denied, times);
-                tally.note("writes that the table was to refuse", times as usize);
+                tally.note("writes that the table should reject", times as usize);
             }
         }
     }
 
-    /// Records are delivered twice, and all of them may be put aside for a while.
+    /// Records are delivered twice, and all of them may be moved to the dead letters for a while.
     pub(super) fn disturb_the_queue(&self, chance: &mut Seed, tally: &mut Tally) {
         let queue = self.world.stack.rescue_queue().service();
         let messages = queue.messages();
@@ -34,7 +34,8 @@ impl Crowd {
         }
     }
 
-    /// Messages about a generation come again, whatever has happened since. None costs a later install.
+    /// Messages with a generation are delivered again, whatever has happened since. None of them removes a later
+    /// install.
     pub(super) async fn deliver_messages_again(&self, chance: &mut Seed, tally: &mut Tally) {
         let messages = self.messages.lock().unwrap().clone();
         for message in messages.iter().filter(|_| chance.below(3) == 0) {
@@ -53,7 +54,8 @@ impl Crowd {
         }
     }
 
-    /// Claims that have an outcome, or whose record waits: the others are found by the sweep long before their time.
+    /// Claims expire that have an outcome, or whose record is waiting. The sweep finds all others long before they
+    /// expire.
     pub(super) async fn let_claims_expire(&self, chance: &mut Seed, tally: &mut Tally) {
         let queue = self.world.stack.rescue_queue().service();
         let waiting = [queue.messages(), queue.dead_letters()].concat();
@@ -82,7 +84,7 @@ impl Crowd {
         tally.count(&swept);
     }
 
-    /// Something panics over whatever draws the next random number.
+    /// A panic occurs for the row that draws the next random number.
     pub(super) async fn sweep_with_a_panic(&self, chance: &mut Seed, tally: &mut Tally) {
         if chance.below(2) == 0 {
             self.fuse.light();

@@ -1,4 +1,4 @@
-//! Runs the checker, and says what it found.
+//! Runs the checker and reports its findings.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Path, Property};
 
-/// What some runs have come to, together.
+/// The combined result of several runs.
 #[derive(Default)]
 pub(super) struct Runs {
     states: usize,
@@ -15,7 +15,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// Checks that what must always hold does.
+    /// Checks that the properties that must always hold do.
     #[expect(clippy::print_stderr, reason = "the counts are the result")]
     pub(super) fn check<M>(&mut self, model: M, name: &str)
     where
@@ -37,7 +37,7 @@ impl Runs {
         eprintln!("{name}: {states} states in {:.1?}, {} in all", began.elapsed(), self.states);
     }
 
-    /// Checks that all of this was possible, in one of the runs or another. Gives the number of states.
+    /// Checks that everything in `sometimes` happened in at least one of the runs. Returns the number of states.
     pub(super) fn end<M: Model>(self, sometimes: &[Property<M>]) -> usize {
         for property in sometimes {
             assert!(self.possible.contains(property.name), "{} never happens", property.name);
@@ -46,8 +46,8 @@ impl Runs {
     }
 }
 
-/// Checks that a flaw breaks a property, by the shortest way there is.
-#[expect(clippy::print_stderr, reason = "the way is the result")]
+/// Checks that a flaw breaks a property, and shows the shortest path to it.
+#[expect(clippy::print_stderr, reason = "the path is the result")]
 pub(super) fn breaks<M>(model: &M, name: &str, property: &'static str)
 where
     M: Model + Clone + Send + Sync + 'static,
@@ -58,7 +58,7 @@ where
         let checker = model.clone().checker().finish_when(HasDiscoveries::AnyOf([property].into()));
         checker.target_max_depth(depth).spawn_bfs().join().discovery(property).map(Path::into_actions)
     };
-    // The checker looks up from its work too rarely to stop at the first way it finds: until there is no shorter one.
+    // The checker cannot stop at the first path: it checks too rarely. So it runs until there is no shorter one.
     let mut way = None;
     let mut depth = 40;
     while let Some(steps) = search(depth) {

@@ -6,7 +6,7 @@ use super::row::{Health, Lease, Pair};
 use super::{Action, Arrival, Ending, Flaw, Fresh, Refresh, Rescued, State, Step, Token, Worker};
 
 impl Refresh {
-    /// What needs no fault.
+    /// Events that need no fault.
     pub(super) fn events(&self, state: &State, actions: &mut Vec<Action>) {
         for (w, worker) in state.workers.iter().enumerate() {
             if matches!(worker.step, Step::Sent(..)) {
@@ -19,7 +19,8 @@ impl Refresh {
         actions.extend(state.strays.iter().map(|&used| Action::StrayArrives(used)));
         for pair in state.row.pairs() {
             let Some(lease) = pair.lease.filter(|lease| !lease.lapsed) else { continue };
-            // A lease lives longer than a request and the function that makes it: not while its holder runs.
+            // A lease lasts longer than a request and the function that sends it, so it cannot lapse while its holder
+            // runs.
             let runs = state.holder(lease).is_some_and(|w| !state.workers[w].frozen);
             if !runs || self.is(Flaw::ShortLease) {
                 actions.push(Action::Lapse(pair.token));
@@ -27,7 +28,7 @@ impl Refresh {
         }
         // An alarm has called the operator.
         actions.extend(state.dead_letters.iter().map(|&rescued| Action::MovedBack(rescued)));
-        // Not while a refresh may be under way: the pair in the row may be spent, and its successor alive.
+        // Not while a refresh may be in flight: the pair in the row may be consumed, and its successor alive.
         let runs = |pair: &Pair| pair.lease.is_some_and(|lease| !lease.lapsed);
         if state.row.removed().next().is_some() && !state.row.removed().any(runs) {
             actions.push(Action::Purge);
@@ -55,7 +56,7 @@ impl Refresh {
             Action::TableDown(w) => {
                 state.left.outages -= 1;
                 match state.workers[w].step {
-                    // The message stays in the queue, and is seen again.
+                    // The message stays in the queue, and is received again.
                     _ if state.workers[w].message.is_some() => self.rest(state, w),
                     Step::Answered(fresh) | Step::Beaten(fresh) => {
                         state.workers[w].step = Step::Stranded(fresh);
@@ -108,12 +109,12 @@ impl Refresh {
                 state.row.health = Health::Removed;
                 state.row.removed_at = state.notion.now();
                 state.observed.removed = state.row.generation;
-                // Also what waits to be saved.
+                // Also what is waiting to be saved.
                 let grants = (0..state.notion.now()).map(|token| state.notion.grant(token));
                 grants.for_each(|grant| state.observed.uninstalled.insert(grant));
             }
             Action::Purge => state.purge(),
-            step => unreachable!("{step:?} is the protocol's"),
+            step => unreachable!("{step:?} is a step of the protocol"),
         }
     }
 
@@ -176,7 +177,7 @@ impl State {
             if left.losses > 0 && matches!(worker.step, Step::Sent(..)) {
                 actions.extend([Action::LoseRequest(w), Action::LoseReply(w)]);
             }
-            // A worker that has changed nothing yet may as well not have come.
+            // A worker that has changed nothing yet need not have started at all.
             let busy = !matches!(
                 worker.step,
                 Step::Idle | Step::Waiting(_) | Step::Wanting(..) | Step::Doubting(_) | Step::Done
@@ -230,7 +231,8 @@ impl State {
         self.strays.sort_unstable();
     }
 
-    /// A request whose answer nobody could record allows for another one. Once: `expired` says that it has.
+    /// A request whose answer nobody could record allows one more request. Only once: `expired` says that it was
+    /// used.
     pub(super) fn excuse(&mut self, w: usize) {
         use Step::{Adopting, Condemning, Refused, Releasing, Sent};
         let worker = &self.workers[w];
@@ -247,7 +249,7 @@ impl State {
         }
     }
 
-    /// The worker that works under this lease.
+    /// The worker that holds this lease.
     fn holder(&self, lease: Lease) -> Option<usize> {
         let works = |w: &Worker| !matches!(w.step, Step::Idle | Step::Done) && w.message.is_none();
         self.workers.iter().position(|w| w.attempt == lease.holder && works(w))
@@ -267,13 +269,13 @@ impl State {
         }
     }
 
-    /// Revokes all that was removed, and forgets it.
+    /// Revokes everything that was removed, and deletes it.
     fn purge(&mut self) {
         let pairs: Vec<_> = self.row.removed().copied().collect();
         for pair in pairs {
             self.revoke(pair.token);
             if pair.is_unsettled() {
-                // Its successor may be alive with nobody to revoke it: an alarm names the bot.
+                // Its successor may be alive, and nobody can revoke it: an alarm names the bot.
                 self.observed.reported.insert(self.notion.grant(pair.token));
             }
         }
@@ -287,7 +289,7 @@ impl State {
 }
 
 impl Step {
-    /// The pair that this worker, and maybe nobody else, has.
+    /// The pair that this worker, and perhaps nobody else, has.
     pub(super) fn in_hand(self) -> Option<Fresh> {
         match self {
             Self::Answered(pair)

@@ -1,57 +1,57 @@
-//! What the protocol must not leave out, or do otherwise.
+//! Possible mistakes in the protocol.
 
-/// One thing left out of the protocol, or done wrong. Each has a test that fails.
+/// One mistake in the protocol: a part that is missing or wrong. Each has a test that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// The save asks nothing of the row.
+    /// The save has no condition on the row.
     UnconditionalSave,
-    /// The save asks for the lease, and not for the token that was used.
+    /// The save depends on the lease, and not on the token that was used.
     FencedSave,
     /// The lease may lapse while its holder runs.
     ShortLease,
-    /// The first `invalid_grant` marks the row, whatever the row says by now.
+    /// The first `invalid_grant` marks the row, whatever the row has by now.
     MarkAtOnce,
-    /// A vend takes a lapsed lease over, and does not look into the rescue queue.
+    /// A vend takes over a lapsed lease without looking into the rescue queue.
     VendTakesOver,
-    /// A lost reply is followed by another try, however many there were. Each of these is excused by the loss
-    /// before it, so it takes a rule of its own to forbid them.
+    /// A lost reply is always followed by another try. Each of these tries is excused by the loss before it, so it
+    /// takes a separate rule to forbid them.
     BlindRetry,
     /// `release_lease` after two lost replies leaves no trace in the row.
     ReleaseForgets,
-    /// Whoever takes over a lapsed lease does not note that the holder before may have sent the token.
+    /// The worker that takes over a lapsed lease does not record that the previous holder may have sent the token.
     TakeOverForgets,
-    /// A reinstall moves the pair aside, and not the note that a refresh of it has not ended.
+    /// A reinstall moves the pair aside without the record of its unfinished refresh.
     ReinstallForgets,
     /// An empty rescue queue lets the sweep take over any lease that lapses later.
     OldLook,
-    /// The look into the rescue queue does not see what was put aside.
+    /// The look into the rescue queue misses the dead letters.
     DeadLettersForgotten,
-    /// An install from the rescue queue is active, though it may have been given back.
+    /// An install from the rescue queue is active, although it may have been revoked.
     RescuedInstallIsActive,
-    /// So is a refreshed pair that was saved late.
+    /// A refreshed pair that was saved late is active, too.
     LateSaveIsActive,
-    /// A row whose current pair is dead is marked, whatever else it holds.
+    /// A row whose current pair is dead is marked, whatever other pairs it has.
     MarkDespiteSuperseded,
-    /// The mark asks for the pair that was read, and not whether others came beside it.
+    /// The mark depends on the pair that was read, but ignores pairs added since.
     MarkOnOldRead,
-    /// A pair that comes late to a row that needs a reinstall is kept aside.
+    /// A late pair is kept aside in a row that needs a reinstall.
     AsideOfTheDead,
-    /// `keep_aside` does not see that the pair that was used has become current again.
+    /// `keep_aside` does not notice that the used pair has become current again.
     AsideUnseen,
-    /// A pair that Notion has refused was moved aside meanwhile, and stays there.
+    /// A pair that Notion refused has been moved aside, and stays there.
     RefusedStaysAside,
     /// An install moves a pair aside that Notion has refused.
     DeadIsSuperseded,
-    /// An install over a tombstone takes the removed pairs for superseded ones.
+    /// An install over a tombstone treats the removed pairs as superseded ones.
     PromotesRemoved,
-    /// `keep_aside` keeps a pair whose predecessor was removed meanwhile.
+    /// `keep_aside` keeps a pair whose predecessor was removed.
     KeepsForeign,
-    /// An install that was exchanged before a removal loses to it only until somebody has installed again.
+    /// An install that was exchanged before a removal loses to it only until somebody installs again.
     ReinstallForgetsTombstone,
-    /// An install from the rescue queue is kept aside, though the row has used it up.
+    /// An install from the rescue queue is kept aside, although the row has consumed it.
     KeepsUsedUp,
-    /// A promoted pair comes without the note that a refresh of it has not ended.
+    /// A promoted pair loses the record of its unfinished refresh.
     PromotionForgets,
-    /// A promotion tells nobody that the pair before may have a successor.
+    /// A promotion does not report that the previous pair may have a successor.
     PromotionIsSilent,
 }

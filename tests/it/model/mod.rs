@@ -1,15 +1,15 @@
-//! The refresh protocol as a model, explored in every order that the budgets of faults allow.
+//! A model of the refresh protocol, explored in every order that the budgets of faults allow.
 //!
-//! One installation, some vends, a sweep, a Notion. The steps bear the names of the product's; a worker looks
-//! at the row, at the rescue queue and at its own memory, and at nothing else. Each step is one call to a
-//! store, or to Notion, and anything may happen between two of them. A request may arrive after its sender
-//! has gone ([`State::strays`]). Installs come as a whole here, saved or stranded in the rescue queue; how they
-//! are saved and what uninstalls do to them is [`lifecycle`]'s.
+//! One installation, some vends, a sweep, a Notion. The steps have the same names as in the code. A worker sees only
+//! the row, the rescue queue and its own memory. Each step is one call to a store or to Notion, and anything may
+//! happen between two steps. A request may arrive after its sender has gone ([`State::strays`]). An install is a
+//! single step here, saved or put into the rescue queue. How installs are saved and what uninstalls do to them is
+//! modelled in [`lifecycle`].
 //!
-//! Left out: what access tokens are for (each vend wants another pair than the one it reads, unless that one is
-//! unverified), access tokens that end before their refresh token, the callback's own window between approval
-//! and row, the sweep's check of superseded pairs, a revocation that fails. Look at the clock and send are one
-//! step: no protocol closes the window between them, as Notion knows of no lease.
+//! Left out: the use of access tokens (each vend wants another pair than the one that it reads, unless that one is
+//! unverified), access tokens that end before their refresh token, the callback's own window between approval and
+//! row, the sweep's check of superseded pairs, a revocation that fails. Looking at the clock and sending are one
+//! step: no protocol can close the window between them, because Notion knows of no lease.
 
 mod check;
 mod environment;
@@ -34,17 +34,17 @@ use stateright::{Model, Property};
 struct Budget {
     crashes: u8,
     freezes: u8,
-    /// Requests or replies between us and Notion.
+    /// Requests or replies lost between us and Notion.
     losses: u8,
-    /// Calls to the table or to the queue that fail, or that succeed without saying so.
+    /// Calls to the table or the queue that fail, or that succeed without a reply.
     outages: u8,
-    /// Records that the queue puts aside after too many tries.
+    /// Records that the queue moves to the dead letters after too many tries.
     dead_letters: u8,
     reinstalls: u8,
     uninstalls: u8,
 }
 
-/// What is checked.
+/// The system that is checked.
 #[derive(Debug, Clone)]
 struct Refresh {
     rotation: Rotation,
@@ -52,11 +52,11 @@ struct Refresh {
     vends: u8,
     sweeps: u8,
     budget: Budget,
-    /// Whether everything that is to be possible can happen within the budget.
+    /// Whether the budget has room for everything that must be possible.
     has_room: bool,
 }
 
-/// A pair that Notion has issued, and what it takes to save it.
+/// A pair that Notion has issued, and what is needed to save it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Fresh {
     used: Token,
@@ -71,19 +71,19 @@ enum Rescued {
     Refresh(Fresh),
 }
 
-/// Where a worker stands: what it will do next.
+/// What a worker will do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
     Idle,
     /// Has seen a lease on this pair.
     Waiting(Token),
-    /// Will ask Notion whether this pair is alive: the row does not know.
+    /// Will ask Notion whether this pair is alive, because the row is unverified.
     Doubting(Token),
-    /// Notion has said that it is.
+    /// Notion has said that it is alive.
     Alive(Token),
-    /// Will take a lease: none is there, or this lapsed one is.
+    /// Will take a lease: there is none, or this one has lapsed.
     Wanting(Token, Option<Lease>),
-    /// Has sent the token this often; will do it again, or knows that it must not.
+    /// Has sent the token this often. Will send it again, or knows that it must not.
     Leased(Token, u8),
     Sent(Token, u8),
     Answered(Fresh),
@@ -91,21 +91,21 @@ enum Step {
     Beaten(Fresh),
     /// The table does not answer.
     Stranded(Fresh),
-    /// Neither does the queue.
+    /// The queue does not answer either.
     Unheard(Fresh),
-    /// Nowhere to keep the pair: the row is a tombstone, or neither store answers.
+    /// The pair cannot be saved: the row is a tombstone, or neither store answers.
     Homeless(Fresh, Ending),
     /// Knows that the row has another pair. Notion may have refused this one.
     Adopting(Option<Token>),
     Refused(Token),
-    /// Has read again after `invalid_grant`: same pair, nobody else at it, and this one could take its place.
+    /// Has read again after `invalid_grant`: same pair, no other lease, and this one could take its place.
     Condemning(Token, Option<Token>),
     Releasing(Ending),
-    /// Saves an install from the rescue queue.
+    /// Is saving an install from the rescue queue.
     Installing(Token),
     /// The install was exchanged before the row was removed.
     Late(Token),
-    /// A rescued pair has its place; its record can go.
+    /// A rescued pair is saved. Its record can be deleted.
     Replayed,
     Done,
 }
@@ -113,13 +113,13 @@ enum Step {
 /// What a worker knows about the token of its lease when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Ending {
-    /// Nothing that the row does not say already: it was not sent, or is no longer the row's.
+    /// Nothing that is not in the row: it was not sent, or is no longer the row's.
     Moot,
-    /// It was sent, and no answer came.
+    /// It was sent, and there was no answer.
     Unknown,
-    /// Everything that was issued for it has an end, and this can be recorded.
+    /// All pairs issued for it are settled, and this can be recorded.
     Settled(Token),
-    /// As `Settled`, and cannot be recorded: the table is down.
+    /// Like `Settled`, but it cannot be recorded: the table is down.
     Unrecorded,
 }
 
@@ -128,31 +128,31 @@ struct Worker {
     step: Step,
     /// Its name in the row. A sweep gets a new one with each lease.
     attempt: u8,
-    /// Its own clock says that its lease is over.
+    /// By its own clock, its lease is over.
     expired: bool,
     frozen: bool,
-    /// The record that is being replayed.
+    /// The record that it is replaying.
     message: Option<Rescued>,
-    /// When this sweep last found that nothing waits in the rescue queue: the leases that had lapsed by then.
+    /// When this sweep last found the rescue queue empty: the leases that had lapsed by then.
     look: Option<Set>,
 }
 
-/// What only an observer of everything sees. No step looks at it.
+/// What only an observer of the whole system sees. No step uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Observed {
-    /// Pairs that no running worker ever held, or whose worker crashed with them.
+    /// Pairs that no running worker received, or whose worker crashed with them.
     lost: Set,
-    /// Grants of which somebody was told: an event `needs_reinstall`, or an alarm.
+    /// Grants that were reported: by the event `needs_reinstall`, or by an alarm.
     reported: Set,
     /// Pairs that we have revoked.
     given_back: Set,
-    /// A pair became active after it was given back, and Notion was not asked.
+    /// A pair became active after it was revoked, and Notion was not asked.
     revived: bool,
     /// The generation that was last uninstalled.
     removed: u8,
-    /// The grants that uninstalls were about.
+    /// The grants that were uninstalled.
     uninstalled: Set,
-    /// By token: how many more requests may be sent. One, less the sent, plus the unanswered.
+    /// By token: how many more requests may be sent. One, minus those sent, plus those without an answer.
     allowed: [i8; ROOM],
 }
 
@@ -160,20 +160,20 @@ struct Observed {
 struct State {
     row: Row,
     queue: Vec<Rescued>,
-    /// What the queue has put aside, for the operator to move back.
+    /// The dead letters of the queue, for the operator to move back.
     dead_letters: Vec<Rescued>,
     notion: Notion,
-    /// Vends, then sweeps.
+    /// First the vends, then the sweeps.
     workers: Vec<Worker>,
-    /// Requests that nobody waits for any more. Each may arrive at any later time, or never.
+    /// Requests whose sender has gone. Each may arrive at any later time, or never.
     strays: Vec<Token>,
-    /// The attempts that sweeps have had.
+    /// The attempts of the sweeps so far.
     attempts: u8,
     left: Budget,
     observed: Observed,
 }
 
-/// What can happen. A number is a worker's.
+/// What can happen. A number is a worker's index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Read(usize),
@@ -205,10 +205,10 @@ enum Action {
     Crash(usize),
     Freeze(usize),
     Thaw(usize),
-    /// The lease of this pair ends.
+    /// The lease of this pair lapses.
     Lapse(Token),
     Reinstall(Arrival),
-    /// The queue's reply about this install was lost, and its grant goes back.
+    /// The queue's reply about this install was lost, and its grant is revoked.
     InstallGivenBack(Token),
     BecomesDeadLetter(Rescued),
     MovedBack(Rescued),
@@ -220,9 +220,9 @@ enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrival {
     Saved,
-    /// The table did not take it, and the queue did.
+    /// The table did not accept it, the queue did.
     Rescued,
-    /// The table took it without saying so, and the queue did too.
+    /// The table accepted it but its reply was lost, and the queue accepted it too.
     Both,
 }
 

@@ -1,26 +1,26 @@
-//! Notion's token endpoint, as three servers it could be: its documentation does not say which.
+//! Notion's token endpoint, as three possible servers: the documentation does not say which one it is.
 
-/// A refresh token, and the pair it came in. Numbered in the order of issue.
+/// A refresh token and its pair, numbered in the order of issue.
 pub(super) type Token = u8;
 
-/// The grant that one approval gave, and all pairs that were refreshed from it.
+/// The grant of one approval, with all pairs refreshed from it.
 pub(super) type Grant = u8;
 
 /// How many tokens, and how many attempts, a run may have.
 pub(super) const ROOM: usize = 16;
 
-/// What becomes of a refresh token once it has been used.
+/// What happens to a refresh token after it was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rotation {
     /// Only the newest of a grant works.
     Strict,
     /// The newest two work, as on `mcp.notion.com`.
     Grace,
-    /// Only the newest works, and an older one ends the grant (RFC 9700 §4.14.2).
+    /// Only the newest works, and using an older one ends the grant (RFC 9700 §4.14.2).
     FamilyRevocation,
 }
 
-/// A small set of numbers: a word, so that states stay cheap to copy and to hash.
+/// A small set of numbers in one word, so that states are cheap to copy and hash.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Set(u16);
 
@@ -60,7 +60,7 @@ impl Set {
     }
 }
 
-/// All that Notion knows.
+/// Notion's state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Notion {
     /// The grant of each token, by token.
@@ -74,7 +74,7 @@ impl Notion {
         Self { grants: [0; ROOM], issued: 0, live: Set::default() }
     }
 
-    /// An approval: a grant of its own. Older ones survive it, which is the harder case: more can get lost.
+    /// An approval starts a new grant. Older grants stay alive, which is the harder case: more can be lost.
     pub(super) fn approve(&mut self) -> Token {
         self.issue(self.grants[..usize::from(self.issued)].iter().max().map_or(0, |newest| newest + 1))
     }
@@ -91,14 +91,14 @@ impl Notion {
         let newest = self.newest(grant);
         self.end(grant);
         if rotation == Rotation::Grace {
-            // The newest of a grant with a live token is live itself.
+            // The newest token of a grant with a live token is itself live.
             self.live.insert(newest);
         }
         Some(self.issue(grant))
     }
 
-    /// Ends the grant of a live token (RFC 7009 §2.1); a dead one has no effect. That more than the pair ends
-    /// is assumed: else a pair whose reply was lost would outlive an uninstall under Grace.
+    /// Ends the grant of a live token (RFC 7009 §2.1). A dead token has no effect. We assume that more than the pair
+    /// ends: otherwise, with Grace, a pair whose reply was lost would outlive an uninstall.
     pub(super) fn revoke(&mut self, token: Token) {
         if self.live.contains(token) {
             self.end(self.grant(token));

@@ -1,15 +1,16 @@
-//! What Notion's word does to the row: alive, or dead and succeeded, or dead and the last.
+//! What Notion's answer does to the row: the pair is alive, or dead with another one in its place, or dead and the
+//! last.
 
 use super::row::{Health, Pair};
 use super::{Ending, Flaw, Refresh, State, Step};
 
 impl Refresh {
-    /// After `invalid_grant`: what the row says by now.
+    /// After `invalid_grant`: what the row has now.
     pub(super) fn read_again(&self, state: &mut State, w: usize, used: u8) -> Step {
         let row = &state.row;
         if row.health == Health::Removed {
-            // A tombstone cannot be marked. If the token was spent on a lost pair, only a person can end
-            // that, in Notion's settings: an alarm says so.
+            // A tombstone cannot be marked. If the token was consumed for a lost pair, only a person can end that
+            // grant, in Notion's settings. An alarm says so.
             state.observed.reported.insert(state.notion.grant(used));
             return Step::Releasing(Ending::Settled(used));
         }
@@ -27,8 +28,8 @@ impl Refresh {
         }
     }
 
-    /// The lease went with the pair that it was for. One that Notion has refused is of no more use beside the
-    /// current pair: promoted, it would be sent again.
+    /// The lease moved with its pair. A pair that Notion has refused must not stay aside: if promoted, it would be
+    /// sent again.
     pub(super) fn adopt_winner(&self, state: &mut State, w: usize) {
         let Step::Adopting(refused) = state.workers[w].step else { return };
         if let Some(refused) = refused.filter(|_| !self.is(Flaw::RefusedStaysAside)) {
@@ -44,7 +45,7 @@ impl Refresh {
         self.end(state, w);
     }
 
-    /// Conditional on the pair, and on nobody having begun a refresh of it.
+    /// Conditional on the pair, and on no refresh of it having started.
     pub(super) fn mark_verified(&self, state: &mut State, w: usize) {
         let Step::Alive(token) = state.workers[w].step else { return };
         let row = &mut state.row;
@@ -54,8 +55,8 @@ impl Refresh {
         self.rest(state, w);
     }
 
-    /// By the same compare-and-swap as the save, only while nobody else is at it, and only if no other pair has
-    /// come since the row was read.
+    /// By the same compare-and-swap as the save, only without another lease, and only if no other pair was added
+    /// since the row was read.
     pub(super) fn mark_needs_reinstall(&self, state: &mut State, w: usize) {
         let (Step::Condemning(used, _) | Step::Refused(used)) = state.workers[w].step else { return };
         if !self.still_condemns(state, w) && !self.is(Flaw::MarkAtOnce) {
@@ -72,8 +73,8 @@ impl Refresh {
         self.rest(state, w);
     }
 
-    /// The newest of the superseded pairs becomes current, with what is known of a refresh of it. Under the
-    /// conditions of a mark.
+    /// The newest of the superseded pairs becomes current, with the record of its refresh. Under the same conditions
+    /// as a mark.
     pub(super) fn promote_superseded(&self, state: &mut State, w: usize) {
         let Step::Condemning(used, _) = state.workers[w].step else { return };
         if !self.still_condemns(state, w) {
@@ -84,7 +85,7 @@ impl Refresh {
         let heir = if self.is(Flaw::PromotionForgets) { Pair::new(heir.token) } else { heir };
         state.row.succeed(heir);
         if !self.is(Flaw::PromotionIsSilent) {
-            // It may have been used up for a pair that nobody has.
+            // It may have been consumed for a pair that nobody has.
             state.observed.reported.insert(state.notion.grant(used));
         }
         self.rest(state, w);
@@ -100,7 +101,7 @@ impl Refresh {
 }
 
 impl State {
-    /// Asks Notion whether the access token is alive. That it is dead does not mark a row: a refresh may help.
+    /// Asks Notion whether the access token is alive. A dead one does not mark the row: a refresh may help.
     pub(super) fn look_at(&mut self, w: usize) {
         let Step::Doubting(token) = self.workers[w].step else { return };
         let alive = self.notion.live().contains(token);

@@ -1,4 +1,4 @@
-//! What must always hold, and what must be possible, lest the model be right because nothing happens in it.
+//! What must always hold, and what must be possible, so that the model is not right merely because nothing happens.
 
 use stateright::Property;
 
@@ -11,7 +11,7 @@ pub(super) const NO_SILENT_LOSS: &str = "I1 no grant is lost silently";
 pub(super) const ONE_REQUEST: &str = "I2 one request per token and unrecorded answer";
 pub(super) const ONE_MORE_TRY: &str = "I2 one more try per attempt";
 pub(super) const NO_FALSE_MARK: &str = "I3 no installation with a living pair is marked";
-pub(super) const NO_REVIVAL: &str = "nothing that was given back is active before Notion was asked";
+pub(super) const NO_REVIVAL: &str = "nothing that was revoked is active before Notion was asked";
 pub(super) const UNINSTALL_IS_FINAL: &str = "a tombstone stays until somebody installs again";
 pub(super) const NO_RETURN: &str = "what was removed is not in use again";
 pub(super) const ONE_PLACE: &str = "no pair is superseded that is, or was, current";
@@ -40,7 +40,7 @@ pub(super) fn always() -> Vec<Property<Refresh>> {
             let removed = |token| state.observed.uninstalled.contains(state.notion.grant(token));
             !state.row.is_usable() || !state.row.token().is_some_and(removed)
         }),
-        // Whoever revokes what is superseded would revoke the pair in use.
+        // Revoking the superseded pair would revoke the pair in use.
         Property::always(ONE_PLACE, |_, state: &State| {
             let row = &state.row;
             let was = |token| row.token() == Some(token) || row.consumed.contains(token);
@@ -74,18 +74,18 @@ pub(super) fn sometimes() -> Vec<Property<Refresh>> {
             let homeless = |step| matches!(step, Step::Homeless(_, Ending::Settled(_)));
             state.row.health == Health::Removed && state.workers.iter().any(|w| homeless(w.step))
         }),
-        // The conditional write that comes next meets the lease that it expects.
+        // The next conditional write finds the lease that it expects.
         Property::sometimes("a lapsed lease is taken over after a look", |_, state: &State| {
             let wants = |step| matches!(step, Step::Wanting(_, seen) if seen == state.row.lease());
             state.row.lease().is_some() && state.workers.iter().any(|w| wants(w.step) && w.look.is_some())
         }),
-        Property::sometimes("a pair has no home but Notion", |_, state: &State| {
+        Property::sometimes("a pair can only be revoked", |_, state: &State| {
             state.workers.iter().any(|w| matches!(w.step, Step::Homeless(_, Ending::Unrecorded)))
         }),
-        Property::sometimes("a row in doubt is taken up", |_, state: &State| {
+        Property::sometimes("a row in doubt is processed", |_, state: &State| {
             state.row.in_doubt() && state.row.lease().is_some_and(|lease| !lease.lapsed)
         }),
-        Property::sometimes("a record is put aside and moved back", |_, state: &State| {
+        Property::sometimes("a record becomes a dead letter and is moved back", |_, state: &State| {
             let moved = state.dead_letters.is_empty() && !state.queue.is_empty();
             state.left.dead_letters == 0 && moved
         }),
@@ -101,7 +101,7 @@ pub(super) fn sometimes() -> Vec<Property<Refresh>> {
             let lives = |step| matches!(step, Step::Alive(token) if state.row.is_at(token));
             state.workers.iter().any(|w| lives(w.step))
         }),
-        Property::sometimes("a rescued install that was given back is found dead", |_, state: &State| {
+        Property::sometimes("a rescued install that was revoked is found dead", |_, state: &State| {
             let dead = |token| state.observed.given_back.contains(token) && state.row.is_at(token);
             let condemns = |step| matches!(step, Step::Condemning(token, Some(_)) if dead(token));
             state.row.health == Health::Unverified && state.workers.iter().any(|w| condemns(w.step))
@@ -110,7 +110,7 @@ pub(super) fn sometimes() -> Vec<Property<Refresh>> {
 }
 
 impl Refresh {
-    /// Whether anything will happen without a fault or a person.
+    /// Whether anything will still happen without a fault or a person.
     fn goes_on(&self, state: &State) -> bool {
         let mut actions = Vec::new();
         self.steps(state, &mut actions);
@@ -120,8 +120,8 @@ impl Refresh {
 }
 
 impl State {
-    /// Every live pair is kept, or in a worker's hand. One that reached no worker, or whose worker crashed
-    /// with it, cannot be: then another live pair keeps its grant, or a note says that it may be lost.
+    /// Every live pair is stored, or held by a worker. If no worker received it, or its worker crashed with it,
+    /// another live pair keeps its grant, or a record says that it may be lost.
     fn no_silent_loss(&self) -> bool {
         let kept = self.kept();
         self.notion.live().iter().all(|token| {

@@ -16,7 +16,7 @@ impl Refresh {
         self.flaw == Some(flaw)
     }
 
-    /// The next step of each worker that can do one.
+    /// The next step of each worker that has one.
     pub(super) fn steps(&self, state: &State, actions: &mut Vec<Action>) {
         for (w, worker) in state.workers.iter().enumerate().filter(|(_, worker)| !worker.frozen) {
             match worker.step {
@@ -48,7 +48,7 @@ impl Refresh {
         }
     }
 
-    /// Whether the worker before this one can do the same, and knows as little.
+    /// Whether the previous worker can take the same step and knows as little.
     fn has_a_twin_before(&self, state: &State, w: usize) -> bool {
         let is_idle = |w: usize| state.workers[w].step == Step::Idle && state.workers[w].look.is_none();
         w > 0 && self.is_sweep(w) == self.is_sweep(w - 1) && is_idle(w) && is_idle(w - 1)
@@ -60,7 +60,7 @@ impl Refresh {
             Action::LookAt(w) => state.look_at(w),
             Action::MarkVerified(w) => self.mark_verified(state, w),
             Action::TakeLease(w) => self.take_lease(state, w),
-            // Ends with the pair of whoever held the lease, if there is another one now.
+            // If there is another pair now, ends with the pair of the lease's holder.
             Action::WaitForLease(w) => match state.workers[w].step {
                 Step::Waiting(seen) if state.row.token() == Some(seen) => state.workers[w].step = Step::Idle,
                 _ => self.rest(state, w),
@@ -69,7 +69,7 @@ impl Refresh {
             Action::SaveRefreshed(w) => self.save_refreshed(state, w),
             Action::PutIntoRescue(w) => {
                 state.put_into_rescue(w);
-                // The lease stays: it keeps others from using the token before the queue was drained.
+                // The lease stays. It keeps others from using the token before the queue is empty.
                 self.rest(state, w);
             }
             Action::GiveBack(w) => self.give_back(state, w),
@@ -94,11 +94,11 @@ impl Refresh {
         let row = &state.row;
         let next = match (state.workers[w].step, row.pair) {
             (Step::Refused(used), _) => self.read_again(state, w, used),
-            // A save whose reply was lost may have come through.
+            // A save whose reply was lost may have succeeded.
             (Step::Unheard(fresh), _) if row.knows(fresh.new) => Step::Done,
             (Step::Unheard(fresh), _) => Step::Homeless(fresh, Ending::Unrecorded),
             (_, Some(pair)) if row.is_usable() => match pair.lease {
-                // Whether a pair in doubt is alive does not say whether its refresh token is used up.
+                // Whether a pair in doubt is alive does not show whether its refresh token has been consumed.
                 None if row.health == Health::Unverified && !pair.in_doubt => Step::Doubting(pair.token),
                 None => Step::Wanting(pair.token, None),
                 Some(lease) if self.may_take_over(state, w, lease) => Step::Wanting(pair.token, Some(lease)),
@@ -132,7 +132,7 @@ impl Refresh {
         pair.in_doubt |= seen.is_some() && !self.is(Flaw::TakeOverForgets);
     }
 
-    /// The clock decides, not the row: a lease that somebody has taken over had lapsed before.
+    /// The clock decides, not the row: a lease that was taken over had lapsed before.
     fn send(&self, state: &mut State, w: usize) {
         let worker = &mut state.workers[w];
         let Step::Leased(used, tries) = worker.step else { return };
@@ -147,7 +147,7 @@ impl Refresh {
         };
     }
 
-    /// Conditional on the holder. What is not known to have ended stays in the row, for the sweep.
+    /// Conditional on the holder. What may be unfinished stays in the row, for the sweep.
     fn release_lease(&self, state: &mut State, w: usize) {
         let worker = &state.workers[w];
         let Step::Releasing(ending) = worker.step else { return };
@@ -163,7 +163,7 @@ impl Refresh {
         self.end(state, w);
     }
 
-    /// The work is done; a record that brought it can go.
+    /// The work is done. If it came from a record, that can be deleted.
     pub(super) fn end(&self, state: &mut State, w: usize) {
         match state.workers[w].message {
             Some(_) => state.workers[w].step = Step::Replayed,
@@ -171,7 +171,7 @@ impl Refresh {
         }
     }
 
-    /// Nothing more of this invocation. A sweep comes again.
+    /// Ends this invocation. The sweep runs again later.
     pub(super) fn rest(&self, state: &mut State, w: usize) {
         let worker = &mut state.workers[w];
         (worker.expired, worker.frozen, worker.message, worker.look) = (false, false, None, None);

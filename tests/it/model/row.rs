@@ -5,7 +5,7 @@ use super::notion::{Set, Token};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Health {
     Active,
-    /// Nothing of it is handed out before Notion has said that it is alive.
+    /// Nothing of it is vended before Notion has said that it is alive.
     Unverified,
     NeedsReinstall,
     Removed,
@@ -17,35 +17,34 @@ pub(super) struct Lease {
     pub(super) lapsed: bool,
 }
 
-/// A pair in the row. What is known of a refresh of it goes where the pair goes.
+/// A pair in the row. The record of its refresh moves with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Pair {
     pub(super) token: Token,
     pub(super) lease: Option<Lease>,
-    /// A refresh of it may have been processed by Notion, and nobody knows the answer.
+    /// A refresh of it may have been processed by Notion without a known answer.
     pub(super) in_doubt: bool,
 }
 
-/// The row of the installation. Every change of it is one conditional write.
+/// The row of the installation. Each change is one conditional write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Row {
     /// `None` after a purge.
     pub(super) pair: Option<Pair>,
     pub(super) health: Health,
     pub(super) generation: u8,
-    /// The exchange of the install that was the last to become current: orders installs. Notion's tokens serve as
-    /// the clock.
+    /// The exchange of the install that became current last. It orders installs. Notion's tokens serve as the clock.
     pub(super) exchanged: Token,
-    /// When the last tombstone was written: what was exchanged before loses to it, also once somebody has installed
+    /// When the last tombstone was written. Anything exchanged before loses to it, even after somebody has installed
     /// again.
     pub(super) removed_at: Token,
-    /// The attempt that saved the pair, by which it knows its own success again.
+    /// The attempt that saved the pair, by which it recognises its own success.
     pub(super) refreshed_by: Option<u8>,
     /// In the order of issue.
     pub(super) superseded: Vec<Pair>,
-    /// Pairs of a removed installation, which somebody has installed over before they were revoked.
+    /// Pairs of a removed installation that were not yet revoked when somebody installed again.
     pub(super) to_revoke: Vec<Pair>,
-    /// `used_up`: tokens that have brought another pair, or that Notion has refused.
+    /// `used_up`: tokens that brought another pair, or that Notion refused.
     pub(super) consumed: Set,
 }
 
@@ -54,7 +53,7 @@ impl Pair {
         Self { token, lease: None, in_doubt: false }
     }
 
-    /// Whether a refresh of it may be under way, or may have been cut off.
+    /// Whether a refresh of it may be in flight, or was cut off.
     pub(super) fn is_unsettled(self) -> bool {
         self.lease.is_some() || self.in_doubt
     }
@@ -95,7 +94,7 @@ impl Row {
         matches!(self.health, Health::Active | Health::Unverified)
     }
 
-    /// Whether the sweep has something to do here, once no lease is in its way.
+    /// Whether the sweep has something to do here, once no lease is in the way.
     pub(super) fn is_due(&self) -> bool {
         self.is_usable() && (self.in_doubt() || self.health == Health::Unverified)
     }
@@ -104,7 +103,7 @@ impl Row {
         self.superseded.iter().chain(&self.pair).chain(&self.to_revoke)
     }
 
-    /// What the sweep has to revoke.
+    /// The pairs that the sweep must revoke.
     pub(super) fn removed(&self) -> impl Iterator<Item = &Pair> {
         let all = self.health == Health::Removed;
         let rest = self.superseded.iter().chain(&self.pair).filter(move |_| all);
@@ -115,7 +114,7 @@ impl Row {
         self.superseded.iter_mut().chain(&mut self.pair).chain(&mut self.to_revoke)
     }
 
-    /// Whether the pair is, or was, in this row.
+    /// Whether the pair is or was in this row.
     pub(super) fn knows(&self, token: Token) -> bool {
         self.pairs().any(|pair| pair.token == token) || self.consumed.contains(token)
     }
@@ -129,19 +128,19 @@ impl Row {
         self.superseded.sort_unstable_by_key(|pair| pair.token);
     }
 
-    /// Whether the pair is, or was, in this installation, and not in one that was removed since.
+    /// Whether the pair is or was in this installation, not in one that was removed.
     pub(super) fn has_had(&self, token: Token) -> bool {
         self.knows(token) && !self.to_revoke.iter().any(|pair| pair.token == token)
     }
 
-    /// Takes a pair out of those that stand beside the current one. Says whether it was there.
+    /// Removes a superseded pair. Returns whether it was there.
     pub(super) fn drop_superseded(&mut self, token: Token) -> bool {
         let before = self.superseded.len();
         self.superseded.retain(|pair| pair.token != token);
         self.superseded.len() < before
     }
 
-    /// The current pair is dead, and this one takes its place. It may be dead as well.
+    /// The current pair is dead, and this one takes its place. It may be dead too.
     pub(super) fn succeed(&mut self, heir: Pair) {
         if let Some(dead) = self.pair.replace(heir) {
             self.consumed.insert(dead.token);

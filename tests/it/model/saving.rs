@@ -1,4 +1,4 @@
-//! Where a pair that Notion has issued can go: the row, beside it, the rescue queue, back to Notion.
+//! What can happen to a pair that Notion has issued: saved as current, kept aside, rescued, revoked.
 
 use super::notion::Set;
 use super::row::{Health, Pair};
@@ -21,7 +21,7 @@ impl Refresh {
         }
     }
 
-    /// The compare-and-swap on the token that was used. Says whether it was let through.
+    /// The compare-and-swap on the used token. Returns whether it succeeded.
     pub(super) fn write(&self, state: &mut State, w: usize, Fresh { used, new, attempt }: Fresh) -> bool {
         let row = &mut state.row;
         let accepted = match self.flaw {
@@ -32,25 +32,25 @@ impl Refresh {
             _ => row.health != Health::Removed && row.token() == Some(used),
         };
         if accepted {
-            // Whoever holds the lease wants to refresh the token that has been used.
+            // The holder of the lease wants to refresh the token that was used.
             row.pair = Some(Pair::new(new));
             row.refreshed_by = Some(attempt);
             row.consumed.insert(used);
             let worker = &state.workers[w];
-            // A late one may have been given back, or replayed, meanwhile.
+            // A late pair may have been revoked, or replayed.
             let prompt = !worker.expired && worker.message.is_none() || self.is(Flaw::LateSaveIsActive);
             state.set_health(new, prompt);
         }
         accepted
     }
 
-    /// Conditional on the row as it was read. What is put into a tombstone would never be revoked; and a promotion
-    /// may have brought back the pair that this one was got for.
+    /// Conditional on the row as it was read. A pair put into a tombstone would never be revoked. And a promotion may
+    /// have made the used pair current again.
     pub(super) fn keep_aside(&self, state: &mut State, w: usize) {
         let Step::Beaten(fresh) = state.workers[w].step else { return };
         let Fresh { used, new, .. } = fresh;
         let row = &mut state.row;
-        // Somebody has removed the pair that was used, and installed again.
+        // The used pair was removed, and somebody has installed again.
         let foreign = !row.has_had(used) && !self.is(Flaw::KeepsForeign);
         if row.health == Health::Removed || foreign {
             state.workers[w].step = Step::Homeless(fresh, Ending::Settled(used));
@@ -61,7 +61,7 @@ impl Refresh {
             return;
         }
         if !row.knows(new) {
-            // In the place of the pair that it was got for.
+            // It replaces the pair that was used for it.
             row.drop_superseded(used);
             row.consumed.insert(used);
             if row.health == Health::NeedsReinstall && !self.is(Flaw::AsideOfTheDead) {
@@ -73,7 +73,7 @@ impl Refresh {
         state.workers[w].step = Step::Adopting(None);
     }
 
-    /// An install from the rescue queue, under the conditions that it would have met in time.
+    /// An install from the rescue queue, under the same conditions as on time.
     pub(super) fn save(&self, state: &mut State, w: usize) {
         let Step::Installing(token) = state.workers[w].step else { return };
         let row = &state.row;
@@ -98,16 +98,16 @@ impl Refresh {
             return row.put_aside(Pair::new(token));
         }
         if row.health == Health::Removed && !self.is(Flaw::PromotesRemoved) {
-            // Promoted later, they would bring back what somebody has removed.
+            // If promoted later, they would restore what was removed.
             let removed = row.pair.replace(Pair::new(token));
             row.to_revoke.extend(row.superseded.drain(..).chain(removed));
             row.consumed = Set::default();
         } else if row.health == Health::NeedsReinstall && !self.is(Flaw::DeadIsSuperseded) {
-            // Known to be dead: promoted later, it would be sent again.
+            // Known to be dead: if promoted later, it would be sent again.
             row.succeed(Pair::new(token));
         } else if let Some(old) = row.pair.replace(Pair::new(token)) {
-            // What is known of a refresh of it goes with it: the new pair is free at once, and a refresh that
-            // never ends stays on record.
+            // The record of its refresh moves with it. The new pair is free immediately, and an unfinished refresh
+            // stays on record.
             row.put_aside(if self.is(Flaw::ReinstallForgets) { Pair::new(old.token) } else { old });
         }
         row.generation += 1;
@@ -119,7 +119,8 @@ impl Refresh {
     pub(super) fn give_back(&self, state: &mut State, w: usize) {
         let (token, next) = match state.workers[w].step {
             Step::Homeless(fresh, Ending::Unrecorded) => {
-                // No table, no release: the lease lapses, and the sweep finds that the token is dead.
+                // Without the table the lease cannot be released. It lapses, and the sweep finds that the token is
+                // dead.
                 state.excuse(w);
                 (fresh.new, Step::Done)
             }
@@ -136,7 +137,7 @@ impl Refresh {
 }
 
 impl State {
-    /// Of a row that has just got this pair.
+    /// Sets the health of a row that just got this pair.
     fn set_health(&mut self, token: u8, prompt: bool) {
         self.row.health = if prompt { Health::Active } else { Health::Unverified };
         self.observed.revived |= prompt && self.observed.given_back.contains(token);

@@ -1,12 +1,12 @@
-//! What the sweep alone does: the rescue queue, and leases that were never given back.
+//! What only the sweep does: the rescue queue, and leases that were never released.
 
 use super::notion::Set;
 use super::row::Lease;
 use super::{Action, Flaw, Refresh, Rescued, State, Step, Worker};
 
 impl Refresh {
-    /// A run replays what it finds in the queue, looks whether more waits, and turns to the row, with anything in
-    /// between.
+    /// A run replays the records in the queue, looks whether more are waiting, and then handles the row. Anything may
+    /// happen in between.
     pub(super) fn begin_sweep(&self, state: &State, w: usize, actions: &mut Vec<Action>) {
         actions.extend(state.queue.iter().map(|&rescued| Action::ReplayRescued(w, rescued)));
         let lease = state.row.lease();
@@ -22,7 +22,7 @@ impl Refresh {
         }
     }
 
-    /// Which leases had lapsed when nothing waited in the queue.
+    /// The leases that had lapsed when nothing was waiting in the queue.
     pub(super) fn look_into_queue(&self, state: &mut State, w: usize) {
         state.workers[w].look = self.look(state);
     }
@@ -36,11 +36,11 @@ impl Refresh {
         let mut lapsed = Set::default();
         let leases = state.row.pairs().filter_map(|pair| pair.lease);
         leases.filter(|lease| lease.lapsed).for_each(|lease| lapsed.insert(lease.holder));
-        // A look that allows nothing need not be remembered.
+        // A look that allows no takeover need not be remembered.
         (lapsed != Set::default() || self.is(Flaw::OldLook)).then_some(lapsed)
     }
 
-    /// Its holder may have put a new pair into the queue, until the lease ended: only the sweep knows that it has
+    /// Until the lease ended, its holder may have put a new pair into the queue. Only the sweep knows that it did
     /// not, if it looked after that.
     pub(super) fn may_take_over(&self, state: &State, w: usize, lease: Lease) -> bool {
         let looked = match state.workers[w].look {
@@ -61,7 +61,7 @@ impl State {
         self.workers[w] = Worker { step, attempt, message: Some(rescued), look: None, ..*worker };
     }
 
-    /// Forgets looks that no longer allow anything.
+    /// Forgets looks that no longer allow a takeover.
     pub(super) fn forget_looks(&mut self) {
         let mut standing = Set::default();
         let leases = self.row.pairs().filter_map(|pair| pair.lease);

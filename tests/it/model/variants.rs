@@ -1,4 +1,4 @@
-//! The protocol as it is, and each flaw that it must not have.
+//! The protocol as it is, and each flaw that must break it.
 
 use super::check;
 use super::flaws::Flaw;
@@ -26,7 +26,7 @@ fn the_protocol_holds_whichever_server_notion_is() {
         (2, 1, Budget { freezes: 0, losses: 0, dead_letters: 0, uninstalls: 0, ..ONE }),
         (1, 2, Budget { reinstalls: 0, uninstalls: 0, ..ONE }),
     ];
-    // Together these have room for everything that is to be possible.
+    // Together, these have room for everything that must be possible.
     let rooms = [
         (1, 1, Budget { freezes: 0, outages: 2, dead_letters: 0, uninstalls: 0, ..ONE }),
         (1, 1, Budget { crashes: 0, freezes: 0, losses: 0, ..ONE }),
@@ -82,7 +82,7 @@ fn a_blind_retry_sends_a_token_more_than_twice() {
     breaks(Flaw::BlindRetry, ONE_MORE_TRY, &ALL, 1, Budget { losses: 2, ..NONE });
 }
 
-// Under Grace, the token in the row still works.
+// With Grace, the token in the row still works.
 
 #[test]
 fn a_release_without_a_trace_of_an_unknown_outcome_loses_a_grant() {
@@ -121,8 +121,8 @@ fn a_late_save_that_is_active_at_once_may_have_been_given_back() {
     breaks(Flaw::LateSaveIsActive, NO_REVIVAL, &ALL, 1, Budget { outages: 2, ..NONE });
 }
 
-/// An install that was given back and replayed all the same: its pair is current, dead, and has pushed a living
-/// one aside.
+/// An install that was revoked but replayed all the same: its pair is current and dead, and a live pair was moved
+/// aside.
 const DEAD_INSTALL: Budget = Budget { outages: 2, reinstalls: 1, ..NONE };
 
 #[test]
@@ -130,7 +130,7 @@ fn a_mark_despite_a_living_superseded_pair_is_false() {
     breaks(Flaw::MarkDespiteSuperseded, NO_FALSE_MARK, &ALL, 1, DEAD_INSTALL);
 }
 
-/// Two refreshes that end badly, and two installs, the older of which comes late.
+/// Two refreshes that fail, and two installs, of which the older one arrives late.
 const LATE_INSTALL: Budget = Budget { losses: 2, outages: 1, reinstalls: 2, ..NONE };
 
 #[test]

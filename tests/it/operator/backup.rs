@@ -1,5 +1,5 @@
-//! Exporting the table and taking rows back: nothing of a backup is vended before Notion has confirmed it, and nothing
-//! that happened since is undone.
+//! Exporting the table and importing rows: nothing from a backup is vended before Notion has confirmed it, and
+//! nothing that happened since is undone.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,13 @@ use super::process::{in_json, operator, said};
 use crate::harness::{Row, World, number, person, string};
 use crate::leaks::Leaks;
 
-/// A file of its own for a test, gone when it ends.
+/// A test's own file, deleted when the test ends.
 struct Backup(PathBuf);
 
 impl Backup {
     fn named(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("operator-{}-{name}.jsonl", std::process::id()));
-        // Of an earlier run that was cut off.
+        // From an earlier run that was cut off.
         let _none = std::fs::remove_file(&path);
         Self(path)
     }
@@ -54,7 +54,7 @@ async fn health_of(world: &World, user: &str) -> String {
     string(&row_of(world, user).await.unwrap(), "health").unwrap().to_owned()
 }
 
-/// As if somebody had deleted the row past us.
+/// As if the row had been deleted by another program.
 async fn lose(world: &World, user: &str) {
     let client = world.stack.dynamodb().service().client();
     let delete = client.delete_item().table_name(INSTALLATIONS_TABLE.0);
@@ -65,7 +65,7 @@ async fn vend(world: &World, user: &str) -> Value {
     world.ask("token", person(user, ACME, json!({}))).await
 }
 
-/// Imports; what became of the rows: written, kept, forgotten, unreadable.
+/// Imports, and returns the counts: written, kept, forgotten, unreadable.
 async fn import(world: &World, arguments: &[&str]) -> (i32, [u64; 4]) {
     let arguments: Vec<&str> = ["import"].into_iter().chain(arguments.iter().copied()).collect();
     let (code, json) = in_json(world, &arguments).await;
@@ -95,7 +95,7 @@ async fn what_was_lost_comes_back_unverified_and_notion_says_what_is_alive() {
     assert_eq!(again.status.code(), Some(1), "{}", said(&again));
 
     assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 2, 0, 0]), "nothing has changed");
-    // The refresh token of the backup is used up.
+    // The refresh token in the backup is consumed.
     let refreshed = world.ask("token", person(ADA, ACME, json!({"refresh": true}))).await;
     assert_eq!(refreshed["health"], "active");
     lose(&world, ADA).await;
@@ -112,14 +112,14 @@ async fn what_was_lost_comes_back_unverified_and_notion_says_what_is_alive() {
     assert_eq!(vend(&world, ADA).await["error"], "needs_reinstall");
     assert_eq!(health_of(&world, ADA).await, "needs_reinstall");
 
-    // The standing rows are newer now; unless somebody wants the backup all the same.
+    // The existing rows are newer now, so they stay, unless the backup must overwrite them.
     assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 2, 0, 0]));
     let before = number(&row_of(&world, GRACE).await.unwrap(), "version");
     assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [2, 0, 0, 0]));
     let grace = row_of(&world, GRACE).await.unwrap();
     assert_eq!(string(&grace, "health"), Some("unverified"));
     assert!(number(&grace, "version") > before, "versions only grow");
-    // The sweep asks too, by its own list.
+    // The sweep asks too, through its own index.
     world.clock.advance_secs(10 * 86_400);
     let (_, swept) = in_json(&world, &["sweep"]).await;
     assert_eq!(
@@ -134,14 +134,14 @@ async fn nothing_that_happened_since_is_undone() {
     let world = World::start().await;
     install(&world, ADA).await;
     install(&world, GRACE).await;
-    // So that the rows of the backup have been written more often than those that follow.
+    // So that the rows in the backup have higher versions than the later ones.
     for user in [ADA, GRACE] {
         world.ask("token", person(user, ACME, json!({"refresh": true}))).await;
     }
     let backup = Backup::named("since");
     assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
 
-    // The table was lost, and Ada has installed again since: a row with a lower version, but a newer one.
+    // The table was lost, and Ada has installed again: the row has a lower version but is newer.
     lose(&world, ADA).await;
     install(&world, ADA).await;
     let live = vend(&world, ADA).await;
@@ -150,18 +150,18 @@ async fn nothing_that_happened_since_is_undone() {
         let written = u64::from(arguments.len() == 3);
         let counts = [written, 1 - written, 1, 0];
         assert_eq!(import(&world, arguments).await, (0, counts), "{arguments:?}");
-        assert!(row_of(&world, GRACE).await.is_none(), "who was forgotten is brought back by nothing");
+        assert!(row_of(&world, GRACE).await.is_none(), "a forgotten person never comes back");
         if written == 0 {
             assert_eq!(vend(&world, ADA).await["fingerprint"], live["fingerprint"]);
         }
     }
 
-    // A removal stays a removal, also where the table was lost before it.
+    // A removal stays a removal, even if the table was lost before it.
     lose(&world, ADA).await;
     let (code, said) = in_json(&world, &["revoke", ACME, ADA, "--yes"]).await;
     assert!(
-        code == 1 && said["said"].as_str().unwrap().contains("nobody"),
-        "the tombstone stands all the same: {said}"
+        code == 1 && said["said"].as_str().unwrap().contains("no installation"),
+        "the tombstone is still there: {said}"
     );
     assert_eq!(import(&world, &[backup.path()]).await, (0, [0, 1, 1, 0]));
     assert_eq!(vend(&world, ADA).await["error"], "removed");
@@ -176,7 +176,7 @@ async fn overwriting_asks_first_and_drops_no_pair() {
     world.clock.advance_secs(60);
     install(&world, ADA).await;
     let live = vend(&world, ADA).await;
-    // Nobody said yes.
+    // Nobody confirmed.
     let refused = operator(&world, &["import", backup.path(), "--overwrite"], "").await;
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(said(&refused).contains("--yes"), "{}", said(&refused));
@@ -184,14 +184,14 @@ async fn overwriting_asks_first_and_drops_no_pair() {
 
     assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [1, 0, 0, 0]));
     let row = row_of(&world, ADA).await.unwrap();
-    assert_eq!(number(&row, "generation"), 3, "no generation comes twice");
+    assert_eq!(number(&row, "generation"), 3, "no generation is used twice");
     let held = world.open_all(&row);
     let alive = &world.notion().grants()[0].refresh_tokens;
     assert!(alive.len() == 2 && alive.iter().all(|token| held.contains(token)), "each is kept");
-    // Again: the pair that came back is not kept twice, and nothing of it is lost.
+    // Again: the imported pair is not kept twice, and nothing is lost.
     assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [1, 0, 0, 0]));
     assert_eq!(world.open_all(&row_of(&world, ADA).await.unwrap()).len(), 2);
-    // The pair of the backup turns out to be dead: the one that it took the place of goes on.
+    // The pair from the backup turns out to be dead. The pair that it replaced takes its place.
     let first = world.notion().grants()[0].access_tokens[0].clone();
     crate::rescued::revoke(&world, &first).await;
     let after = vend(&world, ADA).await;
@@ -201,7 +201,7 @@ async fn overwriting_asks_first_and_drops_no_pair() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_that_was_dead_then_replaces_none_that_lives_now() {
     let world = World::start().await;
-    // One that has a refresh token is known by that: the row has used it up.
+    // A pair with a refresh token is recognised by that token: the row has consumed it.
     world.notion().change_settings(|settings| {
         settings.refresh_token_on_exchange = simulated_notion::RefreshTokenOnExchange::Null;
     });
@@ -242,7 +242,7 @@ async fn a_restored_table_is_imported_with_who_was_forgotten() {
     install(&world, GRACE).await;
     let before = world.installations().await;
     assert_eq!(in_json(&world, &["revoke", ACME, GRACE, "--forget", "--yes"]).await.0, 0);
-    // A backup that was not made in one moment: Grace, and that she was forgotten.
+    // A backup that was not made at one moment: it has Grace's row and the mark that she was forgotten.
     restored_table(&world, before.into_iter().chain(world.installations().await).collect()).await;
     for row in world.installations().await {
         let client = world.stack.dynamodb().service().client();
@@ -256,7 +256,7 @@ async fn a_restored_table_is_imported_with_who_was_forgotten() {
     let (_, exported) = in_json(&world, &["export", backup.path(), "--table", "restored"]).await;
     assert_eq!(exported["rows"], 3, "{exported}");
 
-    // What is no row is counted, and keeps nothing else out.
+    // A line that is not a row is counted, and does not block the others.
     let text = std::fs::read_to_string(&backup.0).unwrap();
     let moved = text.replace(&id_of(ADA), &id_of("somebody-else"));
     std::fs::write(&backup.0, format!("no row\n{moved}")).unwrap();
@@ -267,7 +267,7 @@ async fn a_restored_table_is_imported_with_who_was_forgotten() {
     assert_eq!(missing.status.code(), Some(3), "{}", said(&missing));
 }
 
-/// A table of its own with `rows`, as a restore makes it; the later of two rows of one key counts.
+/// A separate table with `rows`, like a restored one. Of two rows with one key, the later one counts.
 async fn restored_table(world: &World, rows: Vec<Row>) {
     let client = world.stack.dynamodb().service().client();
     let (key, name) = (INSTALLATIONS_TABLE.1, "restored");

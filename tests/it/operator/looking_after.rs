@@ -1,4 +1,4 @@
-//! Looking at installations, and having the functions do something about them.
+//! Showing installations, and having the functions act on them.
 
 use dev::aws::{Fault, MAX_RECEIVES, Reply};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use vault::http_client;
 use super::process::{in_json, operator, said};
 use crate::harness::{World, number, person, string};
 
-/// A world in which Ada has installed, and Grace.
+/// A world in which Ada and Grace have installed.
 async fn installed() -> World {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
@@ -118,7 +118,7 @@ async fn the_ring_is_rotated_while_tokens_are_vended() {
     let (code, progress) = in_json(&world, &["keys", "progress"]).await;
     assert_eq!((code, &progress["older_rows"]), (0, &json!(0)), "{progress}");
 
-    // The answer to the last step is lost: it was done all the same, and is not done twice.
+    // The answer to the last step is lost. It was done all the same, and is not done twice.
     world.stack.secrets_manager().inject("UpdateSecretVersionStage", Fault::LostReply, 1);
     let (code, rotated) = in_json(&world, &["keys", "rotate"]).await;
     assert_eq!((code, &rotated["version"]), (0, &json!(2)), "{rotated}");
@@ -128,7 +128,7 @@ async fn the_ring_is_rotated_while_tokens_are_vended() {
 
     let (code, progress) = in_json(&world, &["keys", "progress"]).await;
     assert_eq!((code, &progress["older_rows"]), (1, &json!(2)), "{progress}");
-    // The functions read the ring anew.
+    // The functions read the ring again.
     world.clock.advance_secs(301);
     let (code, swept) = in_json(&world, &["sweep"]).await;
     assert_eq!((code, &swept["counted"]["Rewrapped"]), (0, &json!(2)), "{swept}");
@@ -150,7 +150,7 @@ async fn a_rotation_that_is_refused_leaves_the_ring_as_it_was() {
     let output = operator(&world, &["keys", "rotate"], "").await;
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert_eq!(world.stack.key_ring(), before);
-    // And the next one is none the worse.
+    // The next one works.
     assert_eq!(in_json(&world, &["keys", "rotate"]).await.1["version"], 2);
 }
 
@@ -161,7 +161,7 @@ async fn dead_letters_are_saved_once_what_kept_them_has_ended() {
     world.stack.dynamodb().inject("TransactWriteItems", denied, u32::MAX);
     let page = world.browser().install_as(|_| {}).await;
     assert_eq!(page.heading(), "Almost there");
-    // Somebody receives it again and again, and saves nothing.
+    // Received again and again, but never saved.
     let http = http_client::build().unwrap();
     let queue = &world.stack.variables()["RESCUE_QUEUE_URL"];
     for _ in 0..=MAX_RECEIVES {
@@ -173,7 +173,7 @@ async fn dead_letters_are_saved_once_what_kept_them_has_ended() {
     let service = world.stack.rescue_queue().service();
     assert_eq!((service.messages().len(), service.dead_letters().len()), (0, 1));
 
-    // While it lasts, the record waits on, and the operator says so.
+    // While the problem lasts, the record keeps waiting, and the operator says so.
     let (code, rescued) = in_json(&world, &["rescue"]).await;
     assert_eq!(code, 1, "{rescued}");
     assert_eq!(rescued["after"], json!({"rescue": 1, "dead_letters": 0}), "{rescued}");

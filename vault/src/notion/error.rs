@@ -1,4 +1,4 @@
-//! What went wrong at Notion, and what may be done about it. Holds status and request id, never a body.
+//! What went wrong at Notion, and what may be done next. Holds status and request id, never a body.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use shared::clock::UnixSeconds;
 use shared::ids::identifier;
 use shared::secret::AccessToken;
 
-/// What is kept of an answer, for the log.
+/// The parts of an answer that are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotionAnswer {
     /// The status.
     pub status: StatusCode,
-    /// `x-notion-request-id`; a block by the network in front of Notion has none.
+    /// `x-notion-request-id`. Absent if the network in front of Notion blocked the request.
     pub request_id: Option<String>,
-    /// `Retry-After`, where it can be read.
+    /// `Retry-After`, if it can be read.
     pub retry_after: Option<RetryAfter>,
 }
 
-/// When to come back (RFC 9110 §10.2.3).
+/// When to try again (RFC 9110 §10.2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// In so many seconds.
+    /// After this many seconds.
     Secs(u64),
     /// At this moment.
     At(UnixSeconds),
@@ -34,14 +34,14 @@ impl RetryAfter {
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More digits than fit are a very long time.
+            // A number too large to store is a very long time.
             return Some(Self::Secs(text.parse().unwrap_or(u64::MAX)));
         }
         let date = DateTime::from_str(text, Format::HttpDate).ok()?;
         Some(Self::At(UnixSeconds(u64::try_from(date.secs()).ok()?)))
     }
 
-    /// How long that is from `now`; an hour stands for anything longer.
+    /// How long to wait from `now`, at most an hour.
     #[must_use]
     pub fn wait(self, now: UnixSeconds) -> Duration {
         let secs = match self {
@@ -52,48 +52,48 @@ impl RetryAfter {
     }
 }
 
-/// Why a token request brought no usable tokens.
+/// Why a request to Notion failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// Not processed: no connection was made. The same call may be made again.
+    /// Not processed: no connection was made. The same request may be sent again.
     #[error("no connection to Notion")]
     NotSent,
-    /// Not processed: 429 or 529. The same call may be made again, after `Retry-After`.
-    #[error("Notion asks to come back later (status {})", .0.status)]
+    /// Not processed: 429 or 529. The same request may be sent again, after `Retry-After`.
+    #[error("Notion asks us to try again later (status {})", .0.status)]
     ComeBackLater(NotionAnswer),
-    /// Not processed, and not to be repeated: Notion blocks us (`public_api_request_blocked`, HTML from the network
-    /// in front of it).
+    /// Not processed, but must not be repeated: Notion blocks us (`public_api_request_blocked`, or HTML from the
+    /// network in front of it).
     #[error("Notion blocks the request (status {})", .0.status)]
     Blocked(NotionAnswer),
-    /// `invalid_grant`: the code is unknown, expired, used, or another redirect URI's.
+    /// `invalid_grant`: the code is unknown, expired, used, or was issued for another redirect URI.
     #[error("the grant is invalid")]
     InvalidGrant(NotionAnswer),
-    /// `invalid_client`: not our secret, or no longer. The code was not looked at.
+    /// `invalid_client`: Notion does not accept the client secret, or no longer. It did not look at the code.
     #[error("Notion does not accept the client secret")]
     InvalidClient(NotionAnswer),
-    /// `invalid_request` or `validation_error`: something in the request is not as Notion wants it. What it wants of a
-    /// code's form, nobody knows; the rest of the request is ours.
+    /// `invalid_request` or `validation_error`: Notion does not accept the form of the request. That may be the form of
+    /// the code, for which Notion documents no rule. The rest of the request is ours.
     #[error("Notion refuses the form of the request (status {})", .0.status)]
     Malformed(NotionAnswer),
-    /// Another error of ours in Notion's eyes, such as `unauthorized_client` or `test_env_error`.
+    /// Another error that Notion attributes to us, such as `unauthorized_client` or `test_env_error`.
     #[error("Notion refuses the request (status {})", .0.status)]
     Refused(NotionAnswer),
-    /// Sent, then 5xx, a reset, a timeout or an answer that is none: the code may be spent. Never send it again.
+    /// Sent, then a 5xx, a reset, a timeout or an unreadable answer: the code may be spent. Never send it again.
     #[error("the outcome is unknown (status {:?})", .0.as_ref().map(|answer| answer.status.as_u16()))]
     OutcomeUnknown(Option<NotionAnswer>),
-    /// Tokens came, but not as they should be: to be given back.
+    /// Tokens were issued, but the response lacks something that we need: the grant must be revoked.
     #[error("the token response has no usable {field}")]
     Unusable {
         /// What is missing or wrong.
         field: &'static str,
-        /// What has to be given back.
+        /// The token to revoke.
         access_token: AccessToken,
         /// The answer.
         answer: NotionAnswer,
     },
 }
 
-/// A grant could not be given back.
+/// A grant could not be revoked.
 #[derive(Debug, thiserror::Error)]
 #[error("the grant could not be revoked")]
 pub struct RevokeError(#[source] pub TokenError);
@@ -114,7 +114,7 @@ impl TokenError {
         }
     }
 
-    /// Whether Notion has looked at the request and will say the same again.
+    /// Whether Notion has looked at the request and would give the same answer again.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Malformed(_) | Self::Refused(_))
@@ -148,9 +148,9 @@ impl NotionAnswer {
     }
 }
 
-/// Sorts an error answer. Both shapes are read: `error` as RFC 6749 §5.2 has it, `code` as Notion's API has it.
+/// Classifies an error answer. Reads both forms: `error` as in RFC 6749 §5.2, and `code` as in Notion's API.
 ///
-/// What is not recognised counts as the worst it can be: a code that may be spent.
+/// Anything unknown counts as the worst case: a code that may be spent.
 pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     let text = |pointer: &str| json.as_ref().and_then(|json| json.pointer(pointer)).and_then(Value::as_str);
@@ -168,7 +168,7 @@ pub(super) fn classify(mut answer: NotionAnswer, body: &[u8]) -> TokenError {
             TokenError::Blocked(answer)
         }
         (429 | 529, _) => TokenError::ComeBackLater(answer),
-        // 408 and 409 pass by, and do not say whether the request was processed.
+        // 408 and 409 are temporary, and do not say whether the request was processed.
         (408 | 409 | 500.., _) => TokenError::OutcomeUnknown(Some(answer)),
         (_, Some("invalid_grant")) => TokenError::InvalidGrant(answer),
         (_, Some("invalid_client")) => TokenError::InvalidClient(answer),

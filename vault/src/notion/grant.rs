@@ -1,4 +1,4 @@
-//! What Notion issues: for an authorization code, and for a refresh token.
+//! What Notion issues for an authorization code and for a refresh token.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use shared::secret::{AccessToken, RefreshToken};
 
 use super::error::NotionAnswer;
 
-/// For whom the tokens act (`owner` in the token response).
+/// On whose behalf the tokens act (`owner` in the token response).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Owner {
@@ -15,9 +15,9 @@ pub enum Owner {
     User {
         /// Notion's user id.
         user_id: String,
-        /// The person's name, where Notion gives it.
+        /// The person's name, if Notion gives it.
         name: Option<String>,
-        /// The person's e-mail address, where the connection may see it.
+        /// The person's e-mail address, if the connection may see it.
         email: Option<String>,
         /// Whether Notion says that the address is verified.
         email_verified: Option<bool>,
@@ -39,12 +39,12 @@ impl Owner {
     }
 }
 
-/// What Notion issued for a code: both tokens and everything that came with them (§1.5 of the reference).
+/// What Notion issued for a code: both tokens and everything that came with them.
 #[derive(Debug)]
 pub struct Grant {
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token; older connections get none.
+    /// The refresh token; older connections do not get one.
     pub refresh_token: Option<RefreshToken>,
     /// Notion's id for this authorization. May change when the person installs again.
     pub bot_id: String,
@@ -54,13 +54,13 @@ pub struct Grant {
     pub workspace_name: Option<String>,
     /// The workspace's icon: a URL or an emoji.
     pub workspace_icon: Option<String>,
-    /// For whom the tokens act.
+    /// On whose behalf the tokens act.
     pub owner: Owner,
-    /// The page that the template became, if one was duplicated.
+    /// The page that was created from the template, if it was duplicated.
     pub duplicated_template_id: Option<String>,
-    /// How long the access token lives, if Notion said so.
+    /// The lifetime of the access token, if Notion said so.
     pub expires_in: Option<Duration>,
-    /// Notion's id of the exchange.
+    /// Notion's request id of the exchange.
     pub request_id: Option<String>,
 }
 
@@ -69,15 +69,15 @@ pub struct Grant {
 pub struct Renewed {
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token; without one the old one goes on.
+    /// The new refresh token. Without one, the old one stays in use.
     pub refresh_token: Option<RefreshToken>,
-    /// Notion's id for the authorization, where it says it.
+    /// Notion's id for the authorization, if the answer has it.
     pub bot_id: Option<String>,
-    /// The workspace, where it says it.
+    /// The workspace, if the answer has it.
     pub workspace_id: Option<String>,
-    /// The person, where it says who.
+    /// The person, if the answer has it.
     pub user_id: Option<String>,
-    /// How long the access token lives, where it says so.
+    /// The lifetime of the access token, if the answer has it.
     pub expires_in: Option<Duration>,
     /// The answer.
     pub answer: NotionAnswer,

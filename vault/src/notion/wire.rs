@@ -1,7 +1,7 @@
-//! The token response as Notion sends it (§1.5 of the reference): read leniently, believed strictly.
+//! Parses Notion's token response: strict about what we need, lenient about the rest.
 //!
-//! Unknown fields are ignored, an optional field of an odd type counts as absent. What we cannot do without
-//! (token, type, workspace, owner) has to be there, or the grant goes back.
+//! Unknown fields are ignored, and an optional field of an unexpected type counts as absent. If something that we need
+//! is missing (token, type, workspace, owner), the grant is revoked.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use shared::secret::{AccessToken, RefreshToken};
 use super::error::{NotionAnswer, TokenError};
 use super::grant::{Grant, Owner, Renewed};
 
-/// Longest text that is kept, in bytes. A row holds 400 KB, a record in the rescue queue 256 KB.
+/// The longest text that is kept, in bytes. A row holds 400 KB, a record in the rescue queue 256 KB.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
-/// The longest life of an access token that is believed, in seconds: ten years.
+/// The longest plausible lifetime of an access token, in seconds: ten years.
 const MAX_LIFE_SECS: u64 = 10 * 366 * 86_400;
 
-/// Reads a successful answer.
+/// Parses a successful answer to an exchange.
 pub(super) fn grant(answer: &NotionAnswer, body: &[u8]) -> Result<Grant, TokenError> {
     let unknown = || TokenError::OutcomeUnknown(Some(answer.clone()));
     let json = json(body).ok_or_else(unknown)?;
@@ -29,8 +29,8 @@ pub(super) fn grant(answer: &NotionAnswer, body: &[u8]) -> Result<Grant, TokenEr
     }
 }
 
-/// Reads a successful answer to a refresh. Workspace and owner are known: where Notion names them, they must be the ones
-/// that the grant was for, and nothing else is asked of the answer but a token.
+/// Parses a successful answer to a refresh. Only an access token is required. Workspace and owner are known: if the
+/// answer names them, the caller checks that they are those of the grant.
 pub(super) fn renewed(answer: &NotionAnswer, body: &[u8]) -> Result<Renewed, TokenError> {
     let unknown = || TokenError::OutcomeUnknown(Some(answer.clone()));
     let json = json(body).ok_or_else(unknown)?;
@@ -46,7 +46,7 @@ pub(super) fn renewed(answer: &NotionAnswer, body: &[u8]) -> Result<Renewed, Tok
     })
 }
 
-/// Reads a successful introspection (RFC 7662 §2.2); without a plain `active` nothing is known.
+/// Parses a successful introspection (RFC 7662 §2.2). Without a boolean `active`, the outcome is unknown.
 pub(super) fn is_active(answer: &NotionAnswer, body: &[u8]) -> Result<bool, TokenError> {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     let active = json.as_ref().and_then(|json| json.get("active")).and_then(Value::as_bool);
@@ -75,7 +75,7 @@ fn read(json: &Value, access_token: AccessToken, answer: &NotionAnswer) -> Resul
     })
 }
 
-/// A full user, a partial one, or the workspace; older answers leave `type` out.
+/// A full user, a partial one, or the workspace. Older answers omit `type`.
 fn owner(json: &Value) -> Option<Owner> {
     if let Some(user_id) = id(json, "/owner/user/id") {
         return Some(Owner::User {
@@ -89,16 +89,16 @@ fn owner(json: &Value) -> Option<Owner> {
     (json.pointer("/owner/workspace") == Some(&Value::Bool(true))).then_some(Owner::Workspace)
 }
 
-/// The life of the access token (RFC 6749 §5.1), in seconds, as a number or as some write it: as a text. Notion sends none
-/// today; what is no plausible life is none.
+/// The lifetime of the access token (RFC 6749 §5.1), in seconds, as a number or, as some servers write it, as a string.
+/// Notion sends none today. An implausible value counts as absent.
 fn expires_in(json: &Value) -> Option<Duration> {
     let value = json.get("expires_in")?;
     let secs = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
     (1..=MAX_LIFE_SECS).contains(&secs).then(|| Duration::from_secs(secs))
 }
 
-/// Reads JSON. A name that was cut in the middle of a character (JavaScript then writes half of a surrogate pair) must not
-/// make an answer unreadable that has the only tokens there are.
+/// Parses JSON. If a name was cut in the middle of a character, JavaScript writes half of a surrogate pair. That must
+/// not make an answer unreadable that holds the only valid tokens.
 fn json(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok().or_else(|| {
         let whole = whole_characters(std::str::from_utf8(body).ok()?);
@@ -106,7 +106,7 @@ fn json(body: &[u8]) -> Option<Value> {
     })
 }
 
-/// With the replacement character in the place of each half of a surrogate pair.
+/// Puts the replacement character in place of each half of a surrogate pair.
 fn whole_characters(json: &str) -> String {
     const ESCAPE_CHARS: usize = 6;
     let unit = |text: &str| {
@@ -128,7 +128,7 @@ fn whole_characters(json: &str) -> String {
                 continue;
             }
             Some(_) => ESCAPE_CHARS,
-            // Any other escape: the character behind the backslash goes with it.
+            // Any other escape: take the character after the backslash too.
             None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
         };
         whole.push_str(&rest[..taken]);
@@ -138,13 +138,13 @@ fn whole_characters(json: &str) -> String {
     whole
 }
 
-/// A text; one that would not fit into a row beside the others counts as absent.
+/// A string. One that is empty, or too long to fit into a row beside the others, counts as absent.
 fn text(json: &Value, pointer: &str) -> Option<String> {
     let text = json.pointer(pointer).and_then(Value::as_str);
     text.filter(|text| !text.is_empty() && text.len() <= MAX_TEXT_BYTES).map(str::to_owned)
 }
 
-/// An id becomes part of a key: nothing in it may look like a separator.
+/// An id. It becomes part of a key, so nothing in it may look like a separator.
 fn id(json: &Value, pointer: &str) -> Option<String> {
     json.pointer(pointer).and_then(Value::as_str).and_then(identifier)
 }

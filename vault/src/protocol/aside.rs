@@ -1,4 +1,4 @@
-//! A pair that is not the current one is refreshed: that its access token has ended does not say that its grant has.
+//! Refreshes a pair that is not the current one. Its access token may have ended while its grant is still alive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,37 +16,37 @@ use crate::report::report_broken_seal;
 use crate::store::{Installation, SavedRefresh};
 use crate::vault::{InHand, Vault};
 
-/// What came of refreshing a pair that is not the current one.
+/// The result of refreshing a pair that is not the current one.
 pub enum Aside {
-    /// Notion gave a new pair.
+    /// Notion issued a new pair.
     Renewed(Box<RenewedAside>),
-    /// Its grant is dead, or its refresh token was used up.
+    /// Its grant is dead, or its refresh token was consumed.
     Dead {
-        /// Whether that may have been a request of ours whose answer was lost.
+        /// Whether it may have been consumed by a request of ours whose answer was lost.
         may_have_a_successor: bool,
     },
     /// Its refresh token does not open.
     Broken,
-    /// Nothing was learned; whether the refresh token may be used up by now.
+    /// Nothing was learned.
     Undecided {
-        /// What Notion said, if anything.
+        /// What Notion answered, or why it did not.
         error: TokenError,
-        /// Whether the refresh token may have been used up.
+        /// Whether the refresh token may have been consumed.
         sent: bool,
     },
 }
 
-/// The pair that a refresh of another one brought which is not the current one.
+/// The new pair from refreshing one that is not the current one.
 pub struct RenewedAside {
-    /// As Notion gave it.
+    /// As Notion issued it.
     pub renewed: Renewed,
-    /// As it may stand in the row.
+    /// As it would be stored in the row.
     pub sealed: SealedPair,
 }
 
 impl Vault {
-    /// Refreshes a pair that is not, or no longer, the current one of a row that others refresh: there is no lease. Whoever
-    /// calls has noted before that it is in doubt.
+    /// Refreshes a pair that is not, or no longer, the row's current one. No lease protects it. The caller has recorded
+    /// before that the pair is in doubt.
     pub async fn refresh_aside(
         &self,
         id: &InstallationId,
@@ -64,7 +64,7 @@ impl Vault {
             }
         };
         let deadline = budget.exchange_by;
-        // Nothing must leave with no time for the answer.
+        // Send only while there is time left for the answer.
         let may_send = || Instant::now() + Duration::from_millis(MIN_TRY_MS) <= deadline;
         let Sent { answer, secret, lost_one } =
             Box::pin(self.send_refresh(&token, in_hand, deadline, &may_send)).await;
@@ -88,8 +88,8 @@ impl Vault {
         }
     }
 
-    /// The row beside whose current pair `before` was refreshed has changed meanwhile: wherever `before` is now, the new pair
-    /// takes its place; where that is nowhere, it is given back.
+    /// Keeps a new pair although the row has changed since `before` was refreshed. The new pair replaces `before`,
+    /// wherever that is now. If it is nowhere, the new pair is revoked.
     pub async fn keep_renewed(
         &self,
         row: &Installation,
@@ -104,7 +104,7 @@ impl Vault {
             return self.give_back(give_back, budget.revoke_by, line).await;
         };
         let refreshed = refreshed(row, used, new.sealed, &in_hand.key_ring.value, false);
-        // What Notion says of it now decides, not what it said before the row changed.
+        // `unverified`: what Notion said before the row changed does not count any more.
         let (now, random) = (self.clock.now_millis(), &*self.random);
         match self.store.save_refreshed(&refreshed, false, now, budget.save_by, random).await {
             Ok(SavedRefresh::Current(_) | SavedRefresh::KeptAside) => {}

@@ -1,4 +1,4 @@
-//! Calling Notion, with every retry that is allowed and no other.
+//! Calls Notion, with the retries that are allowed and no others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,27 +13,27 @@ use crate::notion::TokenError;
 use crate::secrets::{Freshness, Versioned};
 use crate::vault::Vault;
 
-/// How many requests that Notion did not process may follow one another.
+/// How many requests are sent at most if Notion processes none of them.
 const MAX_TRIES: u32 = 3;
-/// How long to wait before trying again where Notion names no time, in milliseconds.
+/// How long to wait before trying again if Notion names no time, in milliseconds.
 const BACKOFF_MS: u64 = 250;
-/// Time that has to be left for another try, in milliseconds.
+/// The time that must be left for another try, in milliseconds.
 pub(super) const MIN_TRY_MS: u64 = 1000;
 
-/// What may be sent again although Notion may have processed it.
+/// Whether a request may be sent again although Notion may have processed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retries {
-    /// Nothing: a code works once.
+    /// Never: a code works once.
     Never,
-    /// One more try after a lost reply: a refresh token, or a question.
+    /// Once, after a lost reply: a refresh or an introspection.
     Once,
 }
 
-/// Which client secret is being tried.
+/// The client secret that is being tried.
 enum Credential {
     /// The cached one; it may be out of date.
     Cached(Arc<Versioned<ClientSecret>>),
-    /// AWSCURRENT, read past the cache, and the version that was refused before it.
+    /// AWSCURRENT, read past the cache, and the version that Notion refused before it.
     Current(Arc<Versioned<ClientSecret>>, String),
     /// AWSPREVIOUS: Notion may not know the newest one yet.
     Previous(Arc<Versioned<ClientSecret>>),
@@ -48,11 +48,11 @@ impl Credential {
 }
 
 impl Vault {
-    /// Sends `request` while `may_send`; gives the secret back that it was sent with last, for a revocation that may
-    /// follow.
+    /// Sends `request` as long as `may_send` is true. Also returns the secret that was sent last, for a revocation that
+    /// may follow.
     ///
-    /// Tried again are requests that Notion did not process: no connection, 429 and 529 (if the wait fits), and
-    /// `invalid_client` with another version of the secret; and what `retries` allows.
+    /// Requests that Notion did not process are retried: no connection, 429 and 529 (if the wait fits), and
+    /// `invalid_client` with another version of the secret. Beyond that, only what `retries` allows.
     pub async fn call<'a, T>(
         &'a self,
         secret: Arc<Versioned<ClientSecret>>,
@@ -75,7 +75,7 @@ impl Vault {
                     if matches!(credential, Credential::Previous(_)) {
                         tracing::warn!(
                             alarm = "previous_secret",
-                            "Notion took the previous client secret only"
+                            "Notion accepts only the previous client secret"
                         );
                     }
                     return (Ok(answer), secret);
@@ -93,13 +93,13 @@ impl Vault {
                 }
                 TokenError::NotSent | TokenError::ComeBackLater(_) if tries < MAX_TRIES => tries += 1,
                 TokenError::OutcomeUnknown(_) if retries == Retries::Once && lost.is_none() => {}
-                // It was looked at, which settles what became of the one before.
+                // Notion looked at it, which settles the outcome of the request before.
                 TokenError::InvalidGrant(_) => return (Err(error), secret),
-                // Whatever stops the second try, what became of the first is not known.
+                // Whatever stops the second request, the outcome of the first is unknown.
                 _ => return (Err(lost.unwrap_or(error)), secret),
             }
             let wait = self.wait_before_retry(&error);
-            // Nothing must leave with no time for the answer.
+            // Send only if there is time left for the answer.
             if Instant::now() + wait + Duration::from_millis(MIN_TRY_MS) > deadline {
                 return (Err(lost.unwrap_or(error)), secret);
             }
@@ -126,7 +126,7 @@ impl Vault {
         (Some(&previous.version_id) != tried).then(|| Credential::Previous(Arc::new(previous)))
     }
 
-    /// What Notion asks for, else a quarter of a second or so.
+    /// The wait that Notion asks for, otherwise about a quarter of a second.
     #[must_use]
     pub fn wait_before_retry(&self, error: &TokenError) -> Duration {
         if let Some(retry_after) = error.answer().and_then(|answer| answer.retry_after) {

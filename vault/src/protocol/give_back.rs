@@ -1,4 +1,4 @@
-//! Giving a grant back to Notion.
+//! Revokes a grant at Notion.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use crate::notion::{Renewed, RevokeError, TokenError};
 use crate::secrets::Versioned;
 use crate::vault::Vault;
 
-/// How often a revocation is tried.
+/// How many times a revocation is tried.
 const MAX_REVOCATIONS: u32 = 4;
-/// How long it may take to find out whether a refused revocation was refused for the secret's sake, in milliseconds.
+/// How long to check whether Notion refused a revocation because of the secret, in milliseconds.
 const PROOF_LIMIT_MS: u64 = 2000;
 
-/// A grant on its way back to Notion, and what may be said of it in the log.
+/// A grant to revoke, and what may be logged about it.
 pub struct GiveBack {
     /// Its access token.
     pub token: AccessToken,
-    /// The client secret that it was got with.
+    /// The client secret with which it was obtained.
     pub secret: Arc<Versioned<ClientSecret>>,
-    /// Its bot.
+    /// Notion's id of the authorization.
     pub bot_id: Option<String>,
-    /// Notion's id of the answer that it came in.
+    /// Notion's request id of the answer that it came in.
     pub request_id: Option<String>,
 }
 
 impl GiveBack {
-    /// What a refresh of the pair `before` brought.
+    /// The grant that a refresh of `before` returned.
     pub(super) fn of_refresh(
         before: &SealedPair,
         renewed: &Renewed,
@@ -46,7 +46,7 @@ impl GiveBack {
 }
 
 impl Vault {
-    /// Gives a grant back that is stored nowhere; if that fails, an alarm names its bot.
+    /// `give_back`: revokes a grant that is stored nowhere. If that fails, an alarm names its bot.
     pub async fn give_back(&self, grant: GiveBack, deadline: Instant, line: &mut RequestLine) {
         let error = match self.revoke(&grant.token, &grant.secret, deadline).await {
             Ok(()) => return line.count(Metric::Revoked),
@@ -58,15 +58,15 @@ impl Vault {
             bot_id = grant.bot_id,
             notion_request_id = grant.request_id,
             error = &error as &dyn std::error::Error,
-            "a grant is neither stored nor given back"
+            "a grant is neither stored nor revoked"
         );
     }
 
-    /// Revokes a token, trying a few times until `deadline`: revoking twice does no harm.
+    /// Revokes a token. Tries a few times until `deadline`; revoking twice does no harm.
     ///
     /// # Errors
     ///
-    /// [`RevokeError`]: it may still be alive.
+    /// [`RevokeError`]: the token may still be alive.
     pub async fn revoke(
         &self,
         token: &AccessToken,
@@ -80,7 +80,7 @@ impl Vault {
                 Err(error) => error,
             };
             if matches!(error.0, TokenError::InvalidClient(_)) {
-                // Notion may say so of a token that it no longer knows; then it knows us all the same.
+                // Notion may say so about a token that it no longer knows. In that case it still accepts our secret.
                 let proof_by = deadline.min(Instant::now() + Duration::from_millis(PROOF_LIMIT_MS));
                 let known = self.notion.knows_client(&secret.value, proof_by).await;
                 return if known.is_ok() { Ok(()) } else { Err(error) };

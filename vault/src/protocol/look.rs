@@ -1,4 +1,4 @@
-//! Asking Notion whether an access token is alive.
+//! Asks Notion whether an access token is alive.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::report::report_broken_seal;
 use crate::store::{Installation, StoreError};
 use crate::vault::{InHand, Vault};
 
-/// What Notion says of an access token.
+/// What Notion says about an access token.
 #[derive(Debug)]
 pub enum Look {
     /// It is alive.
     Alive,
-    /// It is dead; whether the grant is, a refresh tells.
+    /// It is dead. Whether the grant is dead too, a refresh shows.
     Dead,
-    /// Notion did not say: nothing follows from it.
+    /// Notion did not say, so nothing is known.
     Unknown(TokenError),
-    /// It does not open, so it cannot be asked about.
+    /// It does not open, so Notion cannot be asked.
     Sealed,
 }
 
@@ -64,13 +64,13 @@ impl Vault {
         }
     }
 
-    /// The current `pair` of `row` is dead, which was read since Notion said so: `promote_superseded`, where one is in line,
-    /// and only where none is `mark_needs_reinstall`. Nothing, if the row has changed, or somebody else than `holder`
-    /// refreshes it.
+    /// Notion has said that the current `pair` of `row` is dead, and `row` was read after that. `promote_superseded` if
+    /// another pair is in line, otherwise `mark_needs_reinstall`. Nothing if the row has changed, or if anyone but
+    /// `holder` is refreshing it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; it is not known then.
+    /// [`StoreError`]: whether the row was written is unknown.
     pub async fn condemn(
         &self,
         row: &Installation,
@@ -95,22 +95,22 @@ impl Vault {
     }
 }
 
-/// What became of an installation whose current pair is dead.
+/// What happened to an installation whose current pair is dead.
 #[derive(Debug)]
 pub enum Condemned {
-    /// Another pair has taken its place: the row as it stands.
+    /// Another pair has taken its place. The row as it is now.
     Promoted(Box<Installation>),
     /// The person has to install again.
     Marked,
-    /// Somebody wrote in between.
+    /// The row was written in between.
     Changed,
 }
 
-/// When to ask again after an answer that decided nothing.
+/// When to ask again after an inconclusive answer.
 #[must_use]
 pub(super) fn come_back_after(error: &TokenError, named: Duration) -> Duration {
     match error {
-        // The wait that Notion names, and never none.
+        // The wait that Notion names, but at least a second.
         TokenError::ComeBackLater(_) => named.max(Duration::from_secs(1)),
         TokenError::NotSent => Duration::from_secs(5),
         TokenError::OutcomeUnknown(_) => Duration::from_secs(30),

@@ -1,8 +1,9 @@
-//! The refresh protocol: a lease in the row, a compare-and-swap on the refresh token that was used up.
+//! The refresh protocol: a lease in the row, and a compare-and-swap on the consumed refresh token.
 //!
-//! `read` → `take_lease` → `send` → `save_refreshed`, else `put_into_rescue`, else `give_back`; on `invalid_grant`
-//! `adopt_winner`, `wait_for_lease`, `promote_superseded` or `mark_needs_reinstall`; on anything else `release_lease`. A new pair is never
-//! handed out before it is saved. DESIGN.md says why; the model (`tests/it/model`) checks it.
+//! `read` → `take_lease` → `send` → `save_refreshed`, otherwise `put_into_rescue`, otherwise `give_back`. On
+//! `invalid_grant`: `adopt_winner`, `wait_for_lease`, `promote_superseded` or `mark_needs_reinstall`. On anything else:
+//! `release_lease`. A new pair is never handed out before it is saved. DESIGN.md says why, and the model
+//! (`tests/it/model`) checks it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,45 +27,45 @@ use crate::secrets::Versioned;
 use crate::store::{Health, Installation, Leased, Refreshed, Rescued, SavedRefresh, StoreError};
 use crate::vault::{InHand, Vault};
 
-/// How long each look at the store may take before a pair is given back, in milliseconds.
+/// How long a last request to the store may take before we give up on it, in milliseconds.
 const LOOK_LIMIT_MS: u64 = 700;
 
 /// Why a pair is refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody wishes it, or the access token is about to end.
+    /// A caller wants it, or the access token is about to end.
     Asked,
-    /// Notion is said to have refused the access token.
+    /// A caller reports that Notion refused the access token.
     Refused {
-        /// Whether Notion is asked first if that is so: it was said a little while ago already.
+        /// Whether to ask Notion first if that is true, because there was such a report a short time ago.
         ask_first: bool,
     },
-    /// The sweep found the access token dead, or the last refresh cut off. It takes over a lease that ended before this
-    /// moment and was never given back; nobody else takes over any.
+    /// The sweep found the access token dead, or the last refresh cut off. It may take over a lease that was never
+    /// released; nobody else may.
     Swept {
-        /// See [`lapsed_before`].
+        /// The lease must have ended before this moment: see [`lapsed_before`](super::lapsed_before).
         takeover: UnixMillis,
     },
 }
 
-/// What a refresh came to.
+/// The result of a refresh.
 #[derive(Debug)]
 pub enum Refreshing {
-    /// The row holds a new pair, ours.
+    /// The row holds a new pair, which we obtained.
     Renewed(Box<Installation>, AccessToken),
     /// Nothing was refreshed: Notion says that the access token is alive.
     StillAlive(Box<Installation>),
-    /// Somebody else was faster or is at it: the row as it was seen last, if it was.
+    /// Another process has refreshed it or holds the lease. The row as last seen, if it was read.
     LookAgain(Option<Box<Installation>>),
     /// The grant is dead, and the row says so.
     NeedsReinstall,
-    /// The installation was removed meanwhile.
+    /// The installation was removed in the meantime.
     Removed,
-    /// Not now; to be tried again after this time.
+    /// Not now. Try again after this time.
     NotNow(WhyNot, Duration),
 }
 
-/// Why there is no new pair, though the grant may be alive.
+/// Why there is no new pair, although the grant may be alive.
 #[derive(Debug)]
 pub enum WhyNot {
     /// The refresh token does not open.
@@ -75,7 +76,7 @@ pub enum WhyNot {
     Rescued,
     /// Notion answered with somebody else's grant.
     Unusable,
-    /// Notion gave no answer that decides.
+    /// Notion gave no conclusive answer.
     Undecided(TokenError),
 }
 
@@ -105,7 +106,7 @@ struct Attempt<'a> {
 }
 
 impl Vault {
-    /// Refreshes the pair of `row`, which was read consistently, if nobody else does.
+    /// Refreshes the pair of `row`, unless another process is refreshing it. `row` must have been read consistently.
     pub async fn refresh(
         &self,
         row: &Installation,
@@ -119,7 +120,7 @@ impl Vault {
             .as_ref()
             .and_then(|pair| Some((pair, pair.refresh.as_ref()?, pair.refresh_fingerprint.as_ref()?)));
         let Some((pair, sealed, used)) = refreshable else { return Refreshing::LookAgain(None) };
-        // Before the lease: what does not open is not worth one.
+        // Before taking the lease: a token that does not open cannot be sent.
         let refresh_token = match self.open_refresh(&row.id, sealed, &in_hand.key_ring.value).await {
             Ok(token) => token,
             Err(error) => {
@@ -139,16 +140,17 @@ impl Vault {
             Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
             Err(error) => {
                 report_store(&error);
-                // It may be ours all the same.
+                // It may have been taken all the same.
                 let soon = Instant::now() + Duration::from_millis(LOOK_LIMIT_MS);
                 let _lapses = self.store.release_lease(&row.id, &lease.holder, false, now, soon).await;
                 return not_now(WhyNot::Store, 5);
             }
         };
-        // The row as it is now: what was kept aside since it was read is in it.
+        // The row as it is now, including what was kept aside since it was read.
         let pair = taken.pair.as_ref().unwrap_or(pair);
         let attempt = Attempt { row: &taken, pair, used, lease, cause, budget, in_hand };
-        // Under the lease, so that however many report it, one asks. Of a pair in doubt, a refresh is the question.
+        // Under the lease, so that only one process asks, however many report it. For a pair in doubt, only a refresh
+        // can tell.
         if cause == (Cause::Refused { ask_first: true }) && !pair.in_doubt {
             match self.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
                 Look::Alive => return self.leave_alive(&attempt).await,
@@ -159,7 +161,7 @@ impl Vault {
                 }
             }
         }
-        // The answer has to come while the lease lasts, by the clock too: a frozen process thaws much later.
+        // The answer must come while the lease lasts. The wall clock counts too: a frozen process may thaw much later.
         let may_send = || {
             let needed = budget.exchange_by.saturating_duration_since(Instant::now());
             let needed_ms = u64::try_from(needed.as_millis()).unwrap_or(u64::MAX);
@@ -194,7 +196,7 @@ impl Vault {
         }
     }
 
-    /// `save_refreshed`, else `put_into_rescue`, else `give_back`.
+    /// `save_refreshed`, otherwise `put_into_rescue`, otherwise `give_back`.
     async fn keep(
         &self,
         attempt: Attempt<'_>,
@@ -203,7 +205,7 @@ impl Vault {
         line: &mut RequestLine,
     ) -> Refreshing {
         let (row, budget) = (attempt.row, attempt.budget);
-        // The window that cannot be closed begins: should the process end here, the pair is gone.
+        // The window that cannot be closed begins here: if the process ends now, the pair is lost.
         let answered = Instant::now();
         let now = self.clock.now_millis();
         line.count(Metric::Refreshed);
@@ -218,7 +220,7 @@ impl Vault {
         let pair = self.sealed_successor(&row.id, attempt.pair, &renewed, ring);
         let by_report = matches!(attempt.cause, Cause::Refused { .. });
         let refreshed = refreshed(row, attempt.used, pair, ring, by_report);
-        // A process that was frozen past its lease: others may have sent the same refresh token since.
+        // If this process was frozen past its lease, others may have sent the same refresh token since.
         let prompt = now.0 < attempt.lease.until_ms;
         let due_at = if prompt { self.next_look(now) } else { now };
         let save = self.store.save_refreshed(&refreshed, prompt, due_at, budget.save_by, &*self.random);
@@ -231,7 +233,7 @@ impl Vault {
             Ok(SavedRefresh::KeptAside) => Refreshing::LookAgain(None),
             Ok(SavedRefresh::TombstoneWins) => {
                 self.give_back(give_back, budget.revoke_by, line).await;
-                // The tombstone waits for us: nothing of ours is left at Notion.
+                // The removal waits for our lease, and nothing of ours is left at Notion.
                 let (id, holder) = (&row.id, &attempt.lease.holder);
                 let _lapses = self.store.release_lease(id, holder, false, now, budget.revoke_by).await;
                 Refreshing::Removed
@@ -240,7 +242,7 @@ impl Vault {
         }
     }
 
-    /// `put_into_rescue`, else `give_back`: the table did not take a new pair, because of `error`.
+    /// `put_into_rescue`, otherwise `give_back`: the table did not accept a new pair, because of `error`.
     pub(super) async fn put_into_rescue(
         &self,
         error: &StoreError,
@@ -262,8 +264,8 @@ impl Vault {
             line.count(Metric::Rescued);
             return not_now(WhyNot::Rescued, 60);
         };
-        tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not take it");
-        // A save whose reply was lost may have come through.
+        tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not accept the pair");
+        // A save whose reply was lost may have succeeded.
         let soon = budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
         let row = self.store.read_installation(&id, soon).await;
         if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&access_fingerprint))) {
@@ -272,8 +274,8 @@ impl Vault {
         not_now(WhyNot::Store, 60)
     }
 
-    /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another holds one, and only
-    /// then `promote_superseded` or `mark_needs_reinstall`.
+    /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another process holds one, and
+    /// only then `promote_superseded` or `mark_needs_reinstall`.
     async fn adopt_or_mark(
         &self,
         attempt: Attempt<'_>,
@@ -290,13 +292,13 @@ impl Vault {
                 }
             };
             let Some(standing) = standing.filter(|row| row.health != Health::Removed) else {
-                // The tombstone waits for us.
+                // The removal waits for our lease.
                 let now = self.clock.now_millis();
                 let _lapses = self.store.release_lease(id, holder, false, now, deadline).await;
                 return Refreshing::Removed;
             };
             if standing.refresh_fingerprint() != Some(attempt.used) {
-                // Our lease went with the pair that it was for.
+                // Our lease moved with the pair that it was taken for.
                 let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(attempt.used);
                 if !standing.superseded.iter().any(is_it) {
                     return Refreshing::LookAgain(Some(Box::new(standing)));
@@ -325,7 +327,7 @@ impl Vault {
                 Ok(Condemned::Marked) => return Refreshing::NeedsReinstall,
                 Ok(Condemned::Promoted(row)) => {
                     if may_have_a_successor {
-                        // No row says `needs_reinstall` for it.
+                        // No row will say `needs_reinstall` for it.
                         report_orphaned(attempt.pair, LOST_ANSWER, line);
                     }
                     return Refreshing::LookAgain(Some(row));
@@ -339,8 +341,8 @@ impl Vault {
         }
     }
 
-    /// `release_lease`: nothing is known of the grant. The row stays as it is, and nobody asks again at once. Where the
-    /// refresh token was sent, it stays in doubt whether it is used up.
+    /// `release_lease`: nothing is known about the grant. The row stays as it is, and nobody asks again immediately. If
+    /// the refresh token may have been consumed, the pair is in doubt.
     async fn release(
         &self,
         attempt: Attempt<'_>,
@@ -368,7 +370,7 @@ impl Vault {
     }
 }
 
-/// The refresh token was sent, and whether it is used up is not known.
+/// The refresh token was sent, and may have been consumed.
 struct InDoubt;
 
 fn not_now(why: WhyNot, retry_after_secs: u64) -> Refreshing {

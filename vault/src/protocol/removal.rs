@@ -1,4 +1,4 @@
-//! Uninstalling: `tombstone`, then each pair goes back to Notion, then `purge` (or `forget`); each safe to repeat.
+//! Uninstalling: `tombstone`, then a revocation of each pair, then `purge` (or `forget`). Each step is safe to repeat.
 
 use shared::telemetry::{Metric, RequestLine};
 
@@ -12,20 +12,20 @@ use crate::seal::Fingerprint;
 use crate::store::{Installation, StoreError};
 use crate::vault::{InHand, Vault};
 
-/// How far a removal came.
+/// How far a removal got.
 #[derive(Debug)]
 pub enum Removal {
-    /// Nothing of the tokens is left, here or at Notion.
+    /// No tokens are left, neither here nor at Notion.
     Complete,
-    /// Notion did not take all tokens back yet: what is left stays sealed in the tombstone, and the sweep goes on. What
-    /// Notion said, if that is why.
+    /// Not all tokens are revoked yet. The rest stays sealed in the tombstone, and the sweep continues. What Notion
+    /// said, if that is why.
     ToBeRevoked(Option<TokenError>),
 }
 
-/// The pairs of a tombstone on their way back.
+/// A removal in progress.
 struct Leaving {
     tombstone: Installation,
-    /// Those that have not ended yet, the current one first.
+    /// The pairs that are not revoked yet, the current one first.
     left: Vec<SealedPair>,
     /// The access tokens that were revoked.
     revoked: Vec<Fingerprint>,
@@ -33,12 +33,12 @@ struct Leaving {
 }
 
 impl Vault {
-    /// Gives back every pair of a tombstone, then purges it. A pair that is dealt with leaves the row, so that the next try
-    /// goes on where this one stopped.
+    /// Revokes every pair of a tombstone, then purges it. A pair that is dealt with is removed from the row, so that
+    /// the next attempt continues where this one stopped.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; the sweep goes on then.
+    /// [`StoreError`]; the sweep continues later.
     pub async fn finish_removal(
         &self,
         tombstone: &Installation,
@@ -67,7 +67,7 @@ impl Vault {
             return Ok(Removal::ToBeRevoked(stopped));
         }
         let forgotten_id = in_hand.key_ring.value.forgotten_id(tombstone.id.as_str());
-        // A message that comes late must not bring the key of a forgotten person back for good.
+        // A late message must not bring back the key of a forgotten person permanently.
         let of_forgotten =
             tombstone.generation == 0 && self.store.was_forgotten(&forgotten_id, budget.rescue_by).await?;
         let done = if tombstone.forget || of_forgotten {
@@ -76,7 +76,7 @@ impl Vault {
             self.store.purge(&tombstone, budget.rescue_by).await?
         };
         if !done {
-            // Connections from before 2026-06-08 hand out the token that they gave before: what was revoked may be current.
+            // Connections from before 2026-06-08 hand out their existing token: one that we revoked may be current.
             let now = self.clock.now_millis();
             self.store.doubt_current(&tombstone.id, &revoked, now, budget.rescue_by).await?;
             return Ok(Removal::ToBeRevoked(None));
@@ -85,7 +85,7 @@ impl Vault {
         Ok(Removal::Complete)
     }
 
-    /// One pair. Gives back whether to go on: not if the row has changed meanwhile.
+    /// Deals with one pair. Returns whether to continue: not if the row has changed in the meantime.
     async fn leave(
         &self,
         pair: &SealedPair,
@@ -97,12 +97,13 @@ impl Vault {
         let (id, now) = (leaving.tombstone.id.clone(), self.clock.now_millis());
         let in_flight = pair.lease.as_ref().is_some_and(|lease| lease.until_ms >= lapsed_before(now).0);
         match self.return_pair(&id, pair, in_hand, budget.save_by, line).await {
-            // Whoever refreshes it gives its new pair back, and then the lease.
+            // The process that is refreshing it revokes the new pair, then releases the lease.
             Returned::Gone | Returned::OnlyByRefresh if in_flight => {}
             Returned::Gone => {
                 leaving.revoked.push(pair.access_fingerprint.clone());
                 if pair.is_unsettled() {
-                    // Notion may have given a new pair to somebody who was cut off; revoking this one may not have reached it.
+                    // Notion may have issued a new pair to a process that was cut off, and revoking this one may not
+                    // have revoked that one.
                     report_orphaned(pair, "a refresh of a removed installation was cut off", line);
                 }
                 leaving.ends(pair);
@@ -113,7 +114,7 @@ impl Vault {
             }
             Returned::Stays(error) => leaving.stopped = error,
             Returned::OnlyByRefresh => {
-                // Noted before it is sent: should we be cut off, its successor may live with nobody to revoke it.
+                // Recorded before it is sent: if we are cut off, its successor may be alive with nobody to revoke it.
                 let doubted = SealedPair { lease: None, in_doubt: true, ..pair.clone() };
                 if !leaving.replace(self, pair, doubted.clone(), budget).await? {
                     return Ok(false);
@@ -155,7 +156,7 @@ impl Leaving {
         self.left.retain(|left| left.access_fingerprint != pair.access_fingerprint);
     }
 
-    /// Writes another pair in the place of `pair`, here and in the row; not if the row has changed meanwhile.
+    /// Replaces `pair`, here and in the row. Returns false if the row has changed in the meantime.
     async fn replace(
         &mut self,
         vault: &Vault,

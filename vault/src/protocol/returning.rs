@@ -1,7 +1,7 @@
-//! A sealed pair goes back to Notion, and with it its grant.
+//! Revokes a sealed pair at Notion, and its grant with it.
 //!
-//! Revoking takes an access token (Notion documents no more). One that has ended by itself says nothing of its refresh
-//! token, so then a refresh decides: what it brings is revoked, and `invalid_grant` is the proof that nothing is left.
+//! Notion documents the revocation of access tokens only. One that has ended by itself says nothing about its refresh
+//! token. Then a refresh decides: the pair that it brings is revoked, and `invalid_grant` proves that nothing is left.
 
 use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
@@ -15,34 +15,34 @@ use crate::report::{LOST_ANSWER, report_broken_seal, report_orphaned};
 use crate::seal::OpenError;
 use crate::vault::{InHand, Vault};
 
-/// What became of a pair on its way back.
+/// The result of revoking a pair.
 pub(super) enum Returned {
-    /// Nothing of it lives at Notion, as far as its access token tells.
+    /// Nothing of it is alive at Notion, as far as its access token shows.
     Gone,
-    /// Its access token has ended, and its refresh token may live.
+    /// Its access token has ended, and its refresh token may be alive.
     OnlyByRefresh,
-    /// Not yet; what Notion said, if that is why.
+    /// Not revoked yet. What Notion said, if that is why.
     Stays(Option<TokenError>),
-    /// It can be given back by nobody: why.
+    /// Nobody can revoke it. The reason.
     Lost(&'static str),
 }
 
-/// What became of it by way of a refresh.
+/// The result of revoking a pair by a refresh.
 pub(super) enum ByRefresh {
-    /// What the refresh brought was revoked.
+    /// The new pair was revoked.
     Returned,
-    /// There was nothing left to give back; unless a request of ours whose answer was lost brought something.
+    /// There was nothing left to revoke, unless a request of ours whose answer was lost brought a pair.
     WasDead { may_have_a_successor: bool },
-    /// The refresh brought a pair, and Notion did not take that back yet.
+    /// The refresh brought a pair, and Notion has not revoked that yet.
     Held(Box<SealedPair>, TokenError),
-    /// Nothing was learned; whether the refresh token may be used up by now.
+    /// Nothing was learned. `sent`: the refresh token may have been consumed.
     Stays { error: TokenError, sent: bool },
-    /// It can be given back by nobody: why.
+    /// Nobody can revoke it. The reason.
     Lost(&'static str),
 }
 
 impl Vault {
-    /// Revokes the access token of a pair if it lives, and says what is left if it does not.
+    /// Revokes the access token of a pair if it is alive; otherwise says what is left.
     pub(super) async fn return_pair(
         &self,
         id: &InstallationId,
@@ -52,8 +52,8 @@ impl Vault {
         line: &mut RequestLine,
     ) -> Returned {
         if pair.client_id != self.connection.client_id {
-            // Notion would say of it, as of any unknown token, that it is revoked.
-            return Returned::Lost("a token of a removed installation is another connection's");
+            // Notion would call it revoked, like any unknown token.
+            return Returned::Lost("a token of a removed installation belongs to another connection");
         }
         let token = match self.open_access(id, &pair.access, &in_hand.key_ring.value).await {
             Ok(token) => token,
@@ -62,7 +62,7 @@ impl Vault {
         let refusal = match self.look_at(id, pair, in_hand, deadline, line).await {
             Look::Dead if pair.refresh.is_some() => return Returned::OnlyByRefresh,
             Look::Dead => return Returned::Gone,
-            // What Notion says of a token that it no longer knows is not documented.
+            // What Notion says about a token that it no longer knows is not documented.
             Look::Unknown(error) if error.is_refusal() && pair.refresh.is_some() => {
                 return Returned::OnlyByRefresh;
             }
@@ -77,7 +77,7 @@ impl Vault {
                 Returned::Gone
             }
             Err(error) if refusal && error.0.is_refusal() => {
-                Returned::Lost("Notion neither knows a token of a removed installation nor takes it back")
+                Returned::Lost("Notion neither knows nor revokes a token of a removed installation")
             }
             Err(error) => {
                 line.note("revocation", error.0.key());
@@ -92,7 +92,7 @@ impl Vault {
         }
     }
 
-    /// Refreshes a pair in order to revoke what that brings.
+    /// Refreshes a pair in order to revoke the new one.
     pub(super) async fn return_by_refresh(
         &self,
         id: &InstallationId,
@@ -118,11 +118,11 @@ impl Vault {
         }
     }
 
-    /// Gives back a pair that the table never took: its installation was removed meanwhile.
+    /// Revokes a pair that was never saved, because its installation was removed in the meantime.
     ///
     /// # Errors
     ///
-    /// What Notion said, if that is why it stays.
+    /// It is not revoked yet. What Notion said, if that is why.
     pub async fn return_rescued(
         &self,
         id: &InstallationId,
@@ -154,7 +154,7 @@ impl Vault {
                     Err(Some(error))
                 }
                 ByRefresh::Stays { error, sent } => {
-                    // The record that stays does not say so.
+                    // The record that stays in the queue does not say so.
                     if sent {
                         lost(LOST_ANSWER, line);
                     }
@@ -168,7 +168,7 @@ impl Vault {
 fn unopened(id: &InstallationId, error: OpenError) -> Returned {
     report_broken_seal(id, error);
     match error {
-        // The key may come back; what is purged does not.
+        // The key may become readable again, but what is purged is gone.
         OpenError::RingNotRead | OpenError::UnknownVersion(_) => Returned::Stays(None),
         OpenError::Broken => Returned::Lost("a token of a removed installation does not open"),
     }

@@ -1,4 +1,4 @@
-//! Sending a refresh token, and the pair that the answer makes: the same for the current pair and for one kept aside.
+//! Sends a refresh token and seals the new pair, both for the current pair and for one kept aside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,16 +15,16 @@ use crate::secrets::Versioned;
 use crate::store::{Installation, Refreshed, oldest_key};
 use crate::vault::{InHand, Vault};
 
-/// What came of sending a refresh token.
+/// The result of sending a refresh token.
 pub(super) struct Sent {
     pub(super) answer: Result<Renewed, TokenError>,
-    /// The secret that it was sent with last.
+    /// The client secret that was sent last.
     pub(super) secret: Arc<Versioned<ClientSecret>>,
-    /// Whether an answer was lost, and with it perhaps a pair.
+    /// Whether an answer was lost, and perhaps a pair with it.
     pub(super) lost_one: bool,
 }
 
-/// A new pair, to be saved in the place of the one that it was got for with the refresh token `used`.
+/// A new pair, to be saved in place of the one whose refresh token `used` was sent for it.
 pub(super) fn refreshed(
     row: &Installation,
     used: &Fingerprint,
@@ -45,7 +45,7 @@ pub(super) fn refreshed(
 }
 
 impl Vault {
-    /// Sends a refresh token, once more if the answer is lost.
+    /// Sends a refresh token, and once more if the answer is lost.
     pub(super) async fn send_refresh(
         &self,
         token: &RefreshToken,
@@ -68,7 +68,7 @@ impl Vault {
         Sent { answer, secret, lost_one: lost.into_inner() }
     }
 
-    /// The pair that a refresh of `before` brought, sealed. An answer without a refresh token keeps the old one.
+    /// Seals the pair that a refresh of `before` returned. If the answer has no refresh token, the old one is kept.
     pub(super) fn sealed_successor(
         &self,
         id: &InstallationId,

@@ -1,4 +1,4 @@
-//! The ring as Secrets Manager holds it, with one more key: what a rotation stores.
+//! Adds a key to the ring as stored in Secrets Manager, for a rotation.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,12 +11,12 @@ use super::{BadKeyRing, KeyRing, KeyVersion};
 /// Random bytes of a new key: 64 characters, as many as the seed that the stack generates.
 const MATERIAL_BYTES: usize = 48;
 
-/// The ring in `text` with a new key under the next version. The seed and the keys before it stay as they are: what
-/// they sealed has to open.
+/// Adds a new key to the ring in `text`, under the next version. The seed and the older keys stay unchanged, because
+/// what they sealed must still open.
 ///
 /// # Errors
 ///
-/// [`BadKeyRing`] if `text` is none.
+/// [`BadKeyRing`] if `text` is not a key ring, or has no next version.
 pub fn with_next_key(
     text: &KeyRingText,
     random: &dyn Random,
@@ -28,7 +28,7 @@ pub fn with_next_key(
     let mut ring: Value = serde_json::from_str(text.expose()).map_err(|_| BadKeyRing)?;
     ring["keys"][next.0.to_string()] = material.expose().into();
     let text = KeyRingText::parse(ring.to_string()).map_err(|_| BadKeyRing)?;
-    // Nothing is stored that a function could not read.
+    // Never store what a function could not read.
     KeyRing::parse(text.expose())?;
     Ok((text, next))
 }

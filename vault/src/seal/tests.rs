@@ -24,7 +24,7 @@ fn token(text: &str) -> AccessToken {
 #[test]
 fn what_is_sealed_opens_for_its_row_and_kind_only() {
     let ring = first_ring();
-    for text in ["t", "ntn_token", &"x".repeat(4096), "nicht-ASCII: ü"] {
+    for text in ["t", "ntn_token", &"x".repeat(4096), "non-ASCII: ü"] {
         let (sealed, _) = ring.seal_access(ROW, &token(text), &OsRandom);
         assert_eq!(ring.open_access(ROW, &sealed).unwrap().expose(), text);
         assert_eq!(ring.open_access("w/user/v", &sealed).err(), Some(OpenError::Broken));
@@ -112,7 +112,7 @@ fn what_is_no_ring_is_refused_and_a_ring_cannot_be_printed() {
     assert_eq!(format!("{:?}", rotated_ring()), "KeyRing { versions: [1, 2], .. }");
 }
 
-/// The format is stored: a change here needs a new format byte and a way to read the old one.
+/// Stored data has this format. A change needs a new format byte and a way to read the old one.
 #[test]
 fn the_stored_format_is_this() {
     struct Fixed;

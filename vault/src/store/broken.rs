@@ -1,4 +1,4 @@
-//! Rows that do not open, whatever the key.
+//! Rows that no key opens.
 
 use tokio::time::Instant;
 
@@ -8,7 +8,7 @@ use super::update::RowUpdate;
 use super::{Store, StoreError, due};
 
 impl Store {
-    /// Takes a row off the list of what is to be sealed anew: it does not open, with whatever key.
+    /// Takes a row off the list of rows to reseal, because no key opens it.
     ///
     /// # Errors
     ///

@@ -5,16 +5,16 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use super::StoreError;
 use super::item::Row;
 
-/// Why a transaction is cancelled that may be sent again.
+/// Reasons after which a cancelled transaction may be sent again.
 const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
-/// How the condition of one part fared.
+/// The result of the condition of one part.
 pub(super) enum Part<T> {
-    /// Its condition is not what failed.
+    /// Its condition did not fail.
     Held,
-    /// It did not: this stands.
+    /// It failed. The row as it is.
     Stands(T),
-    /// It did not, and nothing stands, or was not asked for.
+    /// It failed, and there is no row, or the row was not requested.
     Absent,
 }
 
@@ -52,12 +52,12 @@ impl<'a> Cancelled<'a> {
         self.0.iter().filter_map(CancellationReason::code)
     }
 
-    /// Whether a condition did not hold: then nothing else matters.
+    /// Whether a condition failed. Then nothing else matters.
     pub(super) fn is_by_condition(&self) -> bool {
         self.codes().any(|code| code == "ConditionalCheckFailed")
     }
 
-    /// How the condition of this part fared.
+    /// The result of this part's condition.
     pub(super) fn part(&self, part: usize) -> Part<&'a Row> {
         let refused = self.0.get(part).filter(|reason| reason.code() == Some("ConditionalCheckFailed"));
         match refused.map(|reason| reason.item().filter(|row| !row.is_empty())) {
@@ -67,12 +67,12 @@ impl<'a> Cancelled<'a> {
         }
     }
 
-    /// Whether all that was in the way passes by.
+    /// Whether all reasons are temporary.
     pub(super) fn is_in_passing(&self) -> bool {
         self.codes().all(|code| code == "None" || IN_PASSING.contains(&code))
     }
 
-    /// As an error. A part that DynamoDB finds invalid (a row that would be too large, say) is the row's fault.
+    /// As an error. A part that DynamoDB finds invalid (for example, a row that would be too large) is the row's fault.
     pub(super) fn error(&self) -> StoreError {
         if self.codes().any(|code| code == "ValidationError") {
             return StoreError::Failed("ValidationException".to_owned());

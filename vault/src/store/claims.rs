@@ -1,4 +1,4 @@
-//! Claims: one row per consumed state, which holds the outcome for repeats.
+//! Claims: one row per consumed state, which holds the outcome for repeated requests.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,31 +23,31 @@ const CONNECTED: &str = "connected";
 /// Present while a claim has no outcome: see `due`.
 const EXCHANGING_SHARD: &str = "exchanging_shard";
 
-/// A claim as it stands.
+/// A claim, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The attempt that holds it.
     pub attempt: String,
     /// When the state was claimed.
     pub claimed_at: UnixSeconds,
-    /// Until when the row counts; compared in code, because DynamoDB deletes late.
+    /// Until when the row is valid. Compared in code, because DynamoDB deletes late.
     pub expires_at: UnixSeconds,
-    /// What came of it.
+    /// The outcome of its flow.
     pub outcome: Outcome,
 }
 
-/// What came of a flow.
+/// The outcome of a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The holder is at work, or was cut off.
+    /// The holder is exchanging the code, or was cut off.
     Exchanging,
     /// The installation is saved.
     Connected(Led),
-    /// It ended otherwise.
+    /// It ended in another way.
     Ended(Notice),
 }
 
-/// What a flow led to. Names nobody: a person who is forgotten is not to stay here.
+/// What a flow led to. Names nobody: nothing about a forgotten person may remain here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Led {
     /// The installation's key, sealed for this claim.
@@ -56,12 +56,12 @@ pub struct Led {
     pub template_duplicated: bool,
 }
 
-/// What came of claiming.
+/// The result of claiming a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// The state is ours to use, once.
+    /// The state is ours to use once.
     Ours,
-    /// Somebody was first, perhaps we.
+    /// It was claimed before.
     Before(Claim),
 }
 
@@ -72,13 +72,13 @@ impl Claim {
 }
 
 impl Store {
-    /// Claims a state: puts the row unless it stands.
+    /// Claims a state: writes the row unless it exists.
     ///
-    /// A put whose first reply was lost fails against itself; the attempt tells, and it counts as ours.
+    /// A put whose first reply was lost fails because of itself. The attempt shows that, and the claim counts as ours.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; whether the row stands is not known then.
+    /// [`StoreError`]: whether the row exists is unknown.
     pub async fn claim(
         &self,
         key: &ClaimKey,
@@ -109,7 +109,7 @@ impl Store {
                 Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
                     Ok(claim.against(read(refusal.item().ok_or(StoreError::Row("claim"))?)?))
                 }
-                // The holder's save is under way on this very row; a read does not get in its way.
+                // The holder is saving to this very row. A read does not conflict with that.
                 Some(PutItemError::TransactionConflictException(_)) => {
                     let standing = self.read_claim(key, claim.claimed_at, deadline).await?;
                     standing.map(|standing| claim.against(standing)).ok_or_else(|| failed(&error))
@@ -119,7 +119,7 @@ impl Store {
         }
     }
 
-    /// Reads a claim, consistently. One that has expired is none.
+    /// Reads a claim, consistently. An expired one counts as absent.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Store {
         Ok(claim.filter(|claim| now < claim.expires_at))
     }
 
-    /// `settle`: records how a flow ended, if `attempt` still holds its claim; gives back whether it did.
+    /// `settle`: records how a flow ended, if `attempt` still holds its claim. Returns whether it did.
     ///
     /// # Errors
     ///
@@ -170,10 +170,10 @@ impl Store {
             loop {
                 let Err(error) = update().await else { return Ok(true) };
                 match error.as_service_error() {
-                    // It has an outcome, by a first try whose reply was lost or by a save that came through after
-                    // all; or it is gone. Whoever looks sees how it stands.
+                    // It has an outcome, from a first try whose reply was lost or from a save that succeeded after all,
+                    // or it is gone. The next read shows which.
                     Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(false),
-                    // A save that we gave up is still under way.
+                    // A save that we gave up on is still in progress.
                     Some(UpdateItemError::TransactionConflictException(_)) => {
                         tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
                     }
@@ -195,7 +195,7 @@ impl Store {
         self.read_claim(&ClaimKey::of_row("none"), UnixSeconds(0), deadline).await.map(|_| ())
     }
 
-    /// The half of a save that tells the flow's browser: see [`Store::save`].
+    /// The part of a save that records the outcome for the flow's browser: see [`Store::save`].
     pub(super) fn connected_update(
         &self,
         key: &ClaimKey,
@@ -224,7 +224,7 @@ impl Store {
 
 /// The attempt still holds the claim.
 const HOLDS: &str = "attempt = :attempt AND outcome = :exchanging";
-/// Or its installation waited in the rescue queue, and is saved now.
+/// The same, or its installation was in the rescue queue and is being saved now.
 const HOLDS_OR_RESCUED: &str = "attempt = :attempt AND outcome IN (:exchanging, :rescued)";
 
 fn outcome_attributes(outcome: &Outcome) -> HashMap<String, AttributeValue> {

@@ -1,4 +1,4 @@
-//! The sparse, sharded indexes: what has to be looked at, and by which key a row is sealed.
+//! The sparse, sharded indexes: which rows the sweep has to look at, and which key sealed a row.
 //!
 //! | index | key | holds |
 //! |---|---|---|
@@ -21,9 +21,10 @@ use crate::budget::until;
 use crate::installation::InstallationId;
 use crate::seal::KeyVersion;
 
-/// Into how many partitions each index is spread: no busy workspace, and no busy minute, makes a hot one.
+/// How many partitions each index has, so that neither a busy workspace nor a busy minute makes a hot one.
 pub const SHARDS: u8 = 16;
-/// When the sweep first looks at a new installation, in milliseconds: a day, so that a superseded pair does not lie for long.
+/// When the sweep first looks at a new installation, in milliseconds: after a day, so that superseded pairs are not
+/// kept for long.
 pub const FIRST_LOOK_MS: u64 = 86_400_000;
 
 /// The partition of a key, as a hexadecimal digit.
@@ -41,7 +42,7 @@ pub(super) fn seal_shard(id: &InstallationId, oldest: KeyVersion) -> String {
 pub struct Page<K> {
     /// The keys.
     pub keys: Vec<K>,
-    /// Where to go on, if there is more.
+    /// Where to continue, if there is more.
     pub next: Option<Next>,
 }
 
@@ -53,7 +54,7 @@ struct Index {
     table: Table,
     name: &'static str,
     partition: (&'static str, String),
-    /// The sort key, and up to which value.
+    /// The sort key, and its largest value.
     up_to: Option<(&'static str, u64)>,
     key: &'static str,
 }
@@ -75,7 +76,7 @@ enum Table {
 }
 
 impl Store {
-    /// Installations of one partition that are due, the longest waiting first.
+    /// Installations of one partition that are due, those due longest first.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl Store {
         self.installation_keys(index, after, deadline).await
     }
 
-    /// The installations of a bot, as an alarm names it; one, unless Notion gave a bot to two people.
+    /// The installations of a bot that an alarm names: one, unless Notion gave the same bot to two people.
     ///
     /// # Errors
     ///
@@ -134,7 +135,7 @@ impl Store {
         self.installation_keys(index, None, deadline).await
     }
 
-    /// The keys of claims of one partition that have had no outcome since `claimed_before`.
+    /// The keys of one partition's claims that were made up to `claimed_before` and have no outcome yet.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! What stays of a person who is forgotten: under a keyed hash of their row's key, when, and which generation it was.
+//! What is kept of a forgotten person: the time and the generation, under a keyed hash of their row's key.
 //!
-//! Both count for whatever is saved later: an exchange from before the forgetting loses to it, and the generation goes on,
-//! so that a message about the old life never fits the new one.
+//! Both matter for later saves. An exchange from before that time is not saved. The generation continues, so that a
+//! message about the old installation never matches a new one.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use tokio::time::Instant;
@@ -9,16 +9,16 @@ use tokio::time::Instant;
 use super::item::{Row, integer, number, string};
 use super::{Store, StoreError, not_built};
 
-/// Such a row's key begins so: see [`KeyRing::forgotten_id`](crate::seal::KeyRing::forgotten_id).
+/// The prefix of such a row's key: see [`KeyRing::forgotten_id`](crate::seal::KeyRing::forgotten_id).
 const PREFIX: &str = "forgotten/";
 
-/// Whether the row of this key says that somebody is forgotten.
+/// Whether the row with this key records a forgotten person.
 #[must_use]
 pub fn says_forgotten(row_key: &str) -> bool {
     row_key.starts_with(PREFIX)
 }
 
-/// A row that says that somebody is forgotten.
+/// A row that records a forgotten person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Forgotten {
     pub(super) removed_at_ms: u64,
@@ -34,11 +34,11 @@ impl Forgotten {
     }
 }
 
-/// It stands as it was seen.
+/// It is unchanged since it was read.
 const AS_SEEN: &str = "removed_at_ms = :removed_at_ms AND generation = :generation";
 
 impl Store {
-    /// A part of a transaction: `row` takes the place of the marker that was `seen`, if that still stands.
+    /// Part of a transaction: `row` replaces the record that was `seen`, if that is unchanged.
     pub(super) fn put_forgotten(
         &self,
         row: Row,
@@ -55,8 +55,8 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put.build().map_err(not_built)?).build())
     }
 
-    /// A part of a transaction: nobody is forgotten under `forgotten_id`, or it stands as it was `seen`. Where not, the
-    /// failure returns it.
+    /// Part of a transaction: the record under `forgotten_id` is still as it was `seen`. If not, the failure returns
+    /// it.
     pub(super) fn forgotten_as_seen(
         &self,
         forgotten_id: &str,

@@ -1,7 +1,7 @@
-//! Rows that come from a backup: an exported file, or a table that was restored.
+//! Imports rows from a backup: an exported file, or a restored table.
 //!
-//! Their tokens may have been used up since, their people may have installed again, uninstalled or been forgotten. So
-//! nothing of such a row counts before Notion has confirmed it, and nothing that happened since is undone.
+//! Since the backup, tokens may have been consumed, and people may have installed again, uninstalled or been forgotten.
+//! So nothing in such a row is used before Notion has confirmed it, and nothing that happened since is undone.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,29 +21,29 @@ use crate::budget::until;
 use crate::installation::SealedPair;
 use crate::seal::{KeyRing, OpenError};
 
-/// What became of a row.
+/// The result of importing a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {
     /// It is in the table.
     Written,
-    /// The row that stands is newer, or has tokens that are still to go back, and stays.
+    /// The existing row is newer, or has tokens that are still to be revoked, and stays.
     KeptNewer,
     /// Its person was forgotten since.
     Forgotten,
-    /// It is no row of ours: why.
+    /// It is not a row of this stack. The reason.
     Unreadable(String),
 }
 
 /// A row, ready to be written.
 #[derive(Debug, Clone, PartialEq)]
 enum Prepared {
-    /// A person is forgotten.
+    /// The record of a forgotten person.
     Forgotten { row: Row, forgotten: Forgotten },
     /// An installation, or the tombstone of one.
     Installation(Box<Candidate>),
 }
 
-/// An installation's row out of a backup.
+/// An installation's row from a backup.
 #[derive(Debug, Clone, PartialEq)]
 struct Candidate {
     row: Row,
@@ -53,7 +53,7 @@ struct Candidate {
     forgotten_id: String,
 }
 
-/// Makes a row ready to be written, or says why it is none.
+/// Prepares a row for writing, or says why it cannot be used.
 fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, String> {
     let read = row::read(&row).map_err(|error| error.to_string())?;
     if says_forgotten(read.id.as_str()) {
@@ -66,7 +66,7 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
     {
         row.remove(name);
     }
-    // Whoever refreshed them when the backup was made has gone long since.
+    // The process that was refreshing them at the time of the backup ended long ago.
     for pairs in ["pair", "superseded"] {
         if let Some(AttributeValue::L(pairs)) = row.get_mut(pairs) {
             for pair in pairs {
@@ -79,7 +79,7 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
     if read.health == Health::Active {
         row.insert("health".to_owned(), string(Health::Unverified.key()));
     }
-    // A tombstone whose tokens went back has nothing that the sweep could do.
+    // The sweep has nothing to do for a tombstone whose tokens are revoked.
     if read.health != Health::Removed || read.forget || read.pairs().next().is_some() {
         let due = due::due_attributes(&read.id, now.0);
         row.extend(due.map(|(name, value)| (name.to_owned(), value)));
@@ -97,8 +97,8 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
 }
 
 impl Candidate {
-    /// What is written, given what stands: nothing that happened since is undone, no pair is dropped that there is room for,
-    /// and no generation comes twice.
+    /// Decides what to write over the existing row. Nothing that happened since the backup is undone, no pair is
+    /// dropped while there is room for it, and no generation is used twice.
     fn over(
         &self,
         standing: Option<&Row>,
@@ -137,20 +137,20 @@ impl Candidate {
     fn may_replace(&self, standing: &Installation, standing_row: &Row, overwrite: bool) -> bool {
         let exchanged_at_ms = integer(standing_row, "exchanged_at_ms").unwrap_or(0);
         let removed = standing.health == Health::Removed;
-        // Tokens that are still to go back to Notion, or a person who is to be forgotten.
+        // Tokens that are still to be revoked at Notion, or a person who is still to be forgotten.
         if removed && (standing.forget || standing.pairs().next().is_some()) {
             return false;
         }
-        // What was used up since brings nothing but harm when it is sent again.
+        // A refresh token that was consumed since must not be sent again.
         let refresh = self.read.refresh_fingerprint();
         if refresh.is_some_and(|refresh| standing.used_up.contains(refresh)) {
             return false;
         }
-        // A removal of then is no reason to remove what was installed since.
+        // A removal from back then must not remove a later install.
         if self.read.health == Health::Removed && !removed && exchanged_at_ms > self.since_ms {
             return false;
         }
-        // That the grant of then was dead says nothing of what lives now.
+        // That the grant was dead back then says nothing about the present one.
         if self.read.health == Health::NeedsReinstall
             && matches!(standing.health, Health::Active | Health::Unverified)
         {
@@ -166,14 +166,14 @@ impl Candidate {
 enum Plan {
     Write {
         row: Row,
-        /// Of the superseded pairs that there was no room for.
+        /// Of the superseded pairs for which there was no room.
         dropped_bots: Vec<String>,
     },
     Keep(Imported),
 }
 
-/// What the row that stands holds is kept beside the pair of the backup, the current one next in line for its place. Gives back
-/// the bots of the pairs that there was no room for.
+/// Keeps the pairs of the existing row beside the pair of the backup, its current one next in line. Returns the bots of
+/// the pairs for which there was no room.
 fn keep_pairs_of(row: &mut Row, standing: &Row) -> Vec<String> {
     let fingerprint = |pair: &AttributeValue| {
         pair.as_m().ok().and_then(|pair| text(pair, "access_fingerprint")).map(str::to_owned)
@@ -200,7 +200,7 @@ fn keep_pairs_of(row: &mut Row, standing: &Row) -> Vec<String> {
     dropped.iter().filter_map(bot_of).collect()
 }
 
-/// Whether the current tokens were sealed for this very row, with this very ring: those of another stack are not.
+/// Checks that the current tokens were sealed for this very row with this very ring. Those of another stack were not.
 fn opens(row: &Installation, ring: &KeyRing) -> Result<(), OpenError> {
     let Some(pair) = &row.pair else { return Ok(()) };
     ring.open_access(row.id.as_str(), &pair.access)?;
@@ -211,13 +211,13 @@ fn opens(row: &Installation, ring: &KeyRing) -> Result<(), OpenError> {
 }
 
 impl Store {
-    /// Writes a row that comes from a backup, unless the one that stands is newer or its person was forgotten since. With
-    /// `overwrite` also over a newer one, whose pairs are kept beside the backup's; never over a tombstone whose tokens are
-    /// still to go back. What is vended of it, Notion has confirmed before.
+    /// Writes a row from a backup, unless the existing one is newer or the person was forgotten since. With `overwrite`
+    /// it also replaces a newer row, whose pairs are kept beside the backup's. It never replaces a tombstone whose
+    /// tokens are still to be revoked. The row is vended only after Notion has confirmed it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; it may be written then. To repeat it is safe.
+    /// [`StoreError`]; it may have been written. Repeating it is safe.
     pub async fn import(
         &self,
         row: HashMap<String, AttributeValue>,
@@ -292,7 +292,7 @@ impl Store {
         }
     }
 
-    /// Sends it; whether it was written, or something has changed since it was read.
+    /// Sends the writes. Returns false if something has changed since it was read.
     async fn write_imported(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         loop {
             let sent =

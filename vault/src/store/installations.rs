@@ -1,24 +1,27 @@
-//! Installation rows: their attributes, and what an install may do to a row that stands.
+//! Installation rows: their attributes, and what an install may do to an existing row.
 //!
-//! | attribute | type | |
-//! |---|---|---|
-//! | `installation_id` | S, key | see `InstallationId` |
-//! | `pair` | L of at most one M | the current tokens, sealed, with fingerprints; `expires_at_ms` if Notion said so, `lease` (`holder`, `until_ms`) while somebody refreshes them, `in_doubt` after a refresh whose answer nobody has, `to_revoke` if it was removed |
-//! | `superseded` | L of M | pairs that later installs replaced, kept until the sweep has dealt with them |
-//! | `exchanged_at_ms` | N | orders installs: an older exchange never replaces a newer one |
-//! | `written_by` | S | the attempt of the last install: recognises its own lost success |
-//! | `generation`, `version` | N | every install; every write |
-//! | `health` | S | `active`, `unverified`, `needs_reinstall`, `removed` |
-//! | `verified_at_ms`, `refreshed_at_ms` | N | when Notion last said that the pair is alive; the last refresh |
-//! | `refresh_after_ms` | N | nobody refreshes before |
-//! | `refused_at_ms`, `found_alive_at_ms` | N | when a report of a refused token last brought a new pair; when Notion last said to such a report that the token lives |
-//! | `used_up` | L of S | fingerprints of the refresh tokens that were used up, newest last |
-//! | `needs_reinstall_at_ms` | N | since when the grant is dead |
-//! | `removed_at_ms`, `forget` | N, BOOL | the last removal, also where somebody has installed since: nothing from before it is saved; on a tombstone whether the person asked to be forgotten |
-//! | `due_shard`, `due_at_ms`, `seal_shard` | S, N, S | see `due` |
+//! - `installation_id` (S, key): see `InstallationId`
+//! - `pair` (L of at most one M): the current tokens, sealed, with fingerprints; `expires_at_ms` if Notion said so;
+//!   `lease` (`holder`, `until_ms`) while they are being refreshed; `in_doubt` after a refresh whose answer was lost;
+//!   `to_revoke` if they were removed
+//! - `superseded` (L of M): pairs that later installs replaced, kept until the sweep has dealt with them
+//! - `exchanged_at_ms` (N): orders installs: an older exchange never replaces a newer one
+//! - `written_by` (S): the attempt of the last install, by which it recognizes its own earlier success
+//! - `generation`, `version` (N): count installs and writes
+//! - `health` (S): `active`, `unverified`, `needs_reinstall`, `removed`
+//! - `verified_at_ms`, `refreshed_at_ms` (N): when Notion last said that the pair is alive; the last refresh
+//! - `client_id` (S); `first_installed_at_ms`, `installed_at_ms` (N): the first and the last install
+//! - `refresh_after_ms` (N): no refresh before this time
+//! - `refused_at_ms`, `found_alive_at_ms` (N): when a report of a refused token last led to a new pair; when Notion
+//!   last said after such a report that the token is alive
+//! - `used_up` (L of S): fingerprints of the consumed refresh tokens, newest last
+//! - `needs_reinstall_at_ms` (N): when the grant was found dead
+//! - `removed_at_ms`, `forget` (N, BOOL): the last removal, even after a later install: nothing that was exchanged
+//!   before it is saved; on a tombstone, whether the person asked to be forgotten
+//! - `due_shard`, `due_at_ms`, `seal_shard` (S, N, S): see `due`
 //!
-//! The rest is what Notion said, under Notion's names. The pair is a list so that one update can move it aside
-//! without reading it first (`list_append`).
+//! The other attributes are what Notion said, under Notion's names. The pair is a list so that one update can move it
+//! aside without reading it first (`list_append`).
 
 use std::collections::HashMap;
 
@@ -31,8 +34,8 @@ use crate::installation::NewInstallation;
 use crate::notion::Owner;
 use crate::seal::Fingerprint;
 
-/// Attributes that the newest answer of Notion decides, also by leaving them out. `duplicated_template_id` is not
-/// among them: a template duplicated once stays in the workspace.
+/// Attributes that follow Notion's newest answer, which may also leave them out. `duplicated_template_id` is not among
+/// them: once duplicated, a template stays in the workspace.
 const OPTIONAL: [&str; 8] = [
     "workspace_name",
     "workspace_icon",
@@ -44,26 +47,26 @@ const OPTIONAL: [&str; 8] = [
     "notion_request_id",
 ];
 
-/// When the fast path may write without having seen the row: there is none, or it is plainly older.
+/// When the fast path may write without having read the row: there is none, or it is plainly older.
 pub(super) const PLAINLY_OLDER: &str = "attribute_not_exists(installation_id) OR (\
     health <> :removed AND health <> :needs_reinstall AND exchanged_at_ms < :exchanged_at_ms \
     AND (attribute_not_exists(removed_at_ms) OR removed_at_ms < :exchanged_at_ms) \
     AND size(superseded) < :max_superseded AND seal_shard = :seal_shard \
     AND pair[0].access_fingerprint <> :access_fingerprint)";
-/// And, for a pair with a refresh token: the row neither holds nor has used up that one.
+/// In addition, for a pair with a refresh token: the row neither holds that token nor has consumed it.
 pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation_id) OR (\
     NOT contains(used_up, :refresh_fingerprint) AND (attribute_not_exists(pair[0].refresh_fingerprint) \
     OR pair[0].refresh_fingerprint <> :refresh_fingerprint))";
 
-/// And, where the person was forgotten once: the row's generation is not behind the one of then.
+/// In addition, if the person was forgotten once: the row's generation is not lower than it was then.
 pub(super) const GENERATION_GOES_ON: &str =
     "attribute_not_exists(generation) OR generation >= :generation_before";
 
-/// What a pair that becomes current by an install leaves behind: all of it belongs to the one before.
+/// Attributes that describe the current pair, and are removed when another one takes its place.
 pub(super) const OF_THE_PAIR_BEFORE: [&str; 4] =
     ["found_alive_at_ms", "needs_reinstall_at_ms", "refresh_after_ms", "refused_at_ms"];
 
-/// What an install has to do with a row that the fast path did not write.
+/// What an install does to a row that the fast path did not write.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Decision {
     /// It is our own write, whose reply was lost.
@@ -72,16 +75,16 @@ pub(super) enum Decision {
     Write {
         row: Row,
         if_version: u64,
-        /// Whether the row is ours now; else our pair was kept beside a newer one.
+        /// Whether our pair is current. Otherwise it is kept beside a newer one.
         current: bool,
-        /// The bots of superseded pairs for which there was no more room.
+        /// The bots of superseded pairs for which there was no room.
         dropped_bots: Vec<String>,
     },
-    /// Somebody removed the installation after our exchange.
+    /// The installation was removed after our exchange.
     TombstoneWins,
 }
 
-/// The attributes that an install sets. One that was not saved promptly may have been given back: Notion is asked first.
+/// The attributes that an install sets. A grant that is not saved promptly may be revoked: Notion is asked first.
 pub(super) fn facts(install: &NewInstallation, prompt: bool) -> Row {
     let mut row = HashMap::from([
         ("client_id".to_owned(), string(&install.pair.client_id)),
@@ -126,8 +129,8 @@ fn is_pair_of(pair: &AttributeValue, access_fingerprint: &Fingerprint) -> bool {
     pair.as_m().is_ok_and(|map| text(map, "access_fingerprint") == Some(access_fingerprint.as_str()))
 }
 
-/// Decides what `install` does to `standing`, a row that is not plainly older. `generation_before` is that of a person who
-/// was forgotten.
+/// Decides what `install` does to `standing`, a row that is not plainly older. `generation_before` is the generation of
+/// a person who was forgotten, or 0.
 pub(super) fn decide(
     standing: &Row,
     install: &NewInstallation,
@@ -142,7 +145,7 @@ pub(super) fn decide(
     let if_version = integer(standing, "version").ok_or(StoreError::Row("version"))?;
     let removed_at_ms = integer(standing, "removed_at_ms").unwrap_or(0);
     let health = text(standing, "health");
-    // Also where somebody has installed since that removal.
+    // Even if there was another install since that removal.
     if removed_at_ms >= ours.exchanged_at_ms {
         return Ok(Decision::TombstoneWins);
     }
@@ -152,35 +155,35 @@ pub(super) fn decide(
     let mut current = list(standing, "pair").first();
     let mut due_at_once = !prompt;
     match health {
-        // What was removed has still to go back to Notion, and comes back by nothing.
+        // What was removed is still to be revoked at Notion, and never becomes current again.
         Some("removed") => {
             superseded.extend(current.take().cloned());
             superseded.iter_mut().for_each(mark_to_revoke);
             due_at_once |= !superseded.is_empty();
         }
-        // What is dead is not kept, and not sent again.
+        // A dead pair is not kept, and its refresh token is not sent again.
         Some("needs_reinstall") => {
             dead = current.filter(|pair| !is_ours(pair)).and_then(refresh_fingerprint_of);
         }
         _ => {}
     }
     let standing_is_newer = integer(standing, "exchanged_at_ms").is_some_and(|at| at > ours.exchanged_at_ms);
-    // Older connections hand out the pair that they have; one whose refresh token we have used up since is no news.
+    // Older connections hand out their existing pair. One whose refresh token we have consumed since is nothing new.
     let used_up = ours.refresh_fingerprint.as_ref().is_some_and(|refresh| {
         let used_up = list(standing, "used_up");
         used_up.iter().any(|used| used.as_s().is_ok_and(|used| used == refresh.as_str()))
     });
-    // What is dead keeps its place against nothing that may be alive.
+    // A dead pair gives way to any pair that may be alive.
     let keeps_current =
         current.is_some() && health != Some("needs_reinstall") && (standing_is_newer || used_up);
     let pair = match current {
-        // Connections from before 2026-06-08 hand out the token that they gave before. It is one grant: nothing is
-        // superseded, and a refresh token that came with it once is not thrown away.
+        // Connections from before 2026-06-08 hand out their existing token. It is the same grant: nothing is
+        // superseded, and an earlier refresh token is kept.
         Some(current) if is_ours(current) && keeps_current => {
             with_refresh_of(current.clone(), &pair_attribute(ours))
         }
         Some(current) if is_ours(current) => with_refresh_of(pair_attribute(ours), current),
-        // Its successor is, or was, in the row: nothing is to be kept of it.
+        // Its successor is, or was, in the row: there is nothing to keep.
         Some(current) if keeps_current && used_up => current.clone(),
         // A later exchange was saved before us: its pair stays, ours is kept aside and checked by the sweep.
         Some(current) if keeps_current => {
@@ -201,14 +204,14 @@ pub(super) fn decide(
         row.insert("used_up".to_owned(), AttributeValue::L(used_up));
     }
     if !keeps_current {
-        // What becomes current here is not superseded too: whoever revokes superseded pairs would kill it.
+        // The pair that becomes current must not be superseded too: revoking superseded pairs would kill it.
         superseded.retain(|pair| !is_ours(pair));
         let facts = facts(install, prompt);
         for name in absent(&facts) {
             row.remove(name);
         }
         row.extend(facts);
-        // Also where a dead one of a later exchange made room.
+        // Also if it replaces a dead pair of a later exchange.
         let exchanged_at_ms = integer(standing, "exchanged_at_ms").unwrap_or(0).max(ours.exchanged_at_ms);
         row.insert("exchanged_at_ms".to_owned(), number(exchanged_at_ms));
         if due_at_once {
@@ -249,14 +252,14 @@ fn mark_to_revoke(pair: &mut AttributeValue) {
     }
 }
 
-/// Where an install stands in the index `sealed`.
+/// The partition of an install in the index `sealed`.
 pub(super) fn seal_shard(install: &NewInstallation) -> AttributeValue {
     let oldest = oldest_key(&install.pair).unwrap_or(crate::seal::KeyVersion(1));
     string(&due::seal_shard(&install.id, oldest))
 }
 
-/// One grant, told twice: `pair`, with the refresh token that only the other telling had. A refresh in flight stays in
-/// flight.
+/// Merges two answers about one grant: `pair`, with the refresh token that only the other one had. A refresh in flight
+/// stays in flight.
 fn with_refresh_of(mut pair: AttributeValue, other: &AttributeValue) -> AttributeValue {
     const OF_THE_REFRESH: [&str; 2] = ["lease", "in_doubt"];
     const TOKEN: [&str; 2] = ["refresh", "refresh_fingerprint"];

@@ -1,4 +1,4 @@
-//! Attribute values, without the ceremony.
+//! Short forms for DynamoDB's attribute values.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ pub(super) fn sealed(row: &Row, name: &str) -> Option<Sealed> {
     Some(Sealed::from_bytes(row.get(name)?.as_b().ok()?.as_ref().to_vec()))
 }
 
-/// Inserts a text; an absent one is an absent attribute.
+/// Inserts a string, if there is one.
 pub(super) fn insert_text(row: &mut Row, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         row.insert(name.to_owned(), string(value));

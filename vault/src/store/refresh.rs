@@ -14,7 +14,7 @@ use crate::budget::until;
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion};
 
-/// When the sweep looks at a row that is in trouble, or has a pair that was kept aside, in milliseconds from then.
+/// When the sweep looks at a row that needs a reinstall or has a pair that was kept aside, in milliseconds from now.
 pub(super) const SOON_MS: u64 = 86_400_000;
 const FIRST_BACKOFF_MS: u64 = 25;
 const MAX_BACKOFF_MS: u64 = 1000;
@@ -24,36 +24,36 @@ const MAX_BACKOFF_MS: u64 = 1000;
 pub struct Refreshed {
     /// Its row.
     pub id: InstallationId,
-    /// The refresh token that it was got for: the row must still hold it.
+    /// The refresh token that was sent for it: the row must still hold it.
     pub used: Fingerprint,
-    /// All that were used up, this one included, newest last.
+    /// All consumed refresh tokens, this one included, newest last.
     pub used_up: Vec<Fingerprint>,
     /// The new tokens.
     pub pair: SealedPair,
-    /// The oldest key that something in the row is sealed with then.
+    /// The oldest key that seals anything in the row after this.
     pub oldest_key: KeyVersion,
-    /// Whether it was got because somebody's token was said to be refused: then the next report is looked into first.
+    /// Whether it was obtained because a token was reported as refused. Then the next report is checked first.
     #[serde(default)]
     pub by_report: bool,
 }
 
-/// What came of taking the lease.
+/// The result of taking the lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Leased {
     /// It is ours.
     Taken(Box<Installation>),
-    /// It is not: the row as it stands, if there is one.
+    /// It is not. The row as it is, if there is one.
     Standing(Option<Box<Installation>>),
 }
 
-/// What became of a refreshed pair.
+/// The result of saving a refreshed pair.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SavedRefresh {
-    /// It is the row's current one.
+    /// It is the row's current pair.
     Current(Box<Installation>),
-    /// The row has another: ours is kept beside it.
+    /// The row has another pair. Ours is kept beside it.
     KeptAside,
-    /// The installation was removed: nothing was written, the grant must go back.
+    /// The installation was removed: nothing was written, and the grant must be revoked.
     TombstoneWins,
 }
 
@@ -71,7 +71,7 @@ impl Store {
         self.read_row(id.as_str(), deadline).await?.as_ref().map(row::read).transpose()
     }
 
-    /// Any row of the table, consistently.
+    /// Reads any row of the table, consistently.
     pub(super) async fn read_row(&self, key: &str, deadline: Instant) -> Result<Option<Row>, StoreError> {
         let get = self
             .client
@@ -83,22 +83,22 @@ impl Store {
         Ok(until(deadline, get).await?.map_err(|error| super::failed(&error))?.item)
     }
 
-    /// One cheap read that opens the connection ahead of the first request.
+    /// One cheap read that opens the connection before the first request.
     pub async fn warm_up(&self) {
         let get = self.client.get_item().table_name(&self.installations_table);
         if let Err(error) = get.key("installation_id", string("warm-up")).send().await {
             let error = super::failed(&error);
-            tracing::debug!(error = &error as &dyn std::error::Error, "DynamoDB was not warmed up");
+            tracing::debug!(error = &error as &dyn std::error::Error, "the DynamoDB warm-up failed");
         }
     }
 
     /// `take_lease`: marks the pair as being refreshed, if the row still holds the refresh token `used` and nobody else
-    /// is at it. A lease that ended before `takeover` was never given back; it may be taken over, and whether its holder has
-    /// used the token up stays in doubt.
+    /// holds the lease. A lease that ended before `takeover` was never released and may be taken over. Then the pair is
+    /// in doubt, because the last holder may have consumed the token.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; whether the lease is taken is not known then.
+    /// [`StoreError`]: whether the lease is taken is unknown.
     pub async fn take_lease(
         &self,
         id: &InstallationId,
@@ -121,7 +121,7 @@ impl Store {
             .value("now", number(now.0))
             .set_to("pair[0].lease = :lease")
             .value("lease", lease_attribute(lease))
-            // Should we be cut off, the sweep finds it.
+            // If we are cut off, the sweep finds it.
             .due_at(lease.until_ms);
         if takeover.is_some() {
             update = update.set_to("pair[0].in_doubt = :true").value("true", AttributeValue::Bool(true));
@@ -132,12 +132,12 @@ impl Store {
         })
     }
 
-    /// `release_lease`: gives it back without a new pair; nobody tries again before `refresh_after`. After an answer that
-    /// was lost it is `in_doubt` whether the refresh token is used up, and the sweep will find out.
+    /// `release_lease`: releases the lease without a new pair. Nobody tries again before `refresh_after`. After a lost
+    /// answer the pair is `in_doubt`: its refresh token may have been consumed, and the sweep finds out.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; the lease lapses then.
+    /// [`StoreError`]; the lease then lapses.
     pub async fn release_lease(
         &self,
         id: &InstallationId,
@@ -157,12 +157,12 @@ impl Store {
         update.send(self, deadline).await.map(|_released_or_not_ours| ())
     }
 
-    /// `release_alive`: gives the lease back because nothing has to be refreshed: Notion says that the access token is alive.
-    /// Gives the row as it stands then, unless the lease is another's by now.
+    /// `release_alive`: releases the lease because nothing has to be refreshed: Notion says that the access token is
+    /// alive. Returns the row as it is then, unless another process holds the lease by now.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; the lease lapses then.
+    /// [`StoreError`]; the lease then lapses.
     pub async fn release_alive(
         &self,
         id: &InstallationId,
@@ -182,18 +182,18 @@ impl Store {
         Ok(update.send(self, deadline).await?.done())
     }
 
-    /// `save_refreshed`: makes the pair current if the row still holds the refresh token that it was got for. It does
-    /// not ask whose lease it is: whoever used up the token has the only pair there is.
+    /// `save_refreshed`: makes the pair current if the row still holds the refresh token that was sent for it. It does
+    /// not check the lease: the process that consumed the token holds the only valid pair.
     ///
-    /// One that was not `prompt` (its lease had ended, or it waited in the rescue queue) may have been given back or
-    /// replayed meanwhile: it is `unverified` until Notion has said that it is alive.
+    /// A pair that is not `prompt` (its lease had ended, or it was in the rescue queue) may have been revoked or
+    /// replayed in the meantime. It is `unverified` until Notion has said that it is alive.
     ///
-    /// If the row has moved on, the pair is kept aside. Tries until `deadline`; recognises its own lost success by the
-    /// pair itself.
+    /// If the row has moved on, the pair is kept aside. Tries until `deadline`; recognizes its own earlier success by
+    /// the pair.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]: whether it is saved is not known then.
+    /// [`StoreError`]: whether it is saved is unknown.
     pub async fn save_refreshed(
         &self,
         refreshed: &Refreshed,
@@ -229,7 +229,7 @@ impl Store {
     ) -> Result<SavedRefresh, StoreError> {
         let health = if prompt { Health::Active } else { Health::Unverified };
         let at_ms = number(refreshed.pair.exchanged_at_ms);
-        // A refresh token that Notion did not replace tells nothing of which refresh came last.
+        // A refresh token that Notion did not replace does not show which refresh came last.
         let condition = if refreshed.pair.refresh_fingerprint.as_ref() == Some(&refreshed.used) {
             "pair[0].refresh_fingerprint = :used AND health <> :removed AND pair[0].exchanged_at_ms < :refreshed_at_ms"
         } else {
@@ -259,7 +259,7 @@ impl Store {
         let Some(row) = standing.filter(|row| row.health != Health::Removed) else {
             return Ok(SavedRefresh::TombstoneWins);
         };
-        // Saved, and used up by the next refresh before we heard of it.
+        // It was saved, and consumed by the next refresh before we knew.
         let ours = refreshed.pair.refresh_fingerprint.as_ref();
         let was_saved = ours.is_some_and(|ours| row.used_up.contains(ours));
         if row.pair.as_ref().is_some_and(is_ours) {
@@ -271,13 +271,13 @@ impl Store {
         }
     }
 
-    /// `mark_needs_reinstall`: the grant is dead. Only if the row still holds the tokens that Notion said so of, nobody else
-    /// is refreshing, and the row has not changed since it was read: a pair that was kept aside meanwhile is next in line.
-    /// Gives back whether it was marked.
+    /// `mark_needs_reinstall`: the grant is dead. Only if the row still holds the tokens that Notion called dead,
+    /// nobody else is refreshing them, and the row has not changed since it was read: a pair that was kept aside in the
+    /// meantime is next in line. Returns whether it was marked.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; it is not known then.
+    /// [`StoreError`]: whether it was marked is unknown.
     pub async fn mark_needs_reinstall(
         &self,
         standing: &Installation,
@@ -309,7 +309,7 @@ impl Store {
         Ok(matches!(update.send(self, deadline).await?, Written::Done(_)))
     }
 
-    /// Has the sweep look at a row at another time, whatever else becomes of the row.
+    /// Changes when the sweep looks at a row, whatever else happens to the row.
     ///
     /// # Errors
     ///
@@ -336,8 +336,8 @@ impl Store {
         update.send(self, deadline).await.map(|_| ())
     }
 
-    /// `mark_verified`: Notion has said that the row's current access token is alive. Gives the row as it stands then, unless it holds
-    /// another one by now.
+    /// `mark_verified`: Notion has said that the row's current access token is alive. Returns the row as it is then,
+    /// unless it holds another token by now.
     ///
     /// # Errors
     ///
@@ -360,7 +360,7 @@ impl Store {
         .set_to("health = :active")
         .text("active", "active")
         .set("verified_at_ms", number(now.0))
-        // Proven: the refresh token before it is of no more use.
+        // Proven: the previous refresh token is no longer needed.
         .remove(&["pair[0].previous_refresh"])
         .due_at(due_at.0);
         Ok(update.send(self, deadline).await?.done())

@@ -1,7 +1,7 @@
 //! The writes of an uninstall: tombstone, purge, forget.
 //!
-//! The tombstone comes first, so that nothing is vended and a refresh in flight loses to it; the sealed tokens stay in
-//! it until Notion has taken them back, so that an uninstall that was cut off can be finished.
+//! The tombstone comes first, so that nothing more is vended and a refresh in flight loses to it. The sealed tokens
+//! stay in it until they are revoked at Notion, so that an uninstall that was cut off can be finished.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::budget::until;
 use crate::installation::InstallationId;
 use crate::seal::Fingerprint;
 
-/// What a tombstone has no use for: tokens, and all that says more of the person than the row's key.
+/// What a tombstone does not need: tokens, and everything that says more about the person than the row's key.
 const PURGED: [&str; 20] = [
     "bot_id",
     "used_up",
@@ -45,28 +45,28 @@ const PURGED: [&str; 20] = [
     "workspace_name",
 ];
 
-/// What came of a tombstone.
+/// The result of writing a tombstone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entombed {
-    /// It stands; the row still holds the tokens that have to go back.
+    /// The row is a tombstone. It still holds the tokens that are to be revoked.
     Removed(Box<Installation>),
-    /// The row is of another generation than the one to be removed.
+    /// The row has another generation than the one to be removed.
     OtherGeneration(Box<Installation>),
     /// There is no row, and a generation was named.
     NotInstalled,
 }
 
 impl Store {
-    /// `tombstone`: from here on nothing of the installation is vended. A person who never installed gets one too, for
-    /// what may still wait in the rescue queue.
+    /// `tombstone`: from now on nothing of the installation is vended. A person who never installed gets one too,
+    /// because an install of theirs may be in the rescue queue.
     ///
-    /// With `generation`, only that installation is removed; a tombstone of that generation that stands already keeps its
-    /// time, or the same message, delivered again, would cost what was exchanged in between. Without, it is a new wish: what
-    /// was exchanged before it loses.
+    /// With `generation`, only that installation is removed. If its tombstone exists already, it keeps its time:
+    /// otherwise a repeated message would discard what was exchanged in between. Without `generation`, it is a new
+    /// request, which discards whatever was exchanged before it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; it may stand.
+    /// [`StoreError`]; it may have been written.
     pub async fn tombstone(
         &self,
         id: &InstallationId,
@@ -87,7 +87,7 @@ impl Store {
             .set_to("generation = if_not_exists(generation, :zero)")
             .set("removed_at_ms", number(now.0))
             .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
-            // Should we be cut off, the sweep goes on.
+            // If we are cut off, the sweep continues.
             .due_at(now.0);
         if let Some(generation) = generation {
             update = update.value("generation", number(generation)).text("removed", "removed");
@@ -107,7 +107,7 @@ impl Store {
         }
     }
 
-    /// A tombstone that stands may have to be forgotten too.
+    /// Adds to an existing tombstone that the person asked to be forgotten.
     async fn also_forget(
         &self,
         tombstone: Box<Installation>,
@@ -130,8 +130,8 @@ impl Store {
         })
     }
 
-    /// `purge`: the tokens are given back, so nothing of them stays; of the person only the row's key. Not if somebody has
-    /// installed, or asked for more, since the tombstone was read. Gives back whether nothing is left to do.
+    /// `purge`: the tokens are revoked, so nothing of them is kept, and of the person only the row's key. Not if there
+    /// was an install or another request since the tombstone was read. Returns whether nothing is left to do.
     ///
     /// # Errors
     ///
@@ -142,15 +142,15 @@ impl Store {
             .remove(&PURGED);
         Ok(match update.send(self, deadline).await? {
             Written::Done(_) | Written::Refused(None) => true,
-            // Our own success, whose reply was lost; or another's.
+            // Our own success, whose reply was lost, or another process's.
             Written::Refused(Some(row)) => {
                 row.health == Health::Removed && row.pairs().next().is_none() && !row.forget
             }
         })
     }
 
-    /// An installation that was made while these access tokens were being revoked may hold one of them: nothing of it is
-    /// vended before Notion has said that it is alive.
+    /// An installation that was made while these access tokens were being revoked may hold one of them. It is vended
+    /// only after Notion has said that it is alive.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Store {
         Ok(())
     }
 
-    /// The successor of a tombstone's pair was given back: nobody waits for its refresh any more.
+    /// The successor of a tombstone's pair was revoked, so nothing waits for its refresh any longer.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl Store {
         update.send(self, deadline).await.map(|_settled_or_another| ())
     }
 
-    /// Whether the person was forgotten before: then nothing of them is to stand here again.
+    /// Whether the person was forgotten before. If so, nothing about them may remain here.
     ///
     /// # Errors
     ///
@@ -202,8 +202,8 @@ impl Store {
         self.read_forgotten(forgotten_id, deadline).await.map(|forgotten| forgotten.is_some())
     }
 
-    /// `forget`: the row goes, and under `forgotten_id`, a keyed hash, stands only when it went and which generation it was.
-    /// Not if somebody has installed in between. Gives back whether nothing is left to do.
+    /// `forget`: deletes the row. Under `forgotten_id`, a keyed hash, only the time and the generation are kept. Not if
+    /// there was an install in between. Returns whether nothing is left to do.
     ///
     /// # Errors
     ///
@@ -240,7 +240,8 @@ impl Store {
         until(deadline, Box::pin(forgotten)).await?
     }
 
-    /// The row's end, and what stays; of what stood there `before`, whatever is later and higher stays.
+    /// Deletes the row and writes what is kept. If there was a record `before`, the later time and higher generation
+    /// stay.
     fn forgetting(
         &self,
         tombstone: &Installation,
@@ -276,5 +277,5 @@ impl Store {
 
 /// It is a tombstone of that generation.
 const STANDS: &str = "health = :removed AND generation = :generation";
-/// It is the tombstone that was read, unchanged: a wish to be forgotten that came since is not lost.
+/// It is the tombstone that was read, unchanged, so that a later request to be forgotten is not lost.
 const AS_READ: &str = "version = :if_version";

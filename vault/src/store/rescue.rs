@@ -1,10 +1,9 @@
-//! The rescue queue: where a sealed pair waits when the table does not take it.
+//! The rescue queue: holds a sealed pair that the table did not accept.
 //!
-//! A failure domain of its own: SQS, encrypted by SQS. Whoever replays a record saves it under the same
-//! conditions as the callback would have, and drops one whose claim says `not_saved`: the reply of the queue was lost,
-//! and the grant went back.
+//! It is a failure domain of its own: SQS, encrypted by SQS. A replay saves a record under the same conditions as the
+//! callback would have. It drops a record whose claim says `not_saved`: the queue's reply was lost, so the grant was
+//! revoked.
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
@@ -13,21 +12,22 @@ use shared::config::{ConfigError, Lookup, required};
 use shared::flow::ClaimKey;
 use tokio::time::Instant;
 
+use crate::aws::LazySqs;
 use crate::budget::{OutOfTime, until};
 use crate::installation::{InstallationId, NewInstallation};
 use crate::store::Refreshed;
 
-/// What waits in the queue. Holds no plain token.
+/// A record in the queue. Holds no plain token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RescueRecord {
     /// The format: 1.
     pub format: u32,
-    /// What the table did not take.
+    /// What the table did not accept.
     #[serde(flatten)]
     pub rescued: Rescued,
 }
 
-/// What the table did not take.
+/// What the table did not accept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Rescued {
@@ -46,24 +46,24 @@ pub enum Rescued {
 }
 
 impl Rescued {
-    /// Ready for the queue.
+    /// As a record for the queue.
     #[must_use]
     pub fn record(self) -> RescueRecord {
         RescueRecord { format: 1, rescued: self }
     }
 }
 
-/// A record that came out of the queue; it comes again unless it is taken off.
+/// A record from the queue. It is received again unless it is deleted.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// The record; `None` if it cannot be read.
     pub record: Option<RescueRecord>,
-    /// Whose it is, also if this release cannot read the rest.
+    /// Whose it is, even if this release cannot read the rest.
     pub whose: Option<Whose>,
     receipt: String,
 }
 
-/// What a record of any release says of itself.
+/// What a record of any release says about its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whose {
     /// The installation.
@@ -80,25 +80,25 @@ impl Whose {
     }
 }
 
-/// For how long nobody else gets a record that was received, in seconds: longer than a sweep runs (240).
+/// How long a received record is hidden from others, in seconds: longer than a sweep runs (240).
 const VISIBILITY_SECS: i32 = 270;
-/// And one that was only looked at: long enough to page through all of them.
+/// The same for a record that is only looked at: long enough to page through all of them.
 const LOOK_VISIBILITY_SECS: i32 = 30;
-/// How many records are looked at, ten at a time: beyond that, whose they are is not known.
+/// How many batches of ten records are looked at. If there are more, it is unknown whose they are.
 const MAX_LOOKS: u32 = 20;
 
 /// The queue.
 #[derive(Debug, Clone)]
 pub struct RescueQueue {
-    client: Client,
+    sqs: LazySqs,
     queue_url: String,
 }
 
-/// The queue did not take the record.
+/// A request to the queue failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RescueError {
-    /// It said no, or nothing.
-    #[error("SQS did not take the record: {0}")]
+    /// SQS answered with an error, or not at all.
+    #[error("SQS failed: {0}")]
     Failed(String),
     /// It did not answer in time.
     #[error(transparent)]
@@ -111,8 +111,8 @@ impl RescueQueue {
     /// # Errors
     ///
     /// [`ConfigError`] naming the variable.
-    pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
-        Ok(Self { client, queue_url: required(lookup, "RESCUE_QUEUE_URL")? })
+    pub fn read(lookup: &impl Lookup, sqs: LazySqs) -> Result<Self, ConfigError> {
+        Ok(Self { sqs, queue_url: required(lookup, "RESCUE_QUEUE_URL")? })
     }
 
     /// Puts a record into the queue. Trying again is harmless: replaying is idempotent.
@@ -122,19 +122,19 @@ impl RescueQueue {
     /// [`RescueError`].
     pub async fn send(&self, record: &RescueRecord, deadline: Instant) -> Result<(), RescueError> {
         let body = serde_json::to_string(record).map_err(|error| RescueError::Failed(error.to_string()))?;
-        // SQS takes any character but these two, which a name may have.
+        // SQS accepts any character but these two, which a name may contain.
         let body = body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
-        let send = self.client.send_message().queue_url(&self.queue_url).message_body(body).send();
+        let send = self.sqs.get().send_message().queue_url(&self.queue_url).message_body(body).send();
         until(deadline, send).await?.map(|_| ()).map_err(|error| failed(&error))
     }
 
-    /// The queue at another address, by the same client.
+    /// The queue at another URL, with the same client.
     #[must_use]
     pub fn at(&self, queue_url: String) -> Self {
-        Self { client: self.client.clone(), queue_url }
+        Self { sqs: self.sqs.clone(), queue_url }
     }
 
-    /// Takes up to ten records; each comes again after a while, unless it is taken off the queue.
+    /// Receives up to ten records. Each is received again after a while, unless it is deleted.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl RescueQueue {
         self.receive_hiding(VISIBILITY_SECS, deadline).await
     }
 
-    /// Looks at every record and leaves it where it is; none if there are too many, or some are hidden.
+    /// Looks at every record and leaves it in the queue. `None` if there are too many, or if some are hidden.
     ///
     /// # Errors
     ///
@@ -167,12 +167,13 @@ impl RescueQueue {
         deadline: Instant,
     ) -> Result<Vec<Received>, RescueError> {
         let receive = self
-            .client
+            .sqs
+            .get()
             .receive_message()
             .queue_url(&self.queue_url)
             .max_number_of_messages(10)
             .visibility_timeout(visibility_secs)
-            // Long polling asks every server of the queue; short polling would miss records.
+            // Long polling asks every server of the queue. Short polling would miss records.
             .wait_time_seconds(1)
             .send();
         let answer = until(deadline, receive).await?.map_err(|error| failed(&error))?;
@@ -186,7 +187,7 @@ impl RescueQueue {
         Ok(received.collect())
     }
 
-    /// How many records there are, hidden from us by another receiver or not.
+    /// How many records there are, including those hidden by another receiver.
     ///
     /// # Errors
     ///
@@ -202,27 +203,33 @@ impl RescueQueue {
             ApproximateNumberOfMessagesNotVisible,
         ];
         let ask = self
-            .client
+            .sqs
+            .get()
             .get_queue_attributes()
             .queue_url(&self.queue_url)
             .set_attribute_names(Some(counts.to_vec()))
             .send();
         let answer = until(deadline, ask).await?.map_err(|error| failed(&error))?;
-        let unreadable = || RescueError::Failed("no counts".to_owned());
+        let unreadable = || RescueError::Failed("no message counts".to_owned());
         let found = answer.attributes().ok_or_else(unreadable)?;
         let count = |name: &QueueAttributeName| found.get(name)?.parse::<u64>().ok();
         count(&counts[0]).ok_or_else(unreadable)?;
         Ok(counts.iter().filter_map(count).sum())
     }
 
-    /// `delete_rescued`: takes a record off the queue, once it is safe elsewhere.
+    /// `delete_rescued`: deletes a record from the queue, once it is safe elsewhere.
     ///
     /// # Errors
     ///
-    /// [`RescueError`]; it comes again then.
+    /// [`RescueError`]; it is received again.
     pub async fn delete_rescued(&self, received: &Received, deadline: Instant) -> Result<(), RescueError> {
-        let delete =
-            self.client.delete_message().queue_url(&self.queue_url).receipt_handle(&received.receipt).send();
+        let delete = self
+            .sqs
+            .get()
+            .delete_message()
+            .queue_url(&self.queue_url)
+            .receipt_handle(&received.receipt)
+            .send();
         until(deadline, delete).await?.map(|_| ()).map_err(|error| failed(&error))
     }
 }

@@ -1,4 +1,4 @@
-//! An installation's row, read.
+//! Parses an installation's row.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,19 @@ use super::item::{Row, binary, insert_text, integer, list, number, sealed, strin
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion, Sealed};
 
-/// How many superseded pairs a row keeps. A person who installs more often before the sweep comes by loses the
-/// oldest from the row, and the log says so.
+/// How many superseded pairs a row keeps. If a person installs more often before the sweep has dealt with them, the
+/// oldest are dropped, and the log says so.
 pub const MAX_SUPERSEDED: usize = 20;
-/// How many used-up refresh tokens a row remembers.
+/// How many consumed refresh tokens a row remembers.
 pub(super) const MAX_USED_UP: usize = 20;
 
 /// Whether an installation can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// As far as we know.
+    /// Yes, as far as we know.
     Active,
-    /// It comes from a backup or out of the rescue queue, or took the place of a dead one: nothing of it is vended before Notion has said that it is alive.
+    /// It comes from a backup or the rescue queue, or has replaced a dead pair. It is vended only after Notion has said
+    /// that it is alive.
     Unverified,
     /// Its grant is dead; the person has to install again.
     NeedsReinstall,
@@ -29,7 +30,7 @@ pub enum Health {
 }
 
 impl Health {
-    /// As the row and the answers say it.
+    /// The key in rows and answers.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -47,7 +48,7 @@ impl Health {
     }
 }
 
-/// An installation as its row stands.
+/// An installation, as stored in its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
     /// The row's key.
@@ -68,9 +69,9 @@ pub struct Installation {
     pub bot_id: Option<String>,
     /// Whether it can be used.
     pub health: Health,
-    /// Counts installs.
+    /// The number of installs.
     pub generation: u64,
-    /// Counts writes.
+    /// The number of writes.
     pub version: u64,
     /// The last install.
     pub installed_at_ms: Option<u64>,
@@ -78,21 +79,21 @@ pub struct Installation {
     pub refreshed_at_ms: Option<u64>,
     /// When Notion last said that the pair is alive.
     pub verified_at_ms: Option<u64>,
-    /// The removal.
+    /// The last removal.
     pub removed_at_ms: Option<u64>,
     /// Whether the person asked to be forgotten.
     pub forget: bool,
     /// The current tokens.
     pub pair: Option<SealedPair>,
-    /// Tokens that others replaced, until the sweep has dealt with them.
+    /// Pairs that were replaced, until the sweep has dealt with them.
     pub superseded: Vec<SealedPair>,
-    /// The refresh tokens that were used up, newest last.
+    /// The consumed refresh tokens, newest last.
     pub used_up: Vec<Fingerprint>,
-    /// Nobody refreshes before.
+    /// No refresh before this time.
     pub refresh_after_ms: u64,
-    /// When a token that somebody reported as refused last brought a new pair.
+    /// When a report of a refused token last led to a new pair.
     pub refused_at_ms: Option<u64>,
-    /// When Notion last said, to such a report, that the access token is alive.
+    /// When Notion last said after such a report that the access token is alive.
     pub found_alive_at_ms: Option<u64>,
     /// When the sweep looks at it, if it does.
     pub due_at_ms: Option<u64>,
@@ -104,33 +105,33 @@ impl Installation {
         self.pair.iter().chain(&self.superseded)
     }
 
-    /// Who refreshes the current tokens.
+    /// The lease on the current tokens.
     #[must_use]
     pub fn lease(&self) -> Option<&Lease> {
         self.pair.as_ref()?.lease.as_ref()
     }
 
-    /// The oldest key that something in the row is sealed with.
+    /// The oldest key that seals anything in the row.
     #[must_use]
     pub fn oldest_key(&self) -> Option<KeyVersion> {
         self.pairs().filter_map(oldest_key).min()
     }
 
-    /// The fingerprint of the refresh token that a refresh would use up.
+    /// The fingerprint of the refresh token that a refresh would consume.
     #[must_use]
     pub fn refresh_fingerprint(&self) -> Option<&Fingerprint> {
         self.pair.as_ref()?.refresh_fingerprint.as_ref()
     }
 
-    /// Whether it holds this refresh token, or held it once, as far as it remembers.
+    /// Whether it holds this refresh token, or is known to have held it.
     #[must_use]
     pub fn knows(&self, refresh: &Fingerprint) -> bool {
         let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(refresh) && !pair.to_revoke;
         self.pairs().any(is_it) || self.used_up.contains(refresh)
     }
 
-    /// The pair that takes the current one's place when that one is dead: the newest of those that it replaced, of this
-    /// public connection, not used up and not removed.
+    /// The pair that takes the current one's place if that is dead: the newest superseded pair of this public
+    /// connection that is neither consumed nor removed.
     #[must_use]
     pub fn next_in_line(&self, client_id: &str) -> Option<&SealedPair> {
         self.superseded.iter().rev().find(|pair| {
@@ -146,14 +147,14 @@ impl Installation {
         self.pairs().any(|pair| pair.access_fingerprint == *access_fingerprint)
     }
 
-    /// Whether it stands, and holds that access token: connections from before 2026-06-08 hand out the token that they gave
-    /// before, so what an earlier life of the row left over may be in use again.
+    /// Whether it is not removed and holds this access token. Connections from before 2026-06-08 hand out their
+    /// existing token, so one from before a removal may be in use again.
     #[must_use]
     pub fn uses(&self, access_fingerprint: &Fingerprint) -> bool {
         self.health != Health::Removed && self.holds(access_fingerprint)
     }
 
-    /// The refresh tokens that were used up, and one more, as far as a row remembers them.
+    /// The consumed refresh tokens and `more`, as many as a row remembers.
     #[must_use]
     pub fn used_up_with(&self, more: Option<&Fingerprint>) -> Vec<Fingerprint> {
         let mut used_up: Vec<Fingerprint> = self.used_up.iter().chain(more).cloned().collect();
@@ -162,30 +163,30 @@ impl Installation {
     }
 }
 
-/// A superseded pair for which a row had no more room.
+/// Reports a superseded pair for which a row had no room.
 pub(super) fn report_dropped(bot_id: &str) {
     tracing::error!(alarm = "superseded_dropped", bot_id, "a superseded pair was dropped");
 }
 
-/// Fingerprints as a row has them.
+/// Fingerprints as stored in a row.
 pub(super) fn fingerprints_attribute(fingerprints: &[Fingerprint]) -> AttributeValue {
     AttributeValue::L(fingerprints.iter().map(|fingerprint| string(fingerprint.as_str())).collect())
 }
 
-/// The oldest key that something of a pair is sealed with.
+/// The oldest key that seals anything in a pair.
 pub(crate) fn oldest_key(pair: &SealedPair) -> Option<KeyVersion> {
     let sealed = [Some(&pair.access), pair.refresh.as_ref(), pair.previous_refresh.as_ref()];
     sealed.into_iter().flatten().filter_map(Sealed::key_version).min()
 }
 
-/// The oldest key that something of a row's pairs is sealed with.
+/// The oldest key that seals anything in a row's pairs.
 pub(super) fn oldest_key_in(row: &Row) -> Result<Option<KeyVersion>, StoreError> {
     let pairs = list(row, "pair").iter().chain(list(row, "superseded"));
     let oldest = pairs.map(|pair| read_pair(pair).map(|pair| oldest_key(&pair)));
     Ok(oldest.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min())
 }
 
-/// Reads a row.
+/// Parses a row.
 pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
     let owned = |name: &str| text(row, name).map(str::to_owned);
     let id = text(row, "installation_id").ok_or(StoreError::Row("installation_id"))?;
@@ -227,7 +228,7 @@ fn read_lease(lease: &Row) -> Result<Lease, StoreError> {
     })
 }
 
-/// A lease as a row has it.
+/// A lease as stored in a row.
 pub(super) fn lease_attribute(lease: &Lease) -> AttributeValue {
     AttributeValue::M(HashMap::from([
         ("holder".to_owned(), string(&lease.holder)),
@@ -257,7 +258,7 @@ fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
     })
 }
 
-/// A pair as a row has it.
+/// A pair as stored in a row.
 pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
     let mut map = HashMap::from([
         ("access".to_owned(), binary(pair.access.as_bytes())),

@@ -1,4 +1,4 @@
-//! Saving an installation and telling its flow, in one transaction.
+//! Saves an installation and the outcome of its flow, in one transaction.
 
 use std::time::Duration;
 
@@ -25,57 +25,57 @@ use crate::installation::NewInstallation;
 const FIRST_BACKOFF_MS: u64 = 25;
 const MAX_BACKOFF_MS: u64 = 1000;
 
-/// What became of a new installation.
+/// The result of saving a new installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
     /// Its pair is the row's current one.
     Current,
     /// A newer install had been saved before; this one's pair is kept beside it.
     Beside,
-    /// Somebody removed the installation after the exchange: nothing was written, the grant must go back.
+    /// The installation was removed after the exchange: nothing was written, and the grant must be revoked.
     TombstoneWins,
 }
 
 enum Refused {
-    /// By what stands: each part, if its condition did not hold.
+    /// A condition failed.
     ByConditions(Conditions),
-    /// For now.
+    /// Temporarily.
     TryAgain(StoreError),
-    /// For good.
+    /// Permanently.
     Failed(StoreError),
 }
 
 struct Conditions {
-    /// The row; absent if it is gone, which was there when we decided.
+    /// The row; absent if it has disappeared since we decided.
     row: Part<Row>,
-    /// What stays of the person, who was forgotten once.
+    /// The record of the person, if they were forgotten.
     forgotten: Part<Forgotten>,
-    /// The claim; absent also if it is settled.
+    /// The claim; also absent if it is settled.
     claim: Part<()>,
 }
 
-/// What is saved, and how it is told.
+/// What to save, and what to record about it.
 pub struct Save<'a> {
     /// The installation.
     pub install: &'a NewInstallation,
     /// The claim of its flow.
     pub claim: &'a ClaimKey,
-    /// What the claim is told.
+    /// What the claim records.
     pub led: &'a Led,
-    /// Whether it comes straight from Notion. One that waited in the rescue queue may have been given back meanwhile: it is
-    /// `unverified` until Notion has said that it is alive, and due at once.
+    /// Whether it comes straight from Notion. An install from the rescue queue may have been revoked in the meantime.
+    /// It is `unverified` until Notion has said that it is alive, and due immediately.
     pub prompt: bool,
 }
 
 impl Store {
     /// `save`: writes an installation and, in the same transaction, the outcome of its flow.
     ///
-    /// One trip where there is no row or a plainly older one, and nobody was ever forgotten. Tries until `deadline`; every
-    /// write recognises its own lost success by the attempt.
+    /// Takes one round trip if there is no row, or a plainly older one, and the person was never forgotten. Tries until
+    /// `deadline`; every write recognizes its own earlier success by the attempt.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]: whether it is saved is not known then.
+    /// [`StoreError`]: whether it is saved is unknown.
     pub async fn save(
         &self,
         save: &Save<'_>,
@@ -108,7 +108,7 @@ impl Store {
                 return Ok(Saved::TombstoneWins);
             }
             let (write, saved, dropped_bots) = match decision {
-                // Without having seen the row.
+                // Without having read the row.
                 None => {
                     (self.blind_write(install, save.prompt, generation_before)?, Saved::Current, Vec::new())
                 }
@@ -129,7 +129,7 @@ impl Store {
                     return Ok(saved);
                 }
                 Err(Refused::ByConditions(refused)) => {
-                    // The tokens matter more than the page: save them all the same.
+                    // The tokens matter more than the page: save them anyway.
                     tell_claim &= refused.claim.held();
                     match refused.forgotten {
                         Part::Held => {}
@@ -144,7 +144,7 @@ impl Store {
                         }
                         Part::Absent => standing = None,
                     }
-                    *last = Some(StoreError::Failed("the row went away".to_owned()));
+                    *last = Some(StoreError::Failed("the row disappeared".to_owned()));
                 }
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::TryAgain(error)) => *last = Some(error),
@@ -177,7 +177,7 @@ impl Store {
         }
     }
 
-    /// `generation_before` is that of a person who was forgotten: no row goes on from less.
+    /// `generation_before` is the generation of a person who was forgotten: the row never continues from a lower one.
     fn blind_write(
         &self,
         install: &NewInstallation,
@@ -263,7 +263,7 @@ fn refused(cancelled: &Cancelled<'_>) -> Refused {
     if cancelled.is_in_passing() { Refused::TryAgain(error) } else { Refused::Failed(error) }
 }
 
-/// Between half of `backoff_ms` and all of it.
+/// A random time between half of `backoff_ms` and all of it.
 pub(super) fn jittered(backoff_ms: u64, random: &dyn Random) -> Duration {
     let draw = u64::from(u16::from_be_bytes(random::bytes(random)));
     Duration::from_millis(backoff_ms / 2 + backoff_ms * draw / (2 * u64::from(u16::MAX)))

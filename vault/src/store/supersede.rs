@@ -1,5 +1,5 @@
-//! Pairs that another one replaced: kept beside the current one until the sweep has dealt with them, and in line for its
-//! place should it prove dead.
+//! Superseded pairs: kept beside the current one until the sweep has dealt with them, and in line for its place if it
+//! is dead.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::clock::UnixMillis;
@@ -17,9 +17,10 @@ use crate::installation::SealedPair;
 use crate::seal::Fingerprint;
 
 impl Store {
-    /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to look at. Where the
-    /// current one is dead, it takes its place: nobody is to install again while a pair of theirs may be alive. A row that
-    /// does not know the token that was used is another life's: what was removed is not kept in it.
+    /// `keep_aside`: the row has moved on, so the pair is kept beside its current one for the sweep to check. If the
+    /// current one is dead, the pair takes its place: nobody has to install again while a pair of theirs may be alive.
+    /// A row that does not know the consumed token was removed and installed again in between: what was removed is not
+    /// kept in it.
     pub(super) async fn keep_aside(
         &self,
         standing: &Installation,
@@ -30,7 +31,7 @@ impl Store {
             return Ok(SavedRefresh::TombstoneWins);
         }
         let mut superseded = standing.superseded.clone();
-        // In the place of the pair that it was got for, if an install has moved that one aside: its token is used up.
+        // If an install has moved the refreshed pair aside, the new pair replaces it, because its token is consumed.
         superseded.retain(|pair| pair.refresh_fingerprint.as_ref() != Some(&refreshed.used));
         let written = if standing.health == Health::NeedsReinstall {
             let due_at = UnixMillis(refreshed.pair.exchanged_at_ms);
@@ -39,7 +40,7 @@ impl Store {
             superseded.push(refreshed.pair.clone());
             let surplus = superseded.len().saturating_sub(MAX_SUPERSEDED);
             let dropped: Vec<SealedPair> = superseded.drain(..surplus).collect();
-            // Also of a row that had left the sweep's list.
+            // Also if the row had left the sweep's list.
             let due_at = standing.due_at_ms.unwrap_or(refreshed.pair.exchanged_at_ms + SOON_MS);
             let due_at = Some(UnixMillis(due_at));
             let written = self.replace_superseded(standing, &superseded, due_at, deadline).await?;
@@ -50,18 +51,18 @@ impl Store {
             }
             written
         };
-        // Where somebody wrote in between: look again.
-        let changed = || StoreError::Failed("the row changed meanwhile".to_owned());
+        // If the row was written in between, try again.
+        let changed = || StoreError::Failed("the row changed in the meantime".to_owned());
         written.map(|_row| SavedRefresh::KeptAside).ok_or_else(changed)
     }
 
-    /// `promote_superseded`: the current pair is dead, so the one that is [next in line](Installation::next_in_line) takes
-    /// its place, if the row has not changed since it was read. It is `unverified` and due at once: whether it lives, Notion
-    /// says before anything of it is vended. Gives the row as it stands then.
+    /// `promote_superseded`: the current pair is dead, so the one that is [next in line](Installation::next_in_line)
+    /// takes its place, if the row has not changed since it was read. It is `unverified` and due immediately: it is
+    /// vended only after Notion has said that it is alive. Returns the row as it is then.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; it is not known then.
+    /// [`StoreError`]: whether it was written is unknown.
     pub async fn promote_superseded(
         &self,
         standing: &Installation,
@@ -74,7 +75,7 @@ impl Store {
         self.replace_dead(standing, next, &rest, now, deadline).await
     }
 
-    /// The dead pair goes, the other one is current.
+    /// Replaces the dead pair.
     async fn replace_dead(
         &self,
         standing: &Installation,
@@ -83,7 +84,7 @@ impl Store {
         due_at: UnixMillis,
         deadline: Instant,
     ) -> Result<Option<Box<Installation>>, StoreError> {
-        // The dead one's refresh token is not sent again, whatever brings it back.
+        // The dead pair's refresh token must not be sent again, even if something brings it back.
         let dead = standing.refresh_fingerprint();
         let update = of_pairs(standing, Some(pair), superseded)
             .set("used_up", fingerprints_attribute(&standing.used_up_with(dead)))
@@ -94,8 +95,8 @@ impl Store {
         Ok(update.send(self, deadline).await?.done())
     }
 
-    /// `adopt_winner`: the row has moved on from a pair whose refresh token Notion has refused. Where it was kept aside, it goes,
-    /// if the row has not changed since it was read; its token is not sent again.
+    /// `adopt_winner`: the row has moved on from a pair whose refresh token Notion has refused. If that pair was kept
+    /// aside, it is dropped, unless the row has changed since it was read. Its token is not sent again.
     ///
     /// # Errors
     ///
@@ -113,7 +114,7 @@ impl Store {
         Ok(update.send(self, deadline).await?.done())
     }
 
-    /// Writes which superseded pairs are left, if the row has not changed since it was read.
+    /// Replaces the superseded pairs, if the row has not changed since it was read.
     ///
     /// # Errors
     ///
@@ -128,7 +129,7 @@ impl Store {
         self.replace_pairs(standing, standing.pair.as_ref(), superseded, due_at, deadline).await
     }
 
-    /// Writes all pairs of a row, if it has not changed since it was read.
+    /// Replaces all pairs of a row, if it has not changed since it was read.
     ///
     /// # Errors
     ///

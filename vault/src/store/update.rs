@@ -16,17 +16,17 @@ use crate::installation::InstallationId;
 /// How long to wait for another write of the same row, in milliseconds.
 pub(super) const CONFLICT_WAIT_MS: u64 = 50;
 
-/// What came of it.
+/// The result of a write.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Written {
-    /// The row as it stands now.
+    /// The row as it is now.
     Done(Box<Installation>),
-    /// The condition did not hold: the row as it stood then, if there is one.
+    /// The condition failed. The row as it was then, if there is one.
     Refused(Option<Box<Installation>>),
 }
 
 impl Written {
-    /// The row as it stands now, if it was written.
+    /// The row as it is now, if it was written.
     pub(super) fn done(self) -> Option<Box<Installation>> {
         match self {
             Self::Done(row) => Some(row),
@@ -35,7 +35,7 @@ impl Written {
     }
 }
 
-/// A write: every one counts the row's version up.
+/// A write. Every one increments the row's version.
 pub(super) struct RowUpdate<'a> {
     id: &'a InstallationId,
     sets: Vec<String>,
@@ -45,7 +45,7 @@ pub(super) struct RowUpdate<'a> {
 }
 
 impl<'a> RowUpdate<'a> {
-    /// Of this row, if `condition` holds.
+    /// To this row, if `condition` holds.
     pub(super) fn of(id: &'a InstallationId, condition: &'a str) -> Self {
         let update = Self {
             id,
@@ -63,7 +63,7 @@ impl<'a> RowUpdate<'a> {
         self.value(name, value)
     }
 
-    /// Sets by an expression of DynamoDB's.
+    /// Sets by one of DynamoDB's expressions.
     pub(super) fn set_to(mut self, expression: &str) -> Self {
         self.sets.push(expression.to_owned());
         self
@@ -75,7 +75,7 @@ impl<'a> RowUpdate<'a> {
         self
     }
 
-    /// A text that an expression or the condition names.
+    /// A string that an expression or the condition names.
     pub(super) fn text(self, name: &str, value: &str) -> Self {
         self.value(name, string(value))
     }
@@ -86,13 +86,13 @@ impl<'a> RowUpdate<'a> {
         self
     }
 
-    /// When the sweep looks at the row next.
+    /// Sets when the sweep looks at the row next.
     pub(super) fn due_at(self, at_ms: u64) -> Self {
         let [(shard, of_id), (due_at, at)] = due::due_attributes(self.id, at_ms);
         self.set(shard, of_id).set(due_at, at)
     }
 
-    /// Sends it. A write that a transaction is in the way of is sent again until `deadline`.
+    /// Sends it. If it conflicts with a transaction, it is sent again until `deadline`.
     pub(super) async fn send(self, store: &Store, deadline: Instant) -> Result<Written, StoreError> {
         let mut expression = format!("SET {}", self.sets.join(", "));
         if !self.removes.is_empty() {

@@ -1,4 +1,4 @@
-//! A simulator with one connection and a clock that stands still, and shorthands to drive it.
+//! A simulator with one connection and a stopped clock, and helpers to drive it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

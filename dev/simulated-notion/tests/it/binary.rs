@@ -1,4 +1,4 @@
-//! The program: what it prints, and how it ends.
+//! The program: what it prints, and how it exits.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! A client that follows nothing and hides nothing: one TCP connection per request, unless told otherwise.
+//! A client that follows no redirects and hides nothing. One TCP connection per request, unless told otherwise.
 
 use std::fmt::Write as _;
 
@@ -50,7 +50,7 @@ pub(crate) async fn send(
     (method == "HEAD" || answer.body.len() == announced).then_some(answer)
 }
 
-/// Every byte that comes back until the connection closes.
+/// Every byte received until the connection closes.
 pub(crate) async fn send_raw(
     notion: &Simulator,
     method: &str,
@@ -63,7 +63,7 @@ pub(crate) async fn send_raw(
     let request = request(notion, method, path, &headers, body);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
-    // A reset instead of an orderly close still leaves what came before it.
+    // A reset instead of an orderly close keeps the bytes received before it.
     let _ = stream.read_to_end(&mut bytes).await;
     bytes
 }

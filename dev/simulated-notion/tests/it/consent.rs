@@ -9,7 +9,7 @@ use simulated_notion::{
 use crate::bench::{Bench, QUERY, REDIRECT_URI, connection};
 use crate::browser::{Answer, send, submit};
 
-/// What a person at the keyboard leaves in the form.
+/// A form as a person would submit it.
 async fn decide(bench: &Bench, fields: &[(&str, &str)]) -> Answer {
     let request: Vec<_> = form_urlencoded::parse(QUERY.as_bytes()).collect();
     let mut form: Vec<_> = request.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
@@ -216,7 +216,7 @@ async fn the_picker_remembers_shared_pages() {
     let page = bench.get(&format!("/install-integration?{QUERY}&account={ADA}/{ACME}"), &[]).await;
     assert!(page.body.contains(&format!("id=\"page-{MEETING_NOTES}\" checked")), "{}", page.body);
     assert!(!page.body.contains(&format!("id=\"page-{ROADMAP}\" checked")));
-    assert!(!page.body.contains("Salaries"), "Ada has no full access to it");
+    assert!(!page.body.contains("Salaries"), "Ada does not have full access to it");
 }
 
 #[tokio::test]

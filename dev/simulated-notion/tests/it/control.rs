@@ -1,4 +1,4 @@
-//! The control page, as forms and as JSON, and who may not use it.
+//! The control page with forms and JSON, and requests that it rejects.
 
 use serde_json::json;
 use simulated_notion::{ACME, ADA, Endpoint, Fault, Rotation};

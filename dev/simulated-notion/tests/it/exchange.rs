@@ -150,7 +150,7 @@ async fn each_broken_body_gets_its_documented_error() {
     }
     let answer = bench.post(TOKEN, &json!({ "grant_type": "password" })).await;
     assert_eq!((answer.status, answer.json()["error"].clone()), (400, json!("unsupported_grant_type")));
-    assert_eq!(bench.exchange(&code).await.status, 200, "a refused request does not spend the code");
+    assert_eq!(bench.exchange(&code).await.status, 200, "a rejected request does not spend the code");
 }
 
 #[tokio::test]

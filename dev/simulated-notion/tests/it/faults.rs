@@ -1,4 +1,4 @@
-//! What can go wrong on the wire, and the record of what went over it.
+//! What can go wrong on the wire, and the record of requests.
 
 use serde_json::json;
 use simulated_notion::{Endpoint, Fault};
@@ -215,8 +215,8 @@ async fn a_connection_may_make_so_many_requests_in_a_minute() {
     bench.advance_secs(59);
     assert!(!bench.works(&pair.access).await);
     bench.advance_secs(1);
-    assert!(bench.works(&pair.access).await, "a window ends, and with it what was counted");
-    assert_eq!(bench.refresh(&pair.refresh).await.status, 200, "what was refused was not processed");
+    assert!(bench.works(&pair.access).await, "a new window starts at zero");
+    assert_eq!(bench.refresh(&pair.refresh).await.status, 200, "a rejected request was not processed");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn requests_are_recorded_as_they_arrived() {
     assert_eq!((requests[0].query.as_str(), requests[0].body.as_str()), ("a=b", "text"));
     assert_eq!(requests[0].header("x-canary"), Some("1"));
     assert_eq!(requests[0].status, Some(401));
-    assert!(!format!("{requests:?}").contains("text"), "its Debug shows no content");
+    assert!(!format!("{requests:?}").contains("text"), "its Debug output shows no content");
 }
 
 #[tokio::test]

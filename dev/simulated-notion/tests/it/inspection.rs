@@ -1,4 +1,4 @@
-//! Introspect, revoke, `GET /v1/users/me`, and paths that lead nowhere.
+//! Introspect, revoke, `GET /v1/users/me`, and unknown paths.
 
 use serde_json::json;
 use simulated_notion::{

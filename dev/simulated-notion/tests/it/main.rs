@@ -1,6 +1,6 @@
 //! The simulator over real TCP, driven by a client that sees every byte.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod bench;
 mod binary;

@@ -1,4 +1,4 @@
-//! What a second authorization does, and whose tokens are whose.
+//! A second authorization: what happens to the earlier tokens, and which grant each token belongs to.
 
 use serde_json::json;
 use simulated_notion::{

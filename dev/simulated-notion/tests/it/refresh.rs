@@ -15,7 +15,7 @@ async fn a_refresh_kills_the_old_pair_when_strict() {
     assert!(bench.works(&second.access).await);
     let replay = bench.refresh(&first.refresh).await;
     assert_eq!((replay.status, replay.json()["error"].clone()), (400, json!("invalid_grant")));
-    assert_eq!(bench.refresh(&second.refresh).await.status, 200, "a replay harms nobody");
+    assert_eq!(bench.refresh(&second.refresh).await.status, 200, "a replay has no effect");
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn the_newest_two_refresh_tokens_work_within_a_grace_of_two() {
     let first = bench.pair().await;
     let second = Pair::of(&bench.refresh(&first.refresh).await);
     let third = Pair::of(&bench.refresh(&first.refresh).await);
-    assert_eq!(bench.refresh(&first.refresh).await.status, 400, "it is the third newest now");
+    assert_eq!(bench.refresh(&first.refresh).await.status, 400, "it is now the third newest");
     assert_eq!(bench.notion.grants()[0].refresh_tokens, [second.refresh, third.refresh]);
 }
 

@@ -1,4 +1,4 @@
-//! Starting, stopping, and what the state file carries over.
+//! Starting, stopping, and what the state file keeps.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use simulated_notion::{Options, Simulator};
 
 use crate::bench::{Bench, Pair};
 
-/// A state file of one test, deleted with it.
+/// A test's state file, deleted when the test ends.
 struct StateFile(PathBuf);
 
 impl StateFile {
@@ -42,7 +42,7 @@ async fn grants_codes_and_tokens_survive_a_restart() {
     assert_eq!(bench.notion.grants(), grants);
     assert!(bench.works(&pair.access).await);
     let fresh = Pair::of(&bench.exchange(&code).await);
-    assert_ne!(fresh.access, pair.access, "the same seed goes on where it stopped");
+    assert_ne!(fresh.access, pair.access, "the same seed continues where it stopped");
     assert_eq!(bench.refresh(&pair.refresh).await.status, 200);
 }
 

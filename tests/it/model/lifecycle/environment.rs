@@ -8,7 +8,7 @@ impl State {
     pub(super) fn faults(&self, actions: &mut Vec<Action>) {
         let left = &self.left;
         for (i, callback) in self.callbacks.iter().enumerate() {
-            // Installs are alike: they begin in their order.
+            // Installs are alike, so they start in order.
             if callback.call == Call::Idle && (i == 0 || self.callbacks[i - 1].call != Call::Idle) {
                 actions.push(Action::Approves(i));
             }
@@ -81,7 +81,7 @@ impl Lifecycle {
                     state.put_into_rescue(i);
                 }
                 state.callbacks[i].call = Call::Unheard;
-                // Neither store took it: an alarm names the bot.
+                // Neither store accepted it: an alarm names the bot.
                 state.observed.reported.insert(state.callbacks[i].token);
             }
             Action::SettleFails(i) => {
@@ -114,13 +114,13 @@ impl Lifecycle {
                 let sent_at = state.notion.now();
                 state.messages.push(Message { generation, forget, sent_at, arrived: false });
             }
-            step => unreachable!("{step:?} is the protocol's"),
+            step => unreachable!("{step:?} is a step of the protocol"),
         }
     }
 }
 
 impl State {
-    /// The callback ends with the pair in its hand; its claim stays `exchanging`, and the sweep will find that.
+    /// The callback ends without saving its pair. Its claim stays `exchanging`, and the sweep will find it.
     fn give_up(&mut self, i: usize) {
         self.observed.lost.insert(self.callbacks[i].token);
         self.callbacks[i].call = Call::Done;

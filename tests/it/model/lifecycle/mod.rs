@@ -1,13 +1,12 @@
-//! Installs and uninstalls as a model: what is saved late, removed late, or told twice.
+//! A model of installs and uninstalls: saved late, removed late, or delivered twice.
 //!
-//! One person, some installs whose callbacks keep what they got, a sweep, and uninstalls that are messages: they
-//! arrive late, and again. The time is the number of tokens that Notion has issued, so whatever happens between two
+//! One person, some installs whose callbacks keep their tokens, a sweep, and uninstalls, which are messages: they
+//! arrive late, and repeatedly. The time is the number of tokens that Notion has issued. So everything between two
 //! exchanges happens at the same time, after the first.
 //!
-//! Left out: refreshes, which are the other model's (a pair that Notion ends here was given back), a revocation
-//! that fails, subjects, what the person sees. A save that the table has not answered does not come through once
-//! its callback has given the grant back: that takes a table that sits on a request for seconds
-//! ([`Budget::late_saves`]).
+//! Left out: refreshes, which the other model covers (a pair that Notion ends here was revoked), a revocation that
+//! fails, subjects, what the person sees. A save that the table did not answer does not succeed after its callback
+//! has revoked the grant. That would take a table that delays a request for seconds ([`Budget::late_saves`]).
 
 mod environment;
 mod properties;
@@ -22,28 +21,28 @@ use stateright::{Model, Property};
 use super::notion::{Notion, Set, Token};
 use row::{Marker, Row};
 
-/// One thing left out of the protocol, or done wrong. Each has a test that fails.
+/// One mistake in the protocol: a part that is missing or wrong. Each has a test that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
-    /// An install from the rescue queue is active, though it may have been given back.
+    /// An install from the rescue queue is active, although it may have been revoked.
     RescuedInstallIsActive,
-    /// An uninstall that names a generation is told twice, and renews the time of the tombstone.
+    /// A repeated uninstall with a generation renews the time of the tombstone.
     RepeatRenewsTombstone,
-    /// An install after a forget is of generation 1.
+    /// An install after a forget has generation 1.
     ForgetRestartsGenerations,
-    /// To forget a row that has had no install since the last forget lowers the generation.
+    /// Forgetting a row that had no install since the last forget lowers the generation.
     ForgetLowersGeneration,
-    /// A save does not ask when the person was forgotten.
+    /// A save does not check when the person was forgotten.
     SaveAsksNoMarker,
-    /// A save does not ask when the row was removed.
+    /// A save does not check when the row was removed.
     SaveAsksNoTombstone,
-    /// A purge does not ask whether the tombstone still stands.
+    /// A purge does not check whether the tombstone is still there.
     PurgeAsksNothing,
-    /// A purge does not ask whether the person wants to be forgotten by now.
+    /// A purge does not check whether the person must be forgotten by now.
     PurgeMissesTheWish,
-    /// An install over a tombstone takes the removed pairs for superseded ones.
+    /// An install over a tombstone treats the removed pairs as superseded ones.
     PromotesRemoved,
-    /// A row whose current pair is dead is marked, whatever else it holds.
+    /// A row whose current pair is dead is marked, whatever other pairs it has.
     MarkDespiteSuperseded,
 }
 
@@ -51,33 +50,32 @@ enum Flaw {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Budget {
     crashes: u8,
-    /// Calls to the table or to the queue that fail, or that succeed without saying so.
+    /// Calls to the table or the queue that fail, or that succeed without a reply.
     outages: u8,
-    /// Saves that come through after the table did not answer.
+    /// Saves that succeed after the table did not answer.
     late_saves: u8,
     uninstalls: u8,
-    /// Of those, how many are about the person, and name no generation.
+    /// How many of them are about the person and have no generation.
     unnamed: u8,
-    /// Uninstalls that arrive again.
+    /// Uninstalls that are delivered again.
     repeats: u8,
-    /// Claims that the table forgets.
+    /// Claims that the table deletes.
     expiries: u8,
 }
 
-/// What is checked.
+/// The system that is checked.
 #[derive(Debug, Clone)]
 struct Lifecycle {
     flaw: Option<Flaw>,
     installs: u8,
     budget: Budget,
-    /// Whether a grant goes back although its claim could not be settled. Else the claim, stuck, is what tells
-    /// somebody.
+    /// Whether a grant is revoked although its claim could not be settled. If not, the stuck claim reports it.
     gives_back_unsettled: bool,
-    /// Whether what is to be possible is looked for: with every fault, that is, and not in the largest runs.
+    /// Whether to look for everything that must be possible. Only in runs with every fault, not in the largest ones.
     has_room: bool,
 }
 
-/// Where the callback of an install stands.
+/// The state of an install's callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Call {
     /// The person has not approved yet.
@@ -85,22 +83,22 @@ enum Call {
     Answered,
     /// The table does not answer.
     Stranded,
-    /// Neither does the queue.
+    /// The queue does not answer either.
     Unheard,
-    /// The claim says what it can; has the row got the pair after all?
+    /// The claim is settled. It checks whether the row has the pair after all.
     Looking,
     /// The row is a tombstone, or neither store answers.
     Homeless,
     Done,
 }
 
-/// What a flow's page would say.
+/// What the flow's page would say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Claim {
     Exchanging,
     Connected,
     NotSaved,
-    /// The sweep has found it stuck, and rung.
+    /// The sweep found it stuck and raised an alarm.
     Unknown,
     /// Deleted by the table.
     Gone,
@@ -111,19 +109,19 @@ struct Callback {
     call: Call,
     token: Token,
     claim: Claim,
-    /// A save is under way that nobody waits for any more.
+    /// A save is still running that nobody waits for.
     late: bool,
 }
 
-/// Where the sweep, or the uninstall function, stands.
+/// The state of the sweep, or of the uninstall function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
     Idle,
-    /// The claim of this install does not say that it was given back.
+    /// The claim of this install does not say that it was revoked.
     Installing(usize),
     /// It was exchanged before the row was removed.
     Late(usize),
-    /// It has its place; its record can go.
+    /// It is saved. Its record can be deleted.
     Replayed(usize),
     Doubting(Token),
     Alive(Token),
@@ -132,7 +130,7 @@ enum Step {
     /// Notion has refused it, and this one could take its place.
     Condemning(Token, Option<Token>),
     Removing(Removal),
-    /// The tokens are back at Notion.
+    /// The tokens are revoked.
     Returned(Removal),
 }
 
@@ -144,7 +142,7 @@ struct Removal {
     forget: bool,
 }
 
-/// An uninstall that somebody has sent.
+/// An uninstall message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Message {
     generation: Option<u8>,
@@ -153,26 +151,26 @@ struct Message {
     arrived: bool,
 }
 
-/// What only an observer of everything sees. No step looks at it.
+/// What only an observer of the whole system sees. No step uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Observed {
     /// Pairs whose callback crashed with them, or gave up.
     lost: Set,
-    /// Pairs of which an alarm, or an event, has told somebody.
+    /// Pairs that were reported, by an alarm or an event.
     reported: Set,
     given_back: Set,
-    /// Pairs that became active after they were given back, and Notion was not asked.
+    /// Pairs that became active after they were revoked, and Notion was not asked.
     revived: Set,
-    /// What uninstalls were about.
+    /// The pairs that were uninstalled.
     uninstalled: Set,
-    /// When something was last removed that had not been: nothing exchanged later is to lose.
+    /// When an installation was last removed that was not removed before. Nothing exchanged later may lose to it.
     removed_at: Token,
-    /// Installs that were removed, or given back, because of a message about an earlier one.
+    /// Installs that were removed or revoked because of a message about an earlier one.
     cost: Set,
     generations: Set,
-    /// Generations that were there before.
+    /// Generations that were used before.
     repeated: Set,
-    /// Somebody wants to be forgotten, and has not installed since.
+    /// The person must be forgotten, and has not installed since.
     wants_forgetting: bool,
     /// A repeated uninstall has met its tombstone.
     met_tombstone: bool,
@@ -199,7 +197,7 @@ enum Who {
     Uninstall,
 }
 
-/// What can happen. A number is an install's, or a message's.
+/// What can happen. A number is the index of an install or a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Save(Who),

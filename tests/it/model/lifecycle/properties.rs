@@ -1,4 +1,4 @@
-//! What must always hold, and what must be possible, lest the model be right because nothing happens in it.
+//! What must always hold, and what must be possible, so that the model is not right merely because nothing happens.
 
 use stateright::Property;
 
@@ -6,8 +6,8 @@ use super::super::properties::{NO_FALSE_MARK, NO_RETURN, NO_REVIVAL, NO_SILENT_L
 use super::super::row::Health;
 use super::{Call, Claim, Lifecycle, Row, State, Step};
 
-pub(super) const LATER_INSTALL_STAYS: &str = "a message about one generation never costs a later install";
-pub(super) const GENERATION_ONCE: &str = "no generation comes twice";
+pub(super) const LATER_INSTALL_STAYS: &str = "a message about one generation never removes a later install";
+pub(super) const GENERATION_ONCE: &str = "no generation is used twice";
 
 pub(super) fn always() -> Vec<Property<Lifecycle>> {
     vec![
@@ -44,7 +44,7 @@ pub(super) fn sometimes() -> Vec<Property<Lifecycle>> {
             let alive = |token| state.has(|row| row.pair == Some(token) && row.health == Health::Unverified);
             matches!(state.sweep, Step::Alive(token) if alive(token))
         }),
-        Property::sometimes("a rescued install that was given back is found dead", |_, state: &State| {
+        Property::sometimes("a rescued install that was revoked is found dead", |_, state: &State| {
             let heir = |token, heir| state.observed.given_back.contains(token) && state.is_live(heir);
             matches!(state.sweep, Step::Condemning(token, Some(next)) if heir(token, next))
         }),
@@ -54,7 +54,7 @@ pub(super) fn sometimes() -> Vec<Property<Lifecycle>> {
         Property::sometimes("a row is marked", |_, state: &State| {
             state.has(|row| row.health == Health::NeedsReinstall)
         }),
-        Property::sometimes("a record that was given back is dropped", |_, state: &State| {
+        Property::sometimes("a record that was revoked is dropped", |_, state: &State| {
             let dropped = |i: usize| state.callbacks[i].claim == Claim::NotSaved;
             matches!(state.sweep, Step::Replayed(i) if dropped(i))
         }),
@@ -65,7 +65,7 @@ pub(super) fn sometimes() -> Vec<Property<Lifecycle>> {
         Property::sometimes("a stuck claim is found", |_, state: &State| {
             state.callbacks.iter().any(|callback| callback.claim == Claim::Unknown)
         }),
-        Property::sometimes("an install comes later than a younger one", |_, state: &State| {
+        Property::sometimes("an install is saved after a later one", |_, state: &State| {
             state.has(|row| row.is_usable() && row.pair == Some(row.exchanged))
                 && state.has(|row| row.newest_superseded().is_some_and(|token| token > 0))
         }),
@@ -81,7 +81,7 @@ pub(super) fn sometimes() -> Vec<Property<Lifecycle>> {
         Property::sometimes("a repeated uninstall hits a tombstone", |_, state: &State| {
             state.observed.met_tombstone
         }),
-        Property::sometimes("an uninstall of another generation is told again", |_, state: &State| {
+        Property::sometimes("an uninstall of another generation is repeated", |_, state: &State| {
             let old =
                 |row: &Row| state.messages.iter().any(|m| m.generation.is_some_and(|g| g < row.generation));
             state.left.repeats == 0 && state.has(|row| row.health == Health::Active && old(row))
@@ -117,7 +117,7 @@ impl State {
             || callbacks.any(|(i, callback)| in_hand(callback.call) || self.queue.contains(i))
     }
 
-    /// One whose callback crashed with it: the claim says so, until somebody was told.
+    /// A pair whose callback crashed with it: the claim says so, until it was reported.
     fn is_noted(&self, token: u8) -> bool {
         let stuck = |i: usize| self.callbacks[i].token == token && self.is_stuck(i);
         let noted = self.observed.reported.contains(token) || (0..self.callbacks.len()).any(stuck);

@@ -86,7 +86,7 @@ impl Lifecycle {
             Action::Read(_) => state.sweep = state.read(),
             Action::GiveBack(who) => state.give_back(who),
             Action::ReplayRescued(i) => {
-                // The queue's reply was lost, so the callback gave the grant back and told the person.
+                // The queue's reply was lost, so the callback revoked the grant and told the person.
                 let gone = state.callbacks[i].claim == Claim::NotSaved;
                 state.sweep = if gone { Step::Replayed(i) } else { Step::Installing(i) };
             }
@@ -110,8 +110,8 @@ impl Lifecycle {
         }
     }
 
-    /// The row still has the pair that Notion refused, and no other has come beside it: the newest of those takes
-    /// its place, or the row is marked.
+    /// If the row still has the refused pair and no other was added since, the newest superseded pair takes its
+    /// place, or the row is marked.
     fn succeed_or_mark(&self, state: &mut State) {
         let Step::Condemning(dead, heir) = std::mem::replace(&mut state.sweep, Step::Idle) else { return };
         let Some(row) = state.row.as_mut() else { return };
@@ -166,7 +166,7 @@ impl State {
         })
     }
 
-    /// A claim whose callback has ended without an outcome, and of which nothing waits in the queue.
+    /// A claim whose callback ended without an outcome, and that has no record in the queue.
     pub(super) fn is_stuck(&self, i: usize) -> bool {
         let callback = &self.callbacks[i];
         let ended = callback.call == Call::Done && callback.claim == Claim::Exchanging;
@@ -180,7 +180,8 @@ impl State {
         }
     }
 
-    /// A refresh of a pair whose access token is dead, with its lease: nobody else is at it here. Notion refuses.
+    /// A refresh of a pair whose access token is dead, including its lease: nobody else refreshes here. Notion
+    /// refuses.
     fn send(&mut self) {
         let Step::Dead(token) = self.sweep else { return };
         let row = self.row.as_ref().filter(|row| row.pair == Some(token) && row.is_usable());

@@ -1,12 +1,12 @@
-//! Uninstalls: the tombstone first, then the tokens go back, then they are purged, or all of it is forgotten.
+//! Uninstalls: first the tombstone, then the tokens are revoked, then they are purged, or everything is forgotten.
 
 use super::super::notion::Set;
 use super::super::row::Health;
 use super::{Flaw, Lifecycle, Marker, Message, Removal, Row, State, Step, Who};
 
 impl Lifecycle {
-    /// A message arrives. One that names a generation is about that one only, and has nothing to do where it was
-    /// removed before: the tombstone keeps its time.
+    /// A message arrives. If it names a generation, it is only about that one. If that one was removed before, there
+    /// is nothing to do: the tombstone keeps its time.
     pub(super) fn tombstone(&self, state: &mut State, at: usize) {
         let now = state.notion.now();
         let message = &mut state.messages[at];
@@ -18,7 +18,7 @@ impl Lifecycle {
             (Some(_), None) => return,
             (Some(generation), Some(row)) if row.generation != generation => return,
             (_, Some(row)) => row,
-            // What waits in the rescue queue loses to it.
+            // Anything waiting in the rescue queue loses to it.
             (None, None) => state.row.insert(Row::tombstone(0)),
         };
         let stands = generation.is_some() && row.health == Health::Removed;
@@ -44,8 +44,7 @@ impl Lifecycle {
         state.uninstall = Step::Removing(Removal { removed_at, pairs, forget });
     }
 
-    /// Only of the tombstone that was read. Where somebody has installed over it, the removed pairs go, and nothing
-    /// else.
+    /// Only of the tombstone that was read. If somebody has installed over it, only the removed pairs are purged.
     pub(super) fn purge(&self, state: &mut State, who: Who) {
         let Step::Returned(removal) = std::mem::replace(state.remover(who), Step::Idle) else { return };
         let Some(row) = state.row.as_mut() else { return };
@@ -59,7 +58,7 @@ impl Lifecycle {
         }
     }
 
-    /// The row goes. A marker says when, and which generation was the last: neither ever goes back.
+    /// Deletes the row. A marker keeps the time and the last generation. Neither ever decreases.
     pub(super) fn forget(&self, state: &mut State, who: Who) {
         let Step::Returned(removal) = std::mem::replace(state.remover(who), Step::Idle) else { return };
         let stands = |row: &Row| row.health == Health::Removed && row.removed_at == removal.removed_at;

@@ -1,29 +1,29 @@
-//! The row of the installation, and what stays of it once the person is forgotten.
+//! The row of the installation, and what remains of it after the person is forgotten.
 
 use super::super::notion::{Set, Token};
 use super::super::row::Health;
 
-/// Every change of it is one conditional write.
+/// Each change is one conditional write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Row {
     /// `None` after a purge.
     pub(super) pair: Option<Token>,
     pub(super) health: Health,
     pub(super) generation: u8,
-    /// The exchange of the install that was the last to become current.
+    /// The exchange of the install that became current last.
     pub(super) exchanged: Token,
-    /// When the last tombstone was written: what was exchanged before loses to it, also once somebody has
-    /// installed again.
+    /// When the last tombstone was written. Anything exchanged before loses to it, even after somebody has installed
+    /// again.
     pub(super) removed_at: Token,
     pub(super) forget: bool,
     pub(super) superseded: Set,
-    /// Pairs of a removed installation, which somebody has installed over before they were revoked.
+    /// Pairs of a removed installation that were not yet revoked when somebody installed again.
     pub(super) to_revoke: Set,
-    /// Pairs that are dead.
+    /// Dead pairs.
     pub(super) consumed: Set,
 }
 
-/// Under a keyed hash of the row's key.
+/// Stored under a keyed hash of the row's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Marker {
     pub(super) removed_at: Token,
@@ -53,14 +53,14 @@ impl Row {
         matches!(self.health, Health::Active | Health::Unverified)
     }
 
-    /// The current pair and those beside it.
+    /// The current pair and the superseded ones.
     pub(super) fn held(&self) -> Set {
         let mut held = self.superseded;
         self.pair.into_iter().for_each(|token| held.insert(token));
         held
     }
 
-    /// What has to go back to Notion.
+    /// The pairs that must be revoked.
     pub(super) fn removed(&self) -> Set {
         if self.health == Health::Removed { self.to_revoke.or(self.held()) } else { self.to_revoke }
     }

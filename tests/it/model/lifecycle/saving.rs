@@ -1,4 +1,4 @@
-//! Where an install's pair can go: the row, beside it, the rescue queue, back to Notion.
+//! What can happen to an install's pair: saved as current, kept aside, rescued, revoked.
 
 use super::super::notion::{Set, Token};
 use super::super::row::Health;
@@ -6,21 +6,21 @@ use super::protocol::index;
 use super::{Call, Claim, Flaw, Lifecycle, Marker, Row, State, Step};
 
 impl Lifecycle {
-    /// The row and the claim in one transaction. The tokens matter more than the page: they are saved also where the
+    /// The row and the claim in one transaction. The tokens matter more than the page: they are saved even if the
     /// claim has another outcome.
     pub(super) fn save(&self, state: &mut State, i: usize) {
         let saved = self.write(state, i, true);
         state.callbacks[i].call = if saved { Call::Done } else { Call::Homeless };
     }
 
-    /// Under the conditions of the callback. It may have given the grant back: Notion is asked first.
+    /// Under the conditions of the callback. It may have been revoked, so Notion is asked first.
     pub(super) fn save_rescued(&self, state: &mut State) {
         let Step::Installing(i) = state.sweep else { return };
         let saved = self.write(state, i, self.is(Flaw::RescuedInstallIsActive));
         state.sweep = if saved { Step::Replayed(i) } else { Step::Late(i) };
     }
 
-    /// Says whether the pair has a place; else it was exchanged before a removal.
+    /// Returns whether the pair was saved. If not, it was exchanged before a removal.
     pub(super) fn write(&self, state: &mut State, i: usize, prompt: bool) -> bool {
         let token = state.callbacks[i].token;
         if state.row.as_ref().is_some_and(|row| row.knows(token)) {
@@ -41,7 +41,7 @@ impl Lifecycle {
         }
         let aside = |row: &&mut Row| row.is_usable() && token < row.exchanged;
         match state.row.as_mut().filter(aside) {
-            // A later exchange was saved before: its pair stays.
+            // A later exchange was saved before. Its pair stays current.
             Some(row) => row.superseded.insert(token),
             None => self.become_current(state, token, prompt),
         }
@@ -53,7 +53,7 @@ impl Lifecycle {
         let row = state.row.get_or_insert_with(|| Row::tombstone(0));
         match row.health {
             Health::Removed if !self.is(Flaw::PromotesRemoved) => {
-                // Promoted later, they would bring back what somebody has removed.
+                // If promoted later, they would restore what was removed.
                 row.to_revoke = row.removed();
                 (row.superseded, row.consumed) = (Set::default(), Set::default());
             }

@@ -1,4 +1,4 @@
-//! The protocol as it is, and each flaw that it must not have.
+//! The protocol as it is, and each flaw that must break it.
 
 use super::super::check;
 use super::super::properties::{NO_FALSE_MARK, NO_RETURN, NO_REVIVAL, NO_SILENT_LOSS, NOTHING_LEFT};
@@ -36,7 +36,7 @@ fn breaks(flaw: Flaw, property: &'static str, installs: u8, budget: Budget) {
     check::breaks(&model, &format!("{flaw:?}"), property);
 }
 
-/// The table and the queue are silent, and the queue takes the record.
+/// The table and the queue do not answer, but the queue accepts the record.
 const DEAD_INSTALL: Budget = Budget { outages: 3, ..NONE };
 
 #[test]
@@ -97,8 +97,9 @@ fn removed_pairs_taken_for_superseded_ones_come_back() {
     breaks(Flaw::PromotesRemoved, NO_RETURN, 1, budget);
 }
 
-/// What the protocol does not promise: that a save which the table sat on cannot come through after its grant went
-/// back. It could, for the price of grants that live on at Notion when neither store answers, with an alarm.
+/// What the protocol does not promise: that a save which the table delayed cannot succeed after its grant was
+/// revoked. It could promise that, but then grants would stay alive at Notion when neither store answers, with an
+/// alarm.
 #[test]
 fn a_save_under_way_comes_through_after_the_grant_went_back_unless_only_settled_ones_go_back() {
     let budget = Budget { outages: 3, late_saves: 1, ..NONE };
@@ -106,5 +107,5 @@ fn a_save_under_way_comes_through_after_the_grant_went_back_unless_only_settled_
     let model =
         |gives_back_unsettled| Lifecycle { flaw: None, installs: 1, budget, gives_back_unsettled, has_room };
     check::breaks(&model(true), "a late save", NO_REVIVAL);
-    check::Runs::default().check(model(false), "late saves, only settled grants go back");
+    check::Runs::default().check(model(false), "late saves, only settled grants are revoked");
 }

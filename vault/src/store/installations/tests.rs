@@ -74,7 +74,7 @@ fn an_older_exchange_is_kept_aside_and_never_replaces_a_newer_one() {
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
     assert_eq!(integer(&row, "generation"), Some(1));
     assert_eq!(text(&row, "written_by"), Some("a"));
-    // Told again, it is there once.
+    // Saved again, it is there once.
     let (row, _) = written(decide(&row, &older, true, 0));
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&older)]);
 }
@@ -146,11 +146,7 @@ fn a_tombstone_newer_than_the_exchange_wins_and_an_older_one_does_not() {
         }
         let (row, current) = written(decision);
         assert!(current);
-        assert_eq!(
-            integer(&row, "removed_at_ms"),
-            Some(removed_at_ms),
-            "a slower save still has to hear of it"
-        );
+        assert_eq!(integer(&row, "removed_at_ms"), Some(removed_at_ms), "a slower save must still see it");
         assert_eq!(text(&row, "health"), Some("active"));
         assert_eq!(integer(&row, "generation"), Some(5));
     }
@@ -234,9 +230,9 @@ fn what_was_removed_comes_back_by_no_later_install() {
     assert!(current);
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&first)]);
     assert_eq!((flagged(&row, "superseded"), flagged(&row, "pair")), (vec![true], vec![false]));
-    assert_eq!(integer(&row, "due_at_ms"), Some(0), "it has to go back to Notion");
+    assert_eq!(integer(&row, "due_at_ms"), Some(0), "it is to be revoked at Notion");
     assert_eq!(super::super::row::read(&row).unwrap().next_in_line("client"), None);
-    // The removal is remembered: what was exchanged before it is saved by nothing.
+    // The removal is remembered: nothing that was exchanged before it is saved.
     assert_eq!(integer(&row, "removed_at_ms"), Some(1500));
     let late = install("c", "token-c", None, 1400);
     assert_eq!(decide(&row, &late, true, 0).unwrap(), Decision::TombstoneWins);
@@ -248,7 +244,7 @@ fn what_is_dead_is_neither_kept_nor_sent_again() {
     let mut standing = row_of(&dead);
     standing.insert("health".to_owned(), string("needs_reinstall"));
     let used = dead.pair.refresh_fingerprint.as_ref().unwrap().as_str();
-    // A later one, and one that was exchanged before and comes out of the rescue queue.
+    // A later install, and an earlier one that comes from the rescue queue.
     for (exchanged_at_ms, prompt) in [(3000, true), (1000, false)] {
         let next = install("b", "token-b", None, exchanged_at_ms);
         let (row, current) = written(decide(&standing, &next, prompt, 0));

@@ -13,7 +13,7 @@ use crate::cache::{Cache, Kept};
 use crate::error::{CallError, TokenError};
 use crate::flight::{Flights, Ticket};
 use crate::person::Person;
-use crate::token::{Token, Wish};
+use crate::token::{Token, Wanted};
 
 /// How long a token is kept by default. Not long: its owner may uninstall, and other processes may refresh it.
 const KEPT_FOR: Duration = Duration::from_mins(5);
@@ -69,7 +69,7 @@ impl TokenClient {
     ///
     /// [`TokenError`].
     pub async fn token(&self, person: &Person) -> Result<Token, TokenError> {
-        self.wished(person, &Wish::Live).await
+        self.get(person, &Wanted::Live).await
     }
 
     /// A token to replace this one, which Notion answered with 401 (not 403 or 404: those say nothing about the
@@ -79,7 +79,7 @@ impl TokenClient {
     ///
     /// [`TokenError`].
     pub async fn refused(&self, person: &Person, token: &Token) -> Result<Token, TokenError> {
-        self.wished(person, &Wish::OtherThan(token.fingerprint().to_owned())).await
+        self.get(person, &Wanted::OtherThan(token.fingerprint().to_owned())).await
     }
 
     /// Runs `call` with a token. If it returns [`CallError::Unauthorized`], runs it once more with another token.
@@ -112,19 +112,19 @@ impl TokenClient {
         self.cache().remove(person);
     }
 
-    async fn wished(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
+    async fn get(&self, person: &Person, wish: &Wanted) -> Result<Token, TokenError> {
         let wish = match self.kept(person, wish) {
             Some(Kept::Token(token)) => return Ok(token),
             // The token function may still return the refused token.
-            Some(Kept::Refused(fingerprint)) if *wish == Wish::Live => Wish::OtherThan(fingerprint),
+            Some(Kept::Refused(fingerprint)) if *wish == Wanted::Live => Wanted::OtherThan(fingerprint),
             Some(Kept::Refused(_)) | None => wish.clone(),
         };
-        let asking = self.flights.board(person, &wish, |ticket| {
+        let asking = self.flights.join_or_start(person, &wish, |ticket| {
             let (client, person, wish) = (self.clone(), person.clone(), wish.clone());
             Box::pin(async move {
                 let outcome = client.ask(&person, &wish).await;
                 client.settle(&person, &ticket, &outcome);
-                client.flights.land(&person, &wish, &ticket);
+                client.flights.finish(&person, &wish, &ticket);
                 outcome
             })
         });
@@ -132,11 +132,11 @@ impl TokenClient {
     }
 
     /// A cached entry that satisfies `wish`. A refused token is dropped.
-    fn kept(&self, person: &Person, wish: &Wish) -> Option<Kept> {
+    fn kept(&self, person: &Person, wish: &Wanted) -> Option<Kept> {
         let (mut cache, now) = (self.cache(), Instant::now());
         let kept = cache.get(person, now);
         match (kept, wish) {
-            (Some(Kept::Token(token)), Wish::OtherThan(refused)) if token.fingerprint() == refused => {
+            (Some(Kept::Token(token)), Wanted::OtherThan(refused)) if token.fingerprint() == refused => {
                 cache.refuse(person, refused, now, now + KEPT_FOR);
                 Some(Kept::Refused(refused.clone()))
             }
@@ -174,10 +174,10 @@ impl TokenClient {
         self.kept_for.min(left.saturating_sub(MARGIN))
     }
 
-    async fn ask(&self, person: &Person, wish: &Wish) -> Result<Token, TokenError> {
+    async fn ask(&self, person: &Person, wish: &Wanted) -> Result<Token, TokenError> {
         let refused = match wish {
-            Wish::Live => Value::Null,
-            Wish::OtherThan(fingerprint) => fingerprint.as_str().into(),
+            Wanted::Live => Value::Null,
+            Wanted::OtherThan(fingerprint) => fingerprint.as_str().into(),
         };
         let input = json!({
             "workspace_id": person.workspace_id,

@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use crate::error::TokenError;
 use crate::person::Person;
-use crate::token::{Token, Wish};
+use crate::token::{Token, Wanted};
 
 pub(crate) type Outcome = Result<Token, TokenError>;
 
@@ -20,7 +20,7 @@ type Asking = BoxFuture<'static, Outcome>;
 
 /// The invocations in flight.
 #[derive(Default)]
-pub(crate) struct Flights(Mutex<HashMap<(Person, Wish), Flight>>);
+pub(crate) struct Flights(Mutex<HashMap<(Person, Wanted), Flight>>);
 
 struct Flight {
     asking: WeakShared<Asking>,
@@ -40,10 +40,10 @@ impl Ticket {
 
 impl Flights {
     /// Joins the invocation in flight, or starts the one from `ask`.
-    pub(crate) fn board(
+    pub(crate) fn join_or_start(
         &self,
         person: &Person,
-        wish: &Wish,
+        wish: &Wanted,
         ask: impl FnOnce(Ticket) -> Asking,
     ) -> Shared<Asking> {
         let mut flights = self.lock();
@@ -61,7 +61,7 @@ impl Flights {
     }
 
     /// Ends an invocation: later callers start a new one.
-    pub(crate) fn land(&self, person: &Person, wish: &Wish, ticket: &Ticket) {
+    pub(crate) fn finish(&self, person: &Person, wish: &Wanted, ticket: &Ticket) {
         let mut flights = self.lock();
         let key = (person.clone(), wish.clone());
         if flights.get(&key).is_some_and(|flight| Arc::ptr_eq(&flight.ticket.0, &ticket.0)) {
@@ -85,7 +85,7 @@ impl Flights {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Person, Wish), Flight>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Person, Wanted), Flight>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,7 +118,7 @@ mod tests {
                 .map(|_| {
                     let (flights, asked) = (Arc::clone(&flights), Arc::clone(&asked));
                     std::thread::spawn(move || {
-                        let seat = flights.board(&person(), &Wish::Live, |_| {
+                        let seat = flights.join_or_start(&person(), &Wanted::Live, |_| {
                             asked.fetch_add(1, Ordering::SeqCst);
                             Box::pin(std::future::pending())
                         });
@@ -133,13 +133,13 @@ mod tests {
         // The next caller finds no invocation, and cleans up.
         let ticket = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&ticket);
-        let asking = flights.board(&person(), &Wish::Live, move |ticket| {
+        let asking = flights.join_or_start(&person(), &Wanted::Live, move |ticket| {
             *kept.lock().unwrap() = Some(ticket);
             Box::pin(ready(Ok(token("f"))))
         });
         assert!(futures_block(asking).is_ok());
         let ticket = ticket.lock().unwrap().take().unwrap();
-        flights.land(&person(), &Wish::Live, &ticket);
+        flights.finish(&person(), &Wanted::Live, &ticket);
         assert!(flights.is_empty());
     }
 
@@ -147,7 +147,7 @@ mod tests {
     fn whoever_is_polled_drives_the_question_for_all() {
         let flights = Flights::default();
         let seats: Vec<_> = (0..3)
-            .map(|_| flights.board(&person(), &Wish::Live, |_| Box::pin(ready(Ok(token("f"))))))
+            .map(|_| flights.join_or_start(&person(), &Wanted::Live, |_| Box::pin(ready(Ok(token("f"))))))
             .collect();
         // The first is never polled.
         let polled = seats.iter().skip(1).cloned();
@@ -158,7 +158,7 @@ mod tests {
     fn a_question_from_before_forget_is_not_shared_after_it() {
         let flights = Flights::default();
         let (mut first, mut asked) = (None, 0);
-        let before = flights.board(&person(), &Wish::Live, |ticket| {
+        let before = flights.join_or_start(&person(), &Wanted::Live, |ticket| {
             first = Some(ticket);
             asked += 1;
             Box::pin(std::future::pending())
@@ -167,12 +167,12 @@ mod tests {
         assert!(!first.as_ref().unwrap().is_void());
         flights.forget(&person());
         assert!(first.as_ref().unwrap().is_void());
-        let after = flights.board(&person(), &Wish::Live, |_| {
+        let after = flights.join_or_start(&person(), &Wanted::Live, |_| {
             asked += 1;
             Box::pin(ready(Ok(token("f"))))
         });
         // When the first invocation ends, the second one stays.
-        flights.land(&person(), &Wish::Live, &first.unwrap());
+        flights.finish(&person(), &Wanted::Live, &first.unwrap());
         assert!(!flights.is_empty());
         assert!(futures_block(poll_immediate(before)).is_none());
         assert!(futures_block(after).is_ok() && asked == 2);

@@ -52,7 +52,7 @@ impl fmt::Debug for Token {
 
 /// Which token is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Wish {
+pub(crate) enum Wanted {
     Live,
     /// Any token but the one with this fingerprint, which Notion refused.
     OtherThan(String),

@@ -7,8 +7,8 @@ mod account;
 mod address;
 mod alarms;
 mod finding;
-mod kept;
 mod secrets;
+mod storage;
 
 use crate::aws::Aws;
 use crate::report::Report;
@@ -19,16 +19,16 @@ pub async fn examine(aws: &Aws, name: &str, report: &mut Report) {
         return;
     }
     let Some(stack) = account::stack(aws, name, report).await else { return };
-    Box::pin(kept::keys(aws, &stack, report)).await;
+    Box::pin(storage::keys(aws, &stack, report)).await;
     Box::pin(secrets::client_secret(aws, &stack, report)).await;
     Box::pin(secrets::key_ring(aws, &stack, report)).await;
     Box::pin(address::custom_domain(&stack, report)).await;
     Box::pin(address::install(aws, &stack, report)).await;
     Box::pin(address::callback(aws, &stack, report)).await;
-    Box::pin(kept::tables(aws, &stack, report)).await;
-    Box::pin(kept::expiry(aws, &stack, report)).await;
-    Box::pin(kept::backups(aws, &stack, report)).await;
-    Box::pin(kept::queues(aws, &stack, report)).await;
+    Box::pin(storage::tables(aws, &stack, report)).await;
+    Box::pin(storage::expiry(aws, &stack, report)).await;
+    Box::pin(storage::backups(aws, &stack, report)).await;
+    Box::pin(storage::queues(aws, &stack, report)).await;
     Box::pin(alarms::listener(aws, &stack, report)).await;
     Box::pin(alarms::ringing(aws, &stack, report)).await;
 }

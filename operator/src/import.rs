@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::clock::{Clock as _, SystemClock};
-use vault::store::{Imported, Store, says_forgotten};
+use vault::store::{Imported, Store, is_forgotten_marker};
 
 use crate::aws::Aws;
 use crate::keys::{self, Stored};
@@ -38,7 +38,7 @@ pub async fn import(aws: &Aws, stack: &Stack, source: &Source, overwrite: bool) 
             }
             for row in page {
                 match row {
-                    Ok(row) if says_forgotten(key_of(&row)) != forgotten => {}
+                    Ok(row) if is_forgotten_marker(key_of(&row)) != forgotten => {}
                     Ok(row) => Box::pin(write(&store, &ring, row, overwrite, &mut counts)).await?,
                     Err(reason) if !forgotten => counts.unreadable.push(reason),
                     Err(_counted_later) => {}

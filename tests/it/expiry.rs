@@ -68,7 +68,7 @@ async fn while_notion_cannot_be_asked_a_token_that_lives_is_still_handed_out() {
 }
 
 #[tokio::test]
-async fn none_is_made_up() {
+async fn no_expiry_is_assumed() {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     assert_eq!(world.vend(json!({})).await["expires_at"], Value::Null);

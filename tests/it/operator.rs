@@ -2,7 +2,7 @@
 //! with an emulated AWS (`tests/deploy`).
 
 mod backup;
-mod looking_after;
+mod installations;
 mod process;
 
 use serde_json::Value;

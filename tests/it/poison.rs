@@ -15,7 +15,7 @@ use crate::harness::{START, World, event};
 const DAY_SECS: u64 = 86_400;
 
 #[tokio::test]
-async fn a_claim_with_a_key_that_is_none_stops_no_sweep() {
+async fn an_invalid_claim_key_does_not_stop_the_sweep() {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -87,7 +87,7 @@ async fn a_panic_over_one_row_stops_no_sweep_and_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_panic_in_any_function_rings_the_same_bell() {
+async fn a_panic_in_any_function_fires_the_same_alarm() {
     let fuse = Arc::new(Fuse::default());
     let random = Arc::clone(&fuse);
     let world = World::start_with(|options| options.random = random).await;

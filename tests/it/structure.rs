@@ -198,7 +198,7 @@ fn used(tokens: &[TokenTree], before: &[String], is_pub: bool, into: &mut Vec<Na
 
 #[test]
 #[expect(clippy::print_stdout, reason = "the count of circles is shown")]
-fn no_module_depends_on_itself_by_way_of_others() {
+fn modules_have_no_dependency_cycles() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folders = ["shared", "vault", "client", "operator", "dev", "dev/simulated-notion"]
         .map(|folder| root.join(folder));

@@ -9,13 +9,13 @@ mod lease;
 mod look;
 mod refresh;
 mod removal;
-mod returning;
+mod revoking;
 mod send;
 
-pub use aside::{Aside, RenewedAside};
+pub use aside::{AsideOutcome, RenewedAside};
 pub use call::Retries;
 pub use give_back::GiveBack;
 pub use lease::{LEASE_MS, lapsed_before};
-pub use look::{Condemned, Look};
-pub use refresh::{Cause, Refreshing, WhyNot};
+pub use look::{DeadPairOutcome, Look};
+pub use refresh::{Cause, NotRefreshed, RefreshOutcome};
 pub use removal::Removal;

@@ -22,10 +22,10 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use crate::budget::OutOfTime;
 pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
-pub use forgotten::says_forgotten;
+pub use forgotten::is_forgotten_marker;
 pub use import::Imported;
 pub use refresh::{Leased, Refreshed, SavedRefresh};
-pub use removal::Entombed;
+pub use removal::TombstoneOutcome;
 pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whose};
 pub(crate) use row::oldest_key;
 pub use row::{Health, Installation, MAX_SUPERSEDED};
@@ -62,7 +62,7 @@ impl StoreError {
     }
 
     /// Whether trying again is pointless, and the time is better left to the next step.
-    pub(crate) fn is_for_good(&self) -> bool {
+    pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Self::Failed(code) => FOR_GOOD.contains(&code.as_str()),
             Self::OutOfTime(_) => false,

@@ -172,7 +172,7 @@ impl Vault {
         };
         let in_hand = match until(budget.secrets_by, Box::pin(both)).await {
             Ok(Ok(in_hand)) => in_hand,
-            Ok(Err(error)) => return Err(not_to_be_had(&error)),
+            Ok(Err(error)) => return Err(report_secret_error(&error)),
             Err(_out_of_time) => {
                 tracing::error!(alarm = "secrets", "the secrets could not be read in time");
                 return Err(NoSecrets::Unavailable);
@@ -233,13 +233,13 @@ impl Vault {
 
     async fn newest_ring(&self) -> Result<Arc<Versioned<KeyRing>>, OpenError> {
         self.secrets.key_ring(Freshness::Now, &*self.clock).await.map_err(|error| {
-            not_to_be_had(&error);
+            report_secret_error(&error);
             OpenError::RingNotRead
         })
     }
 }
 
-fn not_to_be_had(error: &SecretError) -> NoSecrets {
+fn report_secret_error(error: &SecretError) -> NoSecrets {
     let misconfigured = error.is_misconfiguration();
     tracing::error!(
         alarm = if misconfigured { "misconfigured" } else { "secrets" },

@@ -81,15 +81,15 @@ impl Callback {
         let led = self.vault.led(&flow.claim_key, &install, &in_hand.key_ring.value);
         let save = Save { install: &install, claim: &flow.claim_key, led: &led, prompt: true };
         match self.vault.store.save(&save, budget.save_by, &*self.vault.random).await {
-            Ok(saved @ (Saved::Current | Saved::Beside)) => {
+            Ok(saved @ (Saved::Current | Saved::KeptAside)) => {
                 line.count(Metric::Saved);
                 line.unsaved_for(answered.elapsed());
-                line.note("beside_a_newer_one", saved == Saved::Beside);
+                line.note("beside_a_newer_one", saved == Saved::KeptAside);
                 Kept::Done(Answer::Flow(flow.id()))
             }
             Ok(Saved::TombstoneWins) => {
                 let standing = self.vault.store.read_installation(&install.id, budget.save_by).await;
-                let in_use = matches!(standing, Ok(Some(row)) if row.uses(&install.pair.access_fingerprint));
+                let in_use = matches!(standing, Ok(Some(row)) if row.is_using_access_token(&install.pair.access_fingerprint));
                 Kept::Ended(Notice::RemovedMeanwhile, (!in_use).then_some(give_back))
             }
             Err(error) => {
@@ -135,7 +135,7 @@ impl Callback {
                 let store = &self.vault.store;
                 let settled = store.settle(&flow.claim_key, &attempt, Notice::NotSaved, soon()).await;
                 let row = store.read_installation(&id, soon()).await;
-                if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&fingerprint))) {
+                if !row.is_ok_and(|row| row.is_some_and(|row| row.has_access_token(&fingerprint))) {
                     self.vault.give_back(give_back, budget.revoke_by, line).await;
                 }
                 Kept::Done(match settled {

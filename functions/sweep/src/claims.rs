@@ -36,7 +36,7 @@ impl Sweep {
                         continue;
                     }
                     let settled = guarded(Box::pin(self.settle(&key, run))).await;
-                    run.dealt_with(settled);
+                    run.record_result(settled);
                 }
                 after = page.next;
                 if after.is_none() {

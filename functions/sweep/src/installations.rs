@@ -5,7 +5,7 @@ use shared::random;
 use shared::telemetry::Metric;
 use vault::installation::{InstallationId, SealedPair};
 use vault::notion::TokenError;
-use vault::protocol::{Cause, Look, Refreshing, Removal, WhyNot};
+use vault::protocol::{Cause, Look, NotRefreshed, RefreshOutcome, Removal};
 use vault::store::{Health, Installation, StoreError};
 
 use crate::Sweep;
@@ -20,7 +20,7 @@ const IN_FLIGHT_MS: u64 = 60_000;
 const TABLE_IS_DOWN_AFTER: u32 = 3;
 
 impl Sweep {
-    pub(crate) async fn look_after_installations(&self, run: &mut Run<'_>) {
+    pub(crate) async fn process_due_installations(&self, run: &mut Run<'_>) {
         let now = self.vault.clock.now_millis();
         let mut failures = 0;
         for shard in self.shards() {
@@ -37,7 +37,7 @@ impl Sweep {
                     if !run.may_ask() || failures == TABLE_IS_DOWN_AFTER {
                         return;
                     }
-                    match guarded(Box::pin(self.look_after(id, run))).await {
+                    match guarded(Box::pin(self.process_row(id, run))).await {
                         Some(Ok(())) => failures = 0,
                         None => {
                             run.panicked();
@@ -48,7 +48,7 @@ impl Sweep {
                             if error.is_of_the_row() {
                                 // A row that cannot be read must not block the rows behind it forever.
                                 let later = self.later(POISON_MS);
-                                let _stays = self.vault.store.look_again(id, later, run.ends_at).await;
+                                let _stays = self.vault.store.reschedule(id, later, run.ends_at).await;
                             } else {
                                 failures += 1;
                             }
@@ -63,7 +63,7 @@ impl Sweep {
         }
     }
 
-    async fn look_after(&self, id: &InstallationId, run: &mut Run<'_>) -> Result<(), StoreError> {
+    async fn process_row(&self, id: &InstallationId, run: &mut Run<'_>) -> Result<(), StoreError> {
         let vault = &self.vault;
         let now = vault.clock.now_millis();
         let Some(row) = vault.store.read_installation(id, run.ends_at).await? else { return Ok(()) };
@@ -76,7 +76,7 @@ impl Sweep {
         }
         if row.client_id != vault.connection.client_id {
             // The row is another connection's. Notion would not tell us anything about its tokens.
-            return vault.store.look_again(id, vault.next_look(now), run.ends_at).await;
+            return vault.store.reschedule(id, vault.next_look(now), run.ends_at).await;
         }
         if let Some(lease) = row.lease() {
             let takeover = run.takeover(&row.id).filter(|ended_before| lease.until_ms < ended_before.0);
@@ -91,12 +91,12 @@ impl Sweep {
             (Some(pair), Health::Active | Health::Unverified) => self.check_current(&row, pair, run).await,
             // A pair that it replaced may be alive.
             (Some(pair), Health::NeedsReinstall)
-                if row.next_in_line(&vault.connection.client_id).is_some() =>
+                if row.promotion_candidate(&vault.connection.client_id).is_some() =>
             {
-                self.condemn(&row, pair, run).await
+                self.handle_dead_pair(&row, pair, run).await
             }
-            _ if row.superseded.is_empty() => vault.store.nothing_due(&row, run.ends_at).await,
-            _ => vault.store.look_again(id, vault.next_look(now), run.ends_at).await,
+            _ if row.superseded.is_empty() => vault.store.clear_due(&row, run.ends_at).await,
+            _ => vault.store.reschedule(id, vault.next_look(now), run.ends_at).await,
         }
     }
 
@@ -110,14 +110,14 @@ impl Sweep {
             Removal::Complete => Ok(()),
             Removal::ToBeRevoked(None) if row.lease().is_some() => {
                 let soon = self.later(IN_FLIGHT_MS);
-                self.vault.store.look_again(&row.id, soon, run.ends_at).await
+                self.vault.store.reschedule(&row.id, soon, run.ends_at).await
             }
             Removal::ToBeRevoked(error) => {
                 if let Some(error) = error {
                     run.undecided(&error);
                 }
                 run.line.count(Metric::SweepFailed);
-                self.vault.store.look_again(&row.id, self.later(POISON_MS), run.ends_at).await
+                self.vault.store.reschedule(&row.id, self.later(POISON_MS), run.ends_at).await
             }
         }
     }
@@ -134,7 +134,7 @@ impl Sweep {
         let vault = &self.vault;
         let now = vault.clock.now_millis();
         if row.refresh_after_ms > now.0 {
-            return vault.store.look_again(&row.id, UnixMillis(row.refresh_after_ms), run.ends_at).await;
+            return vault.store.reschedule(&row.id, UnixMillis(row.refresh_after_ms), run.ends_at).await;
         }
         if pair.in_doubt && pair.refresh.is_some() {
             // A live access token does not show whether the refresh token has been consumed.
@@ -151,7 +151,7 @@ impl Sweep {
                 Ok(())
             }
             Look::Dead if pair.refresh.is_some() => self.refresh(row, run).await,
-            Look::Dead => self.condemn(row, pair, run).await,
+            Look::Dead => self.handle_dead_pair(row, pair, run).await,
             Look::Unknown(error) => {
                 run.undecided(&error);
                 self.put_off(&row.id, run).await
@@ -170,7 +170,7 @@ impl Sweep {
         if run.looks_left == 0 {
             return Ok(());
         }
-        self.vault.store.look_again(id, self.later(POISON_MS), run.ends_at).await
+        self.vault.store.reschedule(id, self.later(POISON_MS), run.ends_at).await
     }
 
     /// The access token is dead, or the last refresh was cut off. A refresh shows which.
@@ -180,14 +180,17 @@ impl Sweep {
         let takeover = run.takeover(&row.id).unwrap_or(UnixMillis(0));
         let refreshing = self.vault.refresh(row, Cause::Swept { takeover }, &in_hand, &budget, run.line);
         match Box::pin(refreshing).await {
-            Refreshing::Renewed(..)
-            | Refreshing::StillAlive(_)
-            | Refreshing::NeedsReinstall
-            | Refreshing::Removed => run.answered(),
-            Refreshing::LookAgain(_) | Refreshing::NotNow(WhyNot::Rescued | WhyNot::Store, _) => {}
-            Refreshing::NotNow(WhyNot::Undecided(error), _) if is_about_all(&error) => run.undecided(&error),
+            RefreshOutcome::Renewed(..)
+            | RefreshOutcome::StillAlive(_)
+            | RefreshOutcome::NeedsReinstall
+            | RefreshOutcome::Removed => run.answered(),
+            RefreshOutcome::LookAgain(_)
+            | RefreshOutcome::TryLater(NotRefreshed::Rescued | NotRefreshed::Store, _) => {}
+            RefreshOutcome::TryLater(NotRefreshed::Undecided(error), _) if is_about_all(&error) => {
+                run.undecided(&error);
+            }
             // The lease was not taken, or the answer was unusable.
-            Refreshing::NotNow(..) => {
+            RefreshOutcome::TryLater(..) => {
                 run.line.count(Metric::SweepFailed);
                 return self.put_off(&row.id, run).await;
             }
@@ -196,14 +199,14 @@ impl Sweep {
     }
 
     /// The current pair is dead.
-    async fn condemn(
+    async fn handle_dead_pair(
         &self,
         row: &Installation,
         pair: &SealedPair,
         run: &mut Run<'_>,
     ) -> Result<(), StoreError> {
         let nobody = random::attempt(&*self.vault.random);
-        let condemning = self.vault.condemn(row, pair, &nobody, run.ends_at, run.line);
+        let condemning = self.vault.handle_dead_pair(row, pair, &nobody, run.ends_at, run.line);
         condemning.await.map(|_marked_promoted_or_changed| ())
     }
 

@@ -143,8 +143,8 @@ impl AnswersInJson for Sweep {
         };
         Box::pin(self.empty_rescue_queue(&mut run)).await;
         Box::pin(self.settle_claims(&mut run)).await;
-        Box::pin(self.look_after_installations(&mut run)).await;
-        run.tell_of_silence();
+        Box::pin(self.process_due_installations(&mut run)).await;
+        run.stop_if_unanswered();
         Box::pin(self.rewrap_seals(&mut run)).await;
         let complete = run.looks_left > 0 && !run.is_over();
         run.line.note("complete", complete);

@@ -13,16 +13,16 @@ use crate::Sweep;
 use crate::run::{Run, Waiting, guarded};
 
 /// Why a record stays in the queue.
-enum Stays {
+enum NotReplayed {
     /// The table does not accept it, and will not accept the others either.
-    Table(StoreError),
+    TableFailed(StoreError),
     /// The record itself cannot be processed.
-    Itself,
+    BadRecord,
 }
 
-impl From<StoreError> for Stays {
+impl From<StoreError> for NotReplayed {
     fn from(error: StoreError) -> Self {
-        if error.is_of_the_row() { Self::Itself } else { Self::Table(error) }
+        if error.is_of_the_row() { Self::BadRecord } else { Self::TableFailed(error) }
     }
 }
 
@@ -50,19 +50,19 @@ impl Sweep {
             }
             for record in &received {
                 let replaying = guarded(Box::pin(self.replay_rescued(record, run)));
-                match replaying.await.unwrap_or(Err(Stays::Itself)) {
+                match replaying.await.unwrap_or(Err(NotReplayed::BadRecord)) {
                     Ok(()) => {
                         if let Err(error) = self.vault.rescue.delete_rescued(record, run.ends_at).await {
                             // It is received again, and then there is nothing left to do.
                             tracing::warn!(error = &error as &dyn std::error::Error, "a record stays");
                         }
                     }
-                    Err(Stays::Itself) => {
+                    Err(NotReplayed::BadRecord) => {
                         run.line.count(Metric::SweepFailed);
                         tracing::error!(alarm = "rescue_record", "a record cannot be saved, and stays");
                         stayed.push(record.whose.clone());
                     }
-                    Err(Stays::Table(error)) => return run.failed(&error),
+                    Err(NotReplayed::TableFailed(error)) => return run.failed(&error),
                 }
             }
         }
@@ -88,9 +88,9 @@ impl Sweep {
     }
 
     /// `replay_rescued`.
-    async fn replay_rescued(&self, received: &Received, run: &mut Run<'_>) -> Result<(), Stays> {
+    async fn replay_rescued(&self, received: &Received, run: &mut Run<'_>) -> Result<(), NotReplayed> {
         match received.record.as_ref().map(|record| &record.rescued) {
-            None => Err(Stays::Itself),
+            None => Err(NotReplayed::BadRecord),
             Some(Rescued::Install { claim, installation }) => self.install(claim, installation, run).await,
             Some(Rescued::Refresh { refreshed }) => self.refreshed(refreshed, run).await,
         }
@@ -101,7 +101,7 @@ impl Sweep {
         claim: &str,
         installation: &NewInstallation,
         run: &mut Run<'_>,
-    ) -> Result<(), Stays> {
+    ) -> Result<(), NotReplayed> {
         let (store, key, budget) = (&self.vault.store, ClaimKey::of_row(claim), run.budget());
         let standing = store.read_claim(&key, UnixSeconds(0), budget.claim_by).await?;
         if standing.is_some_and(|claim| claim.outcome == Outcome::Ended(Notice::NotSaved)) {
@@ -119,13 +119,13 @@ impl Sweep {
         // run.
         let save = Save { install: installation, claim: &key, led: &led, prompt: false };
         match store.save(&save, budget.save_by, &*self.vault.random).await? {
-            Saved::Current | Saved::Beside => run.line.count(Metric::Recovered),
+            Saved::Current | Saved::KeptAside => run.line.count(Metric::Recovered),
             Saved::TombstoneWins => self.give_back(&installation.id, &installation.pair, run).await?,
         }
         Ok(())
     }
 
-    async fn refreshed(&self, refreshed: &Refreshed, run: &mut Run<'_>) -> Result<(), Stays> {
+    async fn refreshed(&self, refreshed: &Refreshed, run: &mut Run<'_>) -> Result<(), NotReplayed> {
         // Due in this run: the pair may have been revoked when the queue's reply was lost.
         let due_at = UnixMillis(0);
         let store = &self.vault.store;
@@ -149,18 +149,18 @@ impl Sweep {
         id: &InstallationId,
         pair: &SealedPair,
         run: &mut Run<'_>,
-    ) -> Result<(), Stays> {
+    ) -> Result<(), NotReplayed> {
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         let standing = self.vault.store.read_installation(id, budget.claim_by).await?;
-        if standing.is_some_and(|row| row.uses(&pair.access_fingerprint)) {
+        if standing.is_some_and(|row| row.is_using_access_token(&pair.access_fingerprint)) {
             return Ok(());
         }
-        let returning = self.vault.return_rescued(id, pair, &in_hand, &budget, run.line);
+        let returning = self.vault.revoke_rescued_pair(id, pair, &in_hand, &budget, run.line);
         Box::pin(returning).await.map_err(|error| {
             if let Some(error) = &error {
                 run.undecided(error);
             }
-            Stays::Itself
+            NotReplayed::BadRecord
         })
     }
 }

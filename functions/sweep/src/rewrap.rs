@@ -30,7 +30,7 @@ impl Sweep {
                         }
                         left -= 1;
                         let rewrapped = guarded(Box::pin(self.rewrap(id, run))).await;
-                        run.dealt_with(rewrapped);
+                        run.record_result(rewrapped);
                     }
                     after = page.next;
                     if after.is_none() {

@@ -86,14 +86,14 @@ impl Run<'_> {
 
     /// Stops asking if Notion answered none of the questions: a run with few rows may have too few to reach the
     /// limit.
-    pub(crate) fn tell_of_silence(&mut self) {
+    pub(crate) fn stop_if_unanswered(&mut self) {
         if self.unanswered > 0 && !self.has_answered {
             self.stop_asking("no_answer");
         }
     }
 
     /// The result of one row. After an error or a panic, it is left for the next run.
-    pub(crate) fn dealt_with(&mut self, outcome: Option<Result<(), StoreError>>) {
+    pub(crate) fn record_result(&mut self, outcome: Option<Result<(), StoreError>>) {
         match outcome {
             Some(Ok(())) => {}
             Some(Err(error)) => self.failed(&error),

@@ -2,7 +2,7 @@
 
 use shared::telemetry::Metric;
 use vault::installation::{InstallationId, SealedPair};
-use vault::protocol::{Aside, Look, RenewedAside};
+use vault::protocol::{AsideOutcome, Look, RenewedAside};
 use vault::store::{Installation, StoreError};
 use vault::{report_broken_seal, report_orphaned};
 
@@ -16,11 +16,11 @@ enum Fate {
     /// It is replaced by the pair from its refresh.
     Renewed(Box<RenewedAside>),
     /// It is dropped.
-    Gone,
+    Drop,
     /// It is dropped, and its refresh token is not sent again.
     Refused,
     /// Undecided: the access token is dead, but the refresh token may be alive. A refresh decides.
-    InQuestion,
+    NeedsRefresh,
 }
 
 impl Sweep {
@@ -36,7 +36,7 @@ impl Sweep {
         while let Some(pair) = row.superseded.get(at).cloned() {
             let fate = match self.look_at_superseded(&row, &pair, run).await {
                 None => return Ok(None),
-                Some(Fate::InQuestion) => {
+                Some(Fate::NeedsRefresh) => {
                     // Recorded before the request is sent: if this is cut off, there may be a live successor that
                     // nobody knows.
                     let doubted = SealedPair { lease: None, in_doubt: true, ..pair.clone() };
@@ -68,7 +68,7 @@ impl Sweep {
                     let written = self.vault.store.drop_refused(&row, refused, run.ends_at).await?;
                     written.map(|row| *row)
                 }
-                Fate::Gone | Fate::InQuestion => self.replace(&row, at, None, run).await?,
+                Fate::Drop | Fate::NeedsRefresh => self.replace(&row, at, None, run).await?,
             };
             let Some(written) = written else { return Ok(None) };
             at += usize::from(written.superseded.len() == row.superseded.len());
@@ -119,11 +119,11 @@ impl Sweep {
                 match refresh {
                     _ if in_flight => kept(),
                     // Its successor is or was in the row, or Notion has refused it before.
-                    Some(refresh) if row.used_up.contains(refresh) => Some(Fate::Gone),
-                    Some(_) => Some(Fate::InQuestion),
+                    Some(refresh) if row.used_up.contains(refresh) => Some(Fate::Drop),
+                    Some(_) => Some(Fate::NeedsRefresh),
                     None => {
                         tracing::info!(bot_id = pair.bot_id, "a superseded pair is dead");
-                        Some(Fate::Gone)
+                        Some(Fate::Drop)
                     }
                 }
             }
@@ -141,7 +141,7 @@ impl Sweep {
         self.keep_pace(run).await;
         let (in_hand, budget) = (run.in_hand.clone(), run.budget());
         match Box::pin(self.vault.refresh_aside(&row.id, before, &in_hand, &budget, run.line)).await {
-            Aside::Renewed(new) if self.revoke_superseded || before.to_revoke => {
+            AsideOutcome::Renewed(new) if self.revoke_superseded || before.to_revoke => {
                 run.answered();
                 match self
                     .vault
@@ -150,7 +150,7 @@ impl Sweep {
                 {
                     Ok(()) => {
                         run.line.count(Metric::Revoked);
-                        Fate::Gone
+                        Fate::Drop
                     }
                     Err(error) => {
                         run.undecided(&error.0);
@@ -158,20 +158,20 @@ impl Sweep {
                     }
                 }
             }
-            Aside::Renewed(new) => {
+            AsideOutcome::Renewed(new) => {
                 run.answered();
                 run.line.count(Metric::Refreshed);
                 Fate::Renewed(new)
             }
-            Aside::Dead { may_have_a_successor } => {
+            AsideOutcome::Dead { may_have_a_successor } => {
                 run.answered();
                 if may_have_a_successor {
                     report_orphaned(before, "a refresh of a superseded pair was cut off", run.line);
                 }
                 Fate::Refused
             }
-            Aside::Broken => Fate::Kept(Box::new(before.clone())),
-            Aside::Undecided { error, sent } => {
+            AsideOutcome::Broken => Fate::Kept(Box::new(before.clone())),
+            AsideOutcome::Undecided { error, sent } => {
                 run.undecided(&error);
                 Fate::Kept(Box::new(if sent { doubted } else { before.clone() }))
             }
@@ -189,7 +189,7 @@ impl Sweep {
         match self.vault.revoke(&token, &run.in_hand.client_secret, run.budget().exchange_by).await {
             Ok(()) => {
                 run.line.count(Metric::Revoked);
-                Fate::Gone
+                Fate::Drop
             }
             Err(error) => {
                 run.undecided(&error.0);

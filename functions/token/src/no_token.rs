@@ -20,7 +20,7 @@ pub(crate) enum NoToken {
     /// Notion says that the token reported as refused is alive. Another one would be refused too.
     RefusedButAlive(Fingerprint),
     /// It cannot be decided yet.
-    NotNow { reason: &'static str, retry_after: Duration },
+    TryLater { reason: &'static str, retry_after: Duration },
 }
 
 impl NoToken {
@@ -58,7 +58,7 @@ impl NoToken {
                 Answer::error(StatusCode::CONFLICT, "refused_but_alive", message)
                     .with("fingerprint", fingerprint.as_str())
             }
-            Self::NotNow { reason, retry_after } => Answer::try_later(retry_after, reason),
+            Self::TryLater { reason, retry_after } => Answer::try_later(retry_after, reason),
         }
     }
 }

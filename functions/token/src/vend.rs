@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use vault::budget::{Budget, OutOfTime, until};
 use vault::installation::{InstallationId, SealedPair};
 use vault::notion::TokenError;
-use vault::protocol::{Cause, Condemned, Look, Refreshing, WhyNot};
+use vault::protocol::{Cause, DeadPairOutcome, Look, NotRefreshed, RefreshOutcome};
 use vault::seal::Fingerprint;
 use vault::store::{Health, Installation, StoreError};
 use vault::{InHand, report_broken_seal, report_store};
@@ -111,18 +111,18 @@ impl Token {
             return self.open(row, pair, in_hand).await.map(Step::Done);
         }
         // Such a token may be vended until it expires, as long as no request was sent that may have replaced it.
-        let good_enough = is_usable && !pair.has_expired(now) && !pair.is_unsettled();
+        let still_vendable = is_usable && !pair.has_expired(now) && !pair.is_unsettled();
         if row.refresh_after_ms > now.0 {
-            if good_enough {
+            if still_vendable {
                 return self.open(row, pair, in_hand).await.map(Step::Done);
             }
             let retry_after = Duration::from_millis(row.refresh_after_ms - now.0);
-            return Err(NoToken::NotNow { reason: "waits", retry_after });
+            return Err(NoToken::TryLater { reason: "waits", retry_after });
         }
         if let Some(lease) = row.lease() {
             if lease.until_ms <= now.0 {
                 // The new pair may be in the rescue queue, which only the sweep reads.
-                return Err(NoToken::NotNow { reason: "cut_off", retry_after: SWEEP_INTERVAL });
+                return Err(NoToken::TryLater { reason: "cut_off", retry_after: SWEEP_INTERVAL });
             }
             return Ok(Step::Wait);
         }
@@ -137,8 +137,8 @@ impl Token {
             // Waited too long to start anything: a refresh needs its full time.
             return Err(still_refreshing(OutOfTime));
         }
-        let has_to_be_asked = (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none();
-        if has_to_be_asked && let Some(step) = self.look(row, pair, want, in_hand, budget, line).await? {
+        let must_introspect = (row.health == Health::Unverified && !pair.in_doubt) || pair.refresh.is_none();
+        if must_introspect && let Some(step) = self.look(row, pair, want, in_hand, budget, line).await? {
             return Ok(step);
         }
         let cause = match want {
@@ -149,7 +149,7 @@ impl Token {
             _ => Cause::Asked,
         };
         match Box::pin(self.vault.refresh(row, cause, in_hand, budget, line)).await {
-            Refreshing::Renewed(row, token) => {
+            RefreshOutcome::Renewed(row, token) => {
                 let new = row.pair.as_ref().unwrap_or(pair);
                 Ok(Step::Done(Live {
                     token,
@@ -159,20 +159,22 @@ impl Token {
                     expires_at_ms: new.expires_at_ms,
                 }))
             }
-            Refreshing::StillAlive(row) => {
+            RefreshOutcome::StillAlive(row) => {
                 let alive = row.pair.as_ref().unwrap_or(pair);
                 Err(NoToken::RefusedButAlive(alive.access_fingerprint.clone()))
             }
-            Refreshing::LookAgain(seen) => Ok(Step::Again(seen)),
-            Refreshing::NeedsReinstall => Err(NoToken::NeedsReinstall),
-            Refreshing::Removed => Err(NoToken::Removed),
+            RefreshOutcome::LookAgain(seen) => Ok(Step::Again(seen)),
+            RefreshOutcome::NeedsReinstall => Err(NoToken::NeedsReinstall),
+            RefreshOutcome::Removed => Err(NoToken::Removed),
             // Before the token expires, it can still be vended, unless the refresh may have replaced it.
-            Refreshing::NotNow(WhyNot::Undecided(error), _)
-                if good_enough && !matches!(error, TokenError::OutcomeUnknown(_)) =>
+            RefreshOutcome::TryLater(NotRefreshed::Undecided(error), _)
+                if still_vendable && !matches!(error, TokenError::OutcomeUnknown(_)) =>
             {
                 self.open(row, pair, in_hand).await.map(Step::Done)
             }
-            Refreshing::NotNow(why, retry_after) => Err(NoToken::NotNow { reason: why.key(), retry_after }),
+            RefreshOutcome::TryLater(why, retry_after) => {
+                Err(NoToken::TryLater { reason: why.key(), retry_after })
+            }
         }
     }
 
@@ -189,18 +191,18 @@ impl Token {
         match self.vault.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
             Look::Alive => return self.verified(row, pair, want, in_hand, budget).await.map(Some),
             Look::Dead => {}
-            Look::Unknown(_) => return Err(NoToken::NotNow { reason: "unverified", retry_after: SOON }),
+            Look::Unknown(_) => return Err(NoToken::TryLater { reason: "unverified", retry_after: SOON }),
             Look::Sealed => return Err(broken_seal()),
         }
         if pair.refresh.is_some() {
             return Ok(None);
         }
         let nobody = random::attempt(&*self.vault.random);
-        let condemned = self.vault.condemn(row, pair, &nobody, budget.save_by, line).await;
+        let condemned = self.vault.handle_dead_pair(row, pair, &nobody, budget.save_by, line).await;
         match condemned.map_err(|error| store_failed(&error))? {
-            Condemned::Marked => Err(NoToken::NeedsReinstall),
-            Condemned::Promoted(row) => Ok(Some(Step::Again(Some(row)))),
-            Condemned::Changed => Ok(Some(Step::Again(None))),
+            DeadPairOutcome::Marked => Err(NoToken::NeedsReinstall),
+            DeadPairOutcome::Promoted(row) => Ok(Some(Step::Again(Some(row)))),
+            DeadPairOutcome::Changed => Ok(Some(Step::Again(None))),
         }
     }
 
@@ -257,14 +259,14 @@ impl Token {
 }
 
 fn broken_seal() -> NoToken {
-    NoToken::NotNow { reason: "broken_seal", retry_after: Duration::from_mins(1) }
+    NoToken::TryLater { reason: "broken_seal", retry_after: Duration::from_mins(1) }
 }
 
 fn still_refreshing(_: OutOfTime) -> NoToken {
-    NoToken::NotNow { reason: "refreshing", retry_after: SOON }
+    NoToken::TryLater { reason: "refreshing", retry_after: SOON }
 }
 
 fn store_failed(error: &StoreError) -> NoToken {
     report_store(error);
-    NoToken::NotNow { reason: "store", retry_after: SOON }
+    NoToken::TryLater { reason: "store", retry_after: SOON }
 }

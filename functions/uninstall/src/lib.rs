@@ -26,7 +26,7 @@ use shared::random::Random;
 use shared::telemetry::RequestLine;
 use vault::installation::InstallationId;
 use vault::protocol::Removal;
-use vault::store::{Entombed, StoreError};
+use vault::store::{StoreError, TombstoneOutcome};
 use vault::{NoSecrets, SetUpError, Vault, report_store};
 
 /// The function's state.
@@ -35,7 +35,7 @@ pub struct Uninstall {
 }
 
 /// What the input asks for.
-struct Wish {
+struct UninstallRequest {
     id: InstallationId,
     generation: Option<u64>,
     forget: bool,
@@ -56,7 +56,7 @@ impl Uninstall {
     }
 }
 
-impl Wish {
+impl UninstallRequest {
     fn read(input: &Value) -> Result<Self, &'static str> {
         Ok(Self {
             id: InstallationId::named(input)?,
@@ -87,35 +87,35 @@ impl AnswersInJson for Uninstall {
 
     /// Writes the tombstone first. From then on nothing is vended, whatever happens next.
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
-        let wish = match Wish::read(&asked.input) {
-            Ok(wish) => wish,
+        let request = match UninstallRequest::read(&asked.input) {
+            Ok(request) => request,
             Err(message) => {
                 line.reject("malformed");
                 return malformed(message);
             }
         };
-        line.note("installation", wish.id.as_str());
-        line.note("forget", wish.forget);
+        line.note("installation", request.id.as_str());
+        line.note("forget", request.forget);
         let vault = &self.vault;
         let budget = vault.budget(asked.deadline_ms);
         let entombed = vault.store.tombstone(
-            &wish.id,
+            &request.id,
             &vault.connection.client_id,
-            wish.generation,
-            wish.forget,
+            request.generation,
+            request.forget,
             vault.clock.now_millis(),
             budget.claim_by,
         );
         // Concurrently: neither may use up the other's time.
         let (entombed, in_hand) = tokio::join!(entombed, vault.secrets_in_hand(&budget, line));
         let tombstone = match entombed {
-            Ok(Entombed::Removed(tombstone)) => tombstone,
-            Ok(Entombed::OtherGeneration(standing)) => {
+            Ok(TombstoneOutcome::Removed(tombstone)) => tombstone,
+            Ok(TombstoneOutcome::OtherGeneration(standing)) => {
                 let message = "the installation has another generation and was not removed";
                 return Answer::error(StatusCode::CONFLICT, "other_generation", message)
                     .with("generation", standing.generation);
             }
-            Ok(Entombed::NotInstalled) => {
+            Ok(TombstoneOutcome::NotInstalled) => {
                 let message = "there is no installation of this person in this workspace";
                 return Answer::error(StatusCode::NOT_FOUND, "not_installed", message);
             }

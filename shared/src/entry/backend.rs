@@ -98,7 +98,7 @@ impl Answer {
     }
 
     /// The metric of the alarm for a failure of ours. Lambda counts no error, because the function did answer.
-    fn failure_of_ours(&self) -> Option<Metric> {
+    fn alarm_metric(&self) -> Option<Metric> {
         match (self.key(), self.body["reason"].as_str()) {
             ("internal", _) => Some(Metric::Panicked),
             ("misconfigured", _) => Some(Metric::Misconfigured),
@@ -150,11 +150,11 @@ pub async fn answer(function: &impl AnswersInJson, event: &RawValue, context: Co
                 })
             }
         };
-        if let Some(metric) = answer.failure_of_ours() {
+        if let Some(metric) = answer.alarm_metric() {
             line.count(metric);
         }
         line.end(function.clock(), answer.key(), answer.status);
-        as_the_event_wants_it(&event, &answer)
+        to_event_response(&event, &answer)
     };
     answering.instrument(span).await
 }
@@ -195,7 +195,7 @@ fn invocation(event: &Value, deadline_ms: u64) -> Option<Invocation> {
     Some(Invocation { input: input.into(), caller_arn: arn.map(str::to_owned), deadline_ms })
 }
 
-fn as_the_event_wants_it(event: &Value, answer: &Answer) -> Box<RawValue> {
+fn to_event_response(event: &Value, answer: &Answer) -> Box<RawValue> {
     if is_http(event) {
         let mut response = Pages::json(answer.status, &answer.body);
         if let Some(wait) = answer.retry_after {

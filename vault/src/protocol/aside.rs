@@ -17,7 +17,7 @@ use crate::store::{Installation, SavedRefresh};
 use crate::vault::{InHand, Vault};
 
 /// The result of refreshing a pair that is not the current one.
-pub enum Aside {
+pub enum AsideOutcome {
     /// Notion issued a new pair.
     Renewed(Box<RenewedAside>),
     /// Its grant is dead, or its refresh token was consumed.
@@ -54,13 +54,13 @@ impl Vault {
         in_hand: &InHand,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> Aside {
-        let Some(sealed) = &pair.refresh else { return Aside::Dead { may_have_a_successor: false } };
+    ) -> AsideOutcome {
+        let Some(sealed) = &pair.refresh else { return AsideOutcome::Dead { may_have_a_successor: false } };
         let token = match self.open_refresh(id, sealed, &in_hand.key_ring.value).await {
             Ok(token) => token,
             Err(error) => {
                 report_broken_seal(id, error);
-                return Aside::Broken;
+                return AsideOutcome::Broken;
             }
         };
         let deadline = budget.exchange_by;
@@ -72,18 +72,21 @@ impl Vault {
             Ok(renewed) if !id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) => {
                 tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
                 self.give_back(GiveBack::of_refresh(pair, &renewed, secret), budget.revoke_by, line).await;
-                Aside::Undecided { error: TokenError::OutcomeUnknown(Some(renewed.answer)), sent: true }
+                AsideOutcome::Undecided {
+                    error: TokenError::OutcomeUnknown(Some(renewed.answer)),
+                    sent: true,
+                }
             }
             Ok(renewed) => {
                 let sealed = self.sealed_successor(id, pair, &renewed, &in_hand.key_ring.value);
-                Aside::Renewed(Box::new(RenewedAside { renewed, sealed }))
+                AsideOutcome::Renewed(Box::new(RenewedAside { renewed, sealed }))
             }
             Err(TokenError::InvalidGrant(_)) => {
-                Aside::Dead { may_have_a_successor: pair.is_unsettled() || lost_one }
+                AsideOutcome::Dead { may_have_a_successor: pair.is_unsettled() || lost_one }
             }
             Err(error) => {
                 let may_be_used_up = matches!(error, TokenError::OutcomeUnknown(_));
-                Aside::Undecided { error, sent: may_be_used_up }
+                AsideOutcome::Undecided { error, sent: may_be_used_up }
             }
         }
     }

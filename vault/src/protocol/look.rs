@@ -71,33 +71,33 @@ impl Vault {
     /// # Errors
     ///
     /// [`StoreError`]: whether the row was written is unknown.
-    pub async fn condemn(
+    pub async fn handle_dead_pair(
         &self,
         row: &Installation,
         pair: &SealedPair,
         holder: &str,
         deadline: Instant,
         line: &mut RequestLine,
-    ) -> Result<Condemned, StoreError> {
+    ) -> Result<DeadPairOutcome, StoreError> {
         let now = self.clock.now_millis();
-        if let Some(next) = row.next_in_line(&self.connection.client_id) {
+        if let Some(next) = row.promotion_candidate(&self.connection.client_id) {
             let promoted = self.store.promote_superseded(row, next, now, deadline).await?;
-            return Ok(promoted.map_or(Condemned::Changed, |row| {
+            return Ok(promoted.map_or(DeadPairOutcome::Changed, |row| {
                 line.count(Metric::Promoted);
-                Condemned::Promoted(row)
+                DeadPairOutcome::Promoted(row)
             }));
         }
         if !self.store.mark_needs_reinstall(row, pair, holder, now, deadline).await? {
-            return Ok(Condemned::Changed);
+            return Ok(DeadPairOutcome::Changed);
         }
         line.count(Metric::NeedsReinstall);
-        Ok(Condemned::Marked)
+        Ok(DeadPairOutcome::Marked)
     }
 }
 
 /// What happened to an installation whose current pair is dead.
 #[derive(Debug)]
-pub enum Condemned {
+pub enum DeadPairOutcome {
     /// Another pair has taken its place. The row as it is now.
     Promoted(Box<Installation>),
     /// The person has to install again.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::give_back::GiveBack;
 use super::lease::LEASE_MS;
-use super::look::{Condemned, Look, come_back_after};
+use super::look::{DeadPairOutcome, Look, come_back_after};
 use super::send::{Sent, refreshed};
 use crate::budget::Budget;
 use crate::installation::{Lease, SealedPair};
@@ -50,7 +50,7 @@ pub enum Cause {
 
 /// The result of a refresh.
 #[derive(Debug)]
-pub enum Refreshing {
+pub enum RefreshOutcome {
     /// The row holds a new pair, which we obtained.
     Renewed(Box<Installation>, AccessToken),
     /// Nothing was refreshed: Notion says that the access token is alive.
@@ -62,12 +62,12 @@ pub enum Refreshing {
     /// The installation was removed in the meantime.
     Removed,
     /// Not now. Try again after this time.
-    NotNow(WhyNot, Duration),
+    TryLater(NotRefreshed, Duration),
 }
 
 /// Why there is no new pair, although the grant may be alive.
 #[derive(Debug)]
-pub enum WhyNot {
+pub enum NotRefreshed {
     /// The refresh token does not open.
     BrokenSeal,
     /// The table did not answer, and there is no new pair.
@@ -80,7 +80,7 @@ pub enum WhyNot {
     Undecided(TokenError),
 }
 
-impl WhyNot {
+impl NotRefreshed {
     /// A fixed key.
     #[must_use]
     pub fn key(&self) -> &'static str {
@@ -114,18 +114,18 @@ impl Vault {
         in_hand: &InHand,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> Refreshing {
+    ) -> RefreshOutcome {
         let refreshable = row
             .pair
             .as_ref()
             .and_then(|pair| Some((pair, pair.refresh.as_ref()?, pair.refresh_fingerprint.as_ref()?)));
-        let Some((pair, sealed, used)) = refreshable else { return Refreshing::LookAgain(None) };
+        let Some((pair, sealed, used)) = refreshable else { return RefreshOutcome::LookAgain(None) };
         // Before taking the lease: a token that does not open cannot be sent.
         let refresh_token = match self.open_refresh(&row.id, sealed, &in_hand.key_ring.value).await {
             Ok(token) => token,
             Err(error) => {
                 report_broken_seal(&row.id, error);
-                return not_now(WhyNot::BrokenSeal, 60);
+                return not_now(NotRefreshed::BrokenSeal, 60);
             }
         };
         let now = self.clock.now_millis();
@@ -137,13 +137,13 @@ impl Vault {
         };
         let taken = match self.store.take_lease(&row.id, used, &lease, takeover, now, budget.claim_by).await {
             Ok(Leased::Taken(taken)) => taken,
-            Ok(Leased::Standing(standing)) => return Refreshing::LookAgain(standing),
+            Ok(Leased::Standing(standing)) => return RefreshOutcome::LookAgain(standing),
             Err(error) => {
                 report_store(&error);
                 // It may have been taken all the same.
                 let soon = Instant::now() + Duration::from_millis(LOOK_LIMIT_MS);
                 let _lapses = self.store.release_lease(&row.id, &lease.holder, false, now, soon).await;
-                return not_now(WhyNot::Store, 5);
+                return not_now(NotRefreshed::Store, 5);
             }
         };
         // The row as it is now, including what was kept aside since it was read.
@@ -155,9 +155,9 @@ impl Vault {
             match self.look_at(&row.id, pair, in_hand, budget.exchange_by, line).await {
                 Look::Alive => return self.leave_alive(&attempt).await,
                 Look::Dead => {}
-                Look::Sealed => return self.release(attempt, None, WhyNot::BrokenSeal, line).await,
+                Look::Sealed => return self.release(attempt, None, NotRefreshed::BrokenSeal, line).await,
                 Look::Unknown(error) => {
-                    return self.release(attempt, None, WhyNot::Undecided(error), line).await;
+                    return self.release(attempt, None, NotRefreshed::Undecided(error), line).await;
                 }
             }
         }
@@ -177,21 +177,21 @@ impl Vault {
             }
             Err(error) => {
                 let in_doubt = matches!(error, TokenError::OutcomeUnknown(_)).then_some(InDoubt);
-                self.release(attempt, in_doubt, WhyNot::Undecided(error), line).await
+                self.release(attempt, in_doubt, NotRefreshed::Undecided(error), line).await
             }
         }
     }
 
     /// `release_alive`: nothing has to be refreshed.
-    async fn leave_alive(&self, attempt: &Attempt<'_>) -> Refreshing {
+    async fn leave_alive(&self, attempt: &Attempt<'_>) -> RefreshOutcome {
         let (id, holder, now) = (&attempt.row.id, &attempt.lease.holder, self.clock.now_millis());
         let due_at = self.next_look(now);
         match self.store.release_alive(id, holder, now, due_at, attempt.budget.save_by).await {
-            Ok(Some(row)) => Refreshing::StillAlive(row),
-            Ok(None) => Refreshing::LookAgain(None),
+            Ok(Some(row)) => RefreshOutcome::StillAlive(row),
+            Ok(None) => RefreshOutcome::LookAgain(None),
             Err(error) => {
                 report_store(&error);
-                not_now(WhyNot::Store, 5)
+                not_now(NotRefreshed::Store, 5)
             }
         }
     }
@@ -203,7 +203,7 @@ impl Vault {
         renewed: Renewed,
         secret: Arc<Versioned<ClientSecret>>,
         line: &mut RequestLine,
-    ) -> Refreshing {
+    ) -> RefreshOutcome {
         let (row, budget) = (attempt.row, attempt.budget);
         // The window that cannot be closed begins here: if the process ends now, the pair is lost.
         let answered = Instant::now();
@@ -214,7 +214,7 @@ impl Vault {
         if !row.id.is_of(renewed.workspace_id.as_deref(), renewed.user_id.as_deref()) {
             tracing::error!(alarm = "unusable", "Notion answered a refresh with somebody else's grant");
             self.give_back(give_back, budget.revoke_by, line).await;
-            return self.release(attempt, Some(InDoubt), WhyNot::Unusable, line).await;
+            return self.release(attempt, Some(InDoubt), NotRefreshed::Unusable, line).await;
         }
         let ring = &attempt.in_hand.key_ring.value;
         let pair = self.sealed_successor(&row.id, attempt.pair, &renewed, ring);
@@ -225,18 +225,18 @@ impl Vault {
         let due_at = if prompt { self.next_look(now) } else { now };
         let save = self.store.save_refreshed(&refreshed, prompt, due_at, budget.save_by, &*self.random);
         match save.await {
-            Ok(SavedRefresh::Current(row)) if !prompt => Refreshing::LookAgain(Some(row)),
+            Ok(SavedRefresh::Current(row)) if !prompt => RefreshOutcome::LookAgain(Some(row)),
             Ok(SavedRefresh::Current(row)) => {
                 line.unsaved_for(answered.elapsed());
-                Refreshing::Renewed(row, renewed.access_token)
+                RefreshOutcome::Renewed(row, renewed.access_token)
             }
-            Ok(SavedRefresh::KeptAside) => Refreshing::LookAgain(None),
+            Ok(SavedRefresh::KeptAside) => RefreshOutcome::LookAgain(None),
             Ok(SavedRefresh::TombstoneWins) => {
                 self.give_back(give_back, budget.revoke_by, line).await;
                 // The removal waits for our lease, and nothing of ours is left at Notion.
                 let (id, holder) = (&row.id, &attempt.lease.holder);
                 let _lapses = self.store.release_lease(id, holder, false, now, budget.revoke_by).await;
-                Refreshing::Removed
+                RefreshOutcome::Removed
             }
             Err(error) => self.put_into_rescue(&error, refreshed, give_back, budget, line).await,
         }
@@ -250,7 +250,7 @@ impl Vault {
         give_back: GiveBack,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> Refreshing {
+    ) -> RefreshOutcome {
         line.count(Metric::SaveFailed);
         tracing::error!(
             alarm = "save_failed",
@@ -262,16 +262,16 @@ impl Vault {
         let record = Rescued::Refresh { refreshed: Box::new(refreshed) }.record();
         let Err(error) = self.rescue.send(&record, budget.rescue_by).await else {
             line.count(Metric::Rescued);
-            return not_now(WhyNot::Rescued, 60);
+            return not_now(NotRefreshed::Rescued, 60);
         };
         tracing::error!(error = &error as &dyn std::error::Error, "the rescue queue did not accept the pair");
         // A save whose reply was lost may have succeeded.
         let soon = budget.revoke_by.min(Instant::now() + Duration::from_millis(LOOK_LIMIT_MS));
         let row = self.store.read_installation(&id, soon).await;
-        if !row.is_ok_and(|row| row.is_some_and(|row| row.holds(&access_fingerprint))) {
+        if !row.is_ok_and(|row| row.is_some_and(|row| row.has_access_token(&access_fingerprint))) {
             self.give_back(give_back, budget.revoke_by, line).await;
         }
-        not_now(WhyNot::Store, 60)
+        not_now(NotRefreshed::Store, 60)
     }
 
     /// On `invalid_grant`: `adopt_winner` if the row has moved on, `wait_for_lease` if another process holds one, and
@@ -281,61 +281,61 @@ impl Vault {
         attempt: Attempt<'_>,
         may_have_a_successor: bool,
         line: &mut RequestLine,
-    ) -> Refreshing {
+    ) -> RefreshOutcome {
         let (id, holder, deadline) = (&attempt.row.id, &attempt.lease.holder, attempt.budget.save_by);
         loop {
             let standing = match self.store.read_installation(id, deadline).await {
                 Ok(standing) => standing,
                 Err(error) => {
                     report_store(&error);
-                    return not_now(WhyNot::Store, 5);
+                    return not_now(NotRefreshed::Store, 5);
                 }
             };
             let Some(standing) = standing.filter(|row| row.health != Health::Removed) else {
                 // The removal waits for our lease.
                 let now = self.clock.now_millis();
                 let _lapses = self.store.release_lease(id, holder, false, now, deadline).await;
-                return Refreshing::Removed;
+                return RefreshOutcome::Removed;
             };
             if standing.refresh_fingerprint() != Some(attempt.used) {
                 // Our lease moved with the pair that it was taken for.
                 let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(attempt.used);
                 if !standing.superseded.iter().any(is_it) {
-                    return Refreshing::LookAgain(Some(Box::new(standing)));
+                    return RefreshOutcome::LookAgain(Some(Box::new(standing)));
                 }
                 match self.store.drop_refused(&standing, attempt.used, deadline).await {
                     Ok(Some(row)) => {
                         if may_have_a_successor {
                             report_orphaned(attempt.pair, LOST_ANSWER, line);
                         }
-                        return Refreshing::LookAgain(Some(row));
+                        return RefreshOutcome::LookAgain(Some(row));
                     }
                     Ok(None) => continue,
                     Err(error) => {
                         report_store(&error);
-                        return not_now(WhyNot::Store, 5);
+                        return not_now(NotRefreshed::Store, 5);
                     }
                 }
             }
             if standing.health == Health::NeedsReinstall {
-                return Refreshing::NeedsReinstall;
+                return RefreshOutcome::NeedsReinstall;
             }
             if standing.lease().is_some_and(|lease| lease.holder != *holder) {
-                return Refreshing::LookAgain(Some(Box::new(standing)));
+                return RefreshOutcome::LookAgain(Some(Box::new(standing)));
             }
-            match self.condemn(&standing, attempt.pair, holder, deadline, line).await {
-                Ok(Condemned::Marked) => return Refreshing::NeedsReinstall,
-                Ok(Condemned::Promoted(row)) => {
+            match self.handle_dead_pair(&standing, attempt.pair, holder, deadline, line).await {
+                Ok(DeadPairOutcome::Marked) => return RefreshOutcome::NeedsReinstall,
+                Ok(DeadPairOutcome::Promoted(row)) => {
                     if may_have_a_successor {
                         // No row will say `needs_reinstall` for it.
                         report_orphaned(attempt.pair, LOST_ANSWER, line);
                     }
-                    return Refreshing::LookAgain(Some(row));
+                    return RefreshOutcome::LookAgain(Some(row));
                 }
-                Ok(Condemned::Changed) => {}
+                Ok(DeadPairOutcome::Changed) => {}
                 Err(error) => {
                     report_store(&error);
-                    return not_now(WhyNot::Store, 5);
+                    return not_now(NotRefreshed::Store, 5);
                 }
             }
         }
@@ -347,13 +347,13 @@ impl Vault {
         &self,
         attempt: Attempt<'_>,
         in_doubt: Option<InDoubt>,
-        why: WhyNot,
+        why: NotRefreshed,
         line: &mut RequestLine,
-    ) -> Refreshing {
+    ) -> RefreshOutcome {
         let mut retry_after = Duration::from_mins(1);
         line.count(Metric::RefreshFailed);
         line.note("refresh", why.key());
-        if let WhyNot::Undecided(error) = &why {
+        if let NotRefreshed::Undecided(error) = &why {
             retry_after = come_back_after(error, self.wait_before_retry(error));
             let answer = error.answer();
             line.note("notion_status", answer.map(|answer| answer.status.as_u16()));
@@ -366,13 +366,13 @@ impl Vault {
         if let Err(error) = released.await {
             report_store(&error);
         }
-        Refreshing::NotNow(why, retry_after)
+        RefreshOutcome::TryLater(why, retry_after)
     }
 }
 
 /// The refresh token was sent, and may have been consumed.
 struct InDoubt;
 
-fn not_now(why: WhyNot, retry_after_secs: u64) -> Refreshing {
-    Refreshing::NotNow(why, Duration::from_secs(retry_after_secs))
+fn not_now(why: NotRefreshed, retry_after_secs: u64) -> RefreshOutcome {
+    RefreshOutcome::TryLater(why, Duration::from_secs(retry_after_secs))
 }

@@ -3,7 +3,7 @@
 use shared::telemetry::{Metric, RequestLine};
 
 use super::lease::lapsed_before;
-use super::returning::{ByRefresh, Returned};
+use super::revoking::{RevokeOutcome, RevokedByRefresh};
 use crate::budget::Budget;
 use crate::installation::SealedPair;
 use crate::notion::TokenError;
@@ -23,7 +23,7 @@ pub enum Removal {
 }
 
 /// A removal in progress.
-struct Leaving {
+struct RemovalProgress {
     tombstone: Installation,
     /// The pairs that are not revoked yet, the current one first.
     left: Vec<SealedPair>,
@@ -48,17 +48,21 @@ impl Vault {
     ) -> Result<Removal, StoreError> {
         let pairs: Vec<SealedPair> = tombstone.pairs().cloned().collect();
         let before = pairs.len();
-        let mut leaving =
-            Leaving { tombstone: tombstone.clone(), left: pairs.clone(), revoked: Vec::new(), stopped: None };
+        let mut progress = RemovalProgress {
+            tombstone: tombstone.clone(),
+            left: pairs.clone(),
+            revoked: Vec::new(),
+            stopped: None,
+        };
         for pair in &pairs {
-            if leaving.stopped.is_some() {
+            if progress.stopped.is_some() {
                 break;
             }
-            if !Box::pin(self.leave(pair, &mut leaving, in_hand, budget, line)).await? {
+            if !Box::pin(self.revoke_one(pair, &mut progress, in_hand, budget, line)).await? {
                 return Ok(Removal::ToBeRevoked(None));
             }
         }
-        let Leaving { tombstone, left, revoked, stopped } = leaving;
+        let RemovalProgress { tombstone, left, revoked, stopped } = progress;
         if !left.is_empty() {
             if left.len() < before {
                 let rest = left.get(1..).unwrap_or_default();
@@ -78,7 +82,7 @@ impl Vault {
         if !done {
             // Connections from before 2026-06-08 hand out their existing token: one that we revoked may be current.
             let now = self.clock.now_millis();
-            self.store.doubt_current(&tombstone.id, &revoked, now, budget.rescue_by).await?;
+            self.store.mark_current_in_doubt(&tombstone.id, &revoked, now, budget.rescue_by).await?;
             return Ok(Removal::ToBeRevoked(None));
         }
         line.count(Metric::Removed);
@@ -86,63 +90,63 @@ impl Vault {
     }
 
     /// Deals with one pair. Returns whether to continue: not if the row has changed in the meantime.
-    async fn leave(
+    async fn revoke_one(
         &self,
         pair: &SealedPair,
-        leaving: &mut Leaving,
+        progress: &mut RemovalProgress,
         in_hand: &InHand,
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Result<bool, StoreError> {
-        let (id, now) = (leaving.tombstone.id.clone(), self.clock.now_millis());
+        let (id, now) = (progress.tombstone.id.clone(), self.clock.now_millis());
         let in_flight = pair.lease.as_ref().is_some_and(|lease| lease.until_ms >= lapsed_before(now).0);
-        match self.return_pair(&id, pair, in_hand, budget.save_by, line).await {
+        match self.revoke_pair(&id, pair, in_hand, budget.save_by, line).await {
             // The process that is refreshing it revokes the new pair, then releases the lease.
-            Returned::Gone | Returned::OnlyByRefresh if in_flight => {}
-            Returned::Gone => {
-                leaving.revoked.push(pair.access_fingerprint.clone());
+            RevokeOutcome::Gone | RevokeOutcome::OnlyByRefresh if in_flight => {}
+            RevokeOutcome::Gone => {
+                progress.revoked.push(pair.access_fingerprint.clone());
                 if pair.is_unsettled() {
                     // Notion may have issued a new pair to a process that was cut off, and revoking this one may not
                     // have revoked that one.
                     report_orphaned(pair, "a refresh of a removed installation was cut off", line);
                 }
-                leaving.ends(pair);
+                progress.drop_pair(pair);
             }
-            Returned::Lost(what) => {
+            RevokeOutcome::Lost(what) => {
                 report_orphaned(pair, what, line);
-                leaving.ends(pair);
+                progress.drop_pair(pair);
             }
-            Returned::Stays(error) => leaving.stopped = error,
-            Returned::OnlyByRefresh => {
+            RevokeOutcome::NotYet(error) => progress.stopped = error,
+            RevokeOutcome::OnlyByRefresh => {
                 // Recorded before it is sent: if we are cut off, its successor may be alive with nobody to revoke it.
                 let doubted = SealedPair { lease: None, in_doubt: true, ..pair.clone() };
-                if !leaving.replace(self, pair, doubted.clone(), budget).await? {
+                if !progress.replace(self, pair, doubted.clone(), budget).await? {
                     return Ok(false);
                 }
-                match self.return_by_refresh(&id, pair, in_hand, budget, line).await {
-                    ByRefresh::Returned => leaving.ends(&doubted),
-                    ByRefresh::WasDead { may_have_a_successor } => {
+                match self.revoke_by_refresh(&id, pair, in_hand, budget, line).await {
+                    RevokedByRefresh::Revoked => progress.drop_pair(&doubted),
+                    RevokedByRefresh::WasDead { may_have_a_successor } => {
                         if may_have_a_successor {
                             report_orphaned(pair, "a refresh of a removed installation was cut off", line);
                         }
-                        leaving.ends(&doubted);
+                        progress.drop_pair(&doubted);
                     }
-                    ByRefresh::Lost(what) => {
+                    RevokedByRefresh::Lost(what) => {
                         report_orphaned(pair, what, line);
-                        leaving.ends(&doubted);
+                        progress.drop_pair(&doubted);
                     }
-                    ByRefresh::Held(renewed, error) => {
-                        if !leaving.replace(self, &doubted, *renewed, budget).await? {
+                    RevokedByRefresh::Held(renewed, error) => {
+                        if !progress.replace(self, &doubted, *renewed, budget).await? {
                             report_orphaned(pair, "a refreshed pair could be neither revoked nor kept", line);
                         }
-                        leaving.stopped = Some(error);
+                        progress.stopped = Some(error);
                     }
-                    ByRefresh::Stays { error, sent } => {
+                    RevokedByRefresh::Undecided { error, sent } => {
                         if !sent {
                             let as_before = SealedPair { in_doubt: pair.is_unsettled(), ..doubted.clone() };
-                            leaving.replace(self, &doubted, as_before, budget).await?;
+                            progress.replace(self, &doubted, as_before, budget).await?;
                         }
-                        leaving.stopped = Some(error);
+                        progress.stopped = Some(error);
                     }
                 }
             }
@@ -151,8 +155,8 @@ impl Vault {
     }
 }
 
-impl Leaving {
-    fn ends(&mut self, pair: &SealedPair) {
+impl RemovalProgress {
+    fn drop_pair(&mut self, pair: &SealedPair) {
         self.left.retain(|left| left.access_fingerprint != pair.access_fingerprint);
     }
 

@@ -6,37 +6,37 @@ use super::StoreError;
 use super::item::Row;
 
 /// Reasons after which a cancelled transaction may be sent again.
-const IN_PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+const TRANSIENT: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 /// The result of the condition of one part.
-pub(super) enum Part<T> {
+pub(super) enum ConditionResult<T> {
     /// Its condition did not fail.
-    Held,
+    Passed,
     /// It failed. The row as it is.
-    Stands(T),
+    FailedWithRow(T),
     /// It failed, and there is no row, or the row was not requested.
-    Absent,
+    FailedWithoutRow,
 }
 
-impl<T> Part<T> {
-    pub(super) fn try_map<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Part<U>, E> {
+impl<T> ConditionResult<T> {
+    pub(super) fn try_map<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<ConditionResult<U>, E> {
         Ok(match self.map(read) {
-            Part::Held => Part::Held,
-            Part::Stands(read) => Part::Stands(read?),
-            Part::Absent => Part::Absent,
+            ConditionResult::Passed => ConditionResult::Passed,
+            ConditionResult::FailedWithRow(read) => ConditionResult::FailedWithRow(read?),
+            ConditionResult::FailedWithoutRow => ConditionResult::FailedWithoutRow,
         })
     }
 
-    pub(super) fn map<U>(self, read: impl FnOnce(T) -> U) -> Part<U> {
+    pub(super) fn map<U>(self, read: impl FnOnce(T) -> U) -> ConditionResult<U> {
         match self {
-            Self::Held => Part::Held,
-            Self::Stands(row) => Part::Stands(read(row)),
-            Self::Absent => Part::Absent,
+            Self::Passed => ConditionResult::Passed,
+            Self::FailedWithRow(row) => ConditionResult::FailedWithRow(read(row)),
+            Self::FailedWithoutRow => ConditionResult::FailedWithoutRow,
         }
     }
 
-    pub(super) fn held(&self) -> bool {
-        matches!(self, Self::Held)
+    pub(super) fn passed(&self) -> bool {
+        matches!(self, Self::Passed)
     }
 }
 
@@ -58,18 +58,18 @@ impl<'a> Cancelled<'a> {
     }
 
     /// The result of this part's condition.
-    pub(super) fn part(&self, part: usize) -> Part<&'a Row> {
+    pub(super) fn part(&self, part: usize) -> ConditionResult<&'a Row> {
         let refused = self.0.get(part).filter(|reason| reason.code() == Some("ConditionalCheckFailed"));
         match refused.map(|reason| reason.item().filter(|row| !row.is_empty())) {
-            None => Part::Held,
-            Some(None) => Part::Absent,
-            Some(Some(row)) => Part::Stands(row),
+            None => ConditionResult::Passed,
+            Some(None) => ConditionResult::FailedWithoutRow,
+            Some(Some(row)) => ConditionResult::FailedWithRow(row),
         }
     }
 
     /// Whether all reasons are temporary.
-    pub(super) fn is_in_passing(&self) -> bool {
-        self.codes().all(|code| code == "None" || IN_PASSING.contains(&code))
+    pub(super) fn is_transient(&self) -> bool {
+        self.codes().all(|code| code == "None" || TRANSIENT.contains(&code))
     }
 
     /// As an error. A part that DynamoDB finds invalid (for example, a row that would be too large) is the row's fault.

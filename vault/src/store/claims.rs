@@ -66,7 +66,7 @@ pub enum Claimed {
 }
 
 impl Claim {
-    fn against(&self, standing: Self) -> Claimed {
+    fn compare_with_existing(&self, standing: Self) -> Claimed {
         if standing.attempt == self.attempt { Claimed::Ours } else { Claimed::Before(standing) }
     }
 }
@@ -107,12 +107,14 @@ impl Store {
             Ok(_) => Ok(Claimed::Ours),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                    Ok(claim.against(read(refusal.item().ok_or(StoreError::Row("claim"))?)?))
+                    Ok(claim.compare_with_existing(read(refusal.item().ok_or(StoreError::Row("claim"))?)?))
                 }
                 // The holder is saving to this very row. A read does not conflict with that.
                 Some(PutItemError::TransactionConflictException(_)) => {
                     let standing = self.read_claim(key, claim.claimed_at, deadline).await?;
-                    standing.map(|standing| claim.against(standing)).ok_or_else(|| failed(&error))
+                    standing
+                        .map(|standing| claim.compare_with_existing(standing))
+                        .ok_or_else(|| failed(&error))
                 }
                 _ => Err(failed(&error)),
             },

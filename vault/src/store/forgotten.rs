@@ -14,7 +14,7 @@ const PREFIX: &str = "forgotten/";
 
 /// Whether the row with this key records a forgotten person.
 #[must_use]
-pub fn says_forgotten(row_key: &str) -> bool {
+pub fn is_forgotten_marker(row_key: &str) -> bool {
     row_key.starts_with(PREFIX)
 }
 
@@ -57,7 +57,7 @@ impl Store {
 
     /// Part of a transaction: the record under `forgotten_id` is still as it was `seen`. If not, the failure returns
     /// it.
-    pub(super) fn forgotten_as_seen(
+    pub(super) fn marker_unchanged(
         &self,
         forgotten_id: &str,
         seen: Option<Forgotten>,

@@ -12,7 +12,7 @@ use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::cancelled::Cancelled;
-use super::forgotten::{Forgotten, says_forgotten};
+use super::forgotten::{Forgotten, is_forgotten_marker};
 use super::item::{Row, integer, list, number, string, text};
 use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
 use super::update::CONFLICT_WAIT_MS;
@@ -56,7 +56,7 @@ struct Candidate {
 /// Prepares a row for writing, or says why it cannot be used.
 fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, String> {
     let read = row::read(&row).map_err(|error| error.to_string())?;
-    if says_forgotten(read.id.as_str()) {
+    if is_forgotten_marker(read.id.as_str()) {
         let forgotten = Forgotten::read(&row).map_err(|error| error.to_string())?;
         return Ok(Prepared::Forgotten { row, forgotten });
     }
@@ -261,7 +261,7 @@ impl Store {
                     .expression_attribute_values(":if_version", number(version)),
             };
             let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
-            let as_seen = self.forgotten_as_seen(&candidate.forgotten_id, forgotten)?;
+            let as_seen = self.marker_unchanged(&candidate.forgotten_id, forgotten)?;
             if self.write_imported(vec![put, as_seen]).await? {
                 for bot_id in &dropped_bots {
                     report_dropped(bot_id);
@@ -307,7 +307,7 @@ impl Store {
             if cancelled.is_by_condition() {
                 return Ok(false);
             }
-            if !cancelled.is_in_passing() {
+            if !cancelled.is_transient() {
                 return Err(cancelled.error());
             }
             tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
@@ -455,7 +455,9 @@ mod tests {
             ("version".to_owned(), number(3)),
             ("removed_at_ms".to_owned(), number(5000)),
         ]);
-        assert!(says_forgotten(&ring().forgotten_id("w/workspace")) && !says_forgotten("w/workspace"));
+        assert!(
+            is_forgotten_marker(&ring().forgotten_id("w/workspace")) && !is_forgotten_marker("w/workspace")
+        );
         let of_then = Forgotten { removed_at_ms: 5000, generation: 1 };
         let as_it_is = Prepared::Forgotten { row: forgotten.clone(), forgotten: of_then };
         assert_eq!(prepare(forgotten, &ring(), NOW), Ok(as_it_is));

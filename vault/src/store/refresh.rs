@@ -208,7 +208,7 @@ impl Store {
             loop {
                 match self.try_to_save_refreshed(refreshed, prompt, due_at, deadline).await {
                     Ok(saved) => return Ok(saved),
-                    Err(error) if error.is_for_good() => return Err(error),
+                    Err(error) if error.is_permanent() => return Err(error),
                     Err(error) => last = Some(error),
                 }
                 tokio::time::sleep(save::jittered(backoff_ms, random)).await;
@@ -314,7 +314,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn look_again(
+    pub async fn reschedule(
         &self,
         id: &InstallationId,
         at: UnixMillis,
@@ -329,7 +329,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn nothing_due(&self, standing: &Installation, deadline: Instant) -> Result<(), StoreError> {
+    pub async fn clear_due(&self, standing: &Installation, deadline: Instant) -> Result<(), StoreError> {
         let update = RowUpdate::of(&standing.id, "version = :if_version")
             .value("if_version", number(standing.version))
             .remove(&["due_shard", "due_at_ms"]);

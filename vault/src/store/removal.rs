@@ -47,7 +47,7 @@ const PURGED: [&str; 20] = [
 
 /// The result of writing a tombstone.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Entombed {
+pub enum TombstoneOutcome {
     /// The row is a tombstone. It still holds the tokens that are to be revoked.
     Removed(Box<Installation>),
     /// The row has another generation than the one to be removed.
@@ -75,7 +75,7 @@ impl Store {
         forget: bool,
         now: UnixMillis,
         deadline: Instant,
-    ) -> Result<Entombed, StoreError> {
+    ) -> Result<TombstoneOutcome, StoreError> {
         let condition = match generation {
             Some(_) => "generation = :generation AND health <> :removed",
             None => "attribute_not_exists(installation_id) OR attribute_exists(installation_id)",
@@ -96,27 +96,27 @@ impl Store {
             update = update.set("forget", AttributeValue::Bool(true));
         }
         match update.send(self, deadline).await? {
-            Written::Done(row) => Ok(Entombed::Removed(row)),
+            Written::Done(row) => Ok(TombstoneOutcome::Removed(row)),
             Written::Refused(Some(row))
                 if row.health == Health::Removed && Some(row.generation) == generation =>
             {
-                self.also_forget(row, forget, now, deadline).await
+                self.set_forget_flag(row, forget, now, deadline).await
             }
-            Written::Refused(Some(row)) => Ok(Entombed::OtherGeneration(row)),
-            Written::Refused(None) => Ok(Entombed::NotInstalled),
+            Written::Refused(Some(row)) => Ok(TombstoneOutcome::OtherGeneration(row)),
+            Written::Refused(None) => Ok(TombstoneOutcome::NotInstalled),
         }
     }
 
     /// Adds to an existing tombstone that the person asked to be forgotten.
-    async fn also_forget(
+    async fn set_forget_flag(
         &self,
         tombstone: Box<Installation>,
         forget: bool,
         now: UnixMillis,
         deadline: Instant,
-    ) -> Result<Entombed, StoreError> {
+    ) -> Result<TombstoneOutcome, StoreError> {
         if !forget || tombstone.forget {
-            return Ok(Entombed::Removed(tombstone));
+            return Ok(TombstoneOutcome::Removed(tombstone));
         }
         let update = RowUpdate::of(&tombstone.id, STANDS)
             .text("removed", "removed")
@@ -124,9 +124,9 @@ impl Store {
             .set("forget", AttributeValue::Bool(true))
             .due_at(now.0);
         Ok(match update.send(self, deadline).await? {
-            Written::Done(row) => Entombed::Removed(row),
-            Written::Refused(Some(row)) => Entombed::OtherGeneration(row),
-            Written::Refused(None) => Entombed::NotInstalled,
+            Written::Done(row) => TombstoneOutcome::Removed(row),
+            Written::Refused(Some(row)) => TombstoneOutcome::OtherGeneration(row),
+            Written::Refused(None) => TombstoneOutcome::NotInstalled,
         })
     }
 
@@ -155,7 +155,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn doubt_current(
+    pub async fn mark_current_in_doubt(
         &self,
         id: &InstallationId,
         revoked: &[Fingerprint],
@@ -226,12 +226,12 @@ impl Store {
                     return Err(failed(&error));
                 };
                 let cancelled = Cancelled::read(cancelled.cancellation_reasons());
-                if !cancelled.part(0).held() {
+                if !cancelled.part(0).passed() {
                     // Installed or changed in between, or gone already.
                     let standing = self.read_installation(&tombstone.id, deadline).await?;
                     return Ok(standing.is_none());
                 }
-                if !cancelled.is_by_condition() && !cancelled.is_in_passing() {
+                if !cancelled.is_by_condition() && !cancelled.is_transient() {
                     return Err(cancelled.error());
                 }
                 tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;

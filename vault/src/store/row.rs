@@ -125,7 +125,7 @@ impl Installation {
 
     /// Whether it holds this refresh token, or is known to have held it.
     #[must_use]
-    pub fn knows(&self, refresh: &Fingerprint) -> bool {
+    pub fn has_had_refresh_token(&self, refresh: &Fingerprint) -> bool {
         let is_it = |pair: &SealedPair| pair.refresh_fingerprint.as_ref() == Some(refresh) && !pair.to_revoke;
         self.pairs().any(is_it) || self.used_up.contains(refresh)
     }
@@ -133,7 +133,7 @@ impl Installation {
     /// The pair that takes the current one's place if that is dead: the newest superseded pair of this public
     /// connection that is neither consumed nor removed.
     #[must_use]
-    pub fn next_in_line(&self, client_id: &str) -> Option<&SealedPair> {
+    pub fn promotion_candidate(&self, client_id: &str) -> Option<&SealedPair> {
         self.superseded.iter().rev().find(|pair| {
             let used_up =
                 pair.refresh_fingerprint.as_ref().is_some_and(|refresh| self.used_up.contains(refresh));
@@ -143,15 +143,15 @@ impl Installation {
 
     /// Whether it holds the access token with this fingerprint, as its current one or kept aside.
     #[must_use]
-    pub fn holds(&self, access_fingerprint: &Fingerprint) -> bool {
+    pub fn has_access_token(&self, access_fingerprint: &Fingerprint) -> bool {
         self.pairs().any(|pair| pair.access_fingerprint == *access_fingerprint)
     }
 
     /// Whether it is not removed and holds this access token. Connections from before 2026-06-08 hand out their
     /// existing token, so one from before a removal may be in use again.
     #[must_use]
-    pub fn uses(&self, access_fingerprint: &Fingerprint) -> bool {
-        self.health != Health::Removed && self.holds(access_fingerprint)
+    pub fn is_using_access_token(&self, access_fingerprint: &Fingerprint) -> bool {
+        self.health != Health::Removed && self.has_access_token(access_fingerprint)
     }
 
     /// The consumed refresh tokens and `more`, as many as a row remembers.

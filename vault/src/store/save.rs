@@ -10,7 +10,7 @@ use shared::flow::ClaimKey;
 use shared::random::{self, Random};
 use tokio::time::Instant;
 
-use super::cancelled::{Cancelled, Part};
+use super::cancelled::{Cancelled, ConditionResult};
 use super::claims::Led;
 use super::forgotten::Forgotten;
 use super::installations::{
@@ -31,7 +31,7 @@ pub enum Saved {
     /// Its pair is the row's current one.
     Current,
     /// A newer install had been saved before; this one's pair is kept beside it.
-    Beside,
+    KeptAside,
     /// The installation was removed after the exchange: nothing was written, and the grant must be revoked.
     TombstoneWins,
 }
@@ -47,11 +47,11 @@ enum Refused {
 
 struct Conditions {
     /// The row; absent if it has disappeared since we decided.
-    row: Part<Row>,
+    row: ConditionResult<Row>,
     /// The record of the person, if they were forgotten.
-    forgotten: Part<Forgotten>,
+    forgotten: ConditionResult<Forgotten>,
     /// The claim; also absent if it is settled.
-    claim: Part<()>,
+    claim: ConditionResult<()>,
 }
 
 /// What to save, and what to record about it.
@@ -110,15 +110,15 @@ impl Store {
             let (write, saved, dropped_bots) = match decision {
                 // Without having read the row.
                 None => {
-                    (self.blind_write(install, save.prompt, generation_before)?, Saved::Current, Vec::new())
+                    (self.unread_write(install, save.prompt, generation_before)?, Saved::Current, Vec::new())
                 }
                 Some(Decision::Write { row, if_version, current, dropped_bots }) => {
-                    let saved = if current { Saved::Current } else { Saved::Beside };
-                    (self.decided_write(&row, if_version)?, saved, dropped_bots)
+                    let saved = if current { Saved::Current } else { Saved::KeptAside };
+                    (self.write_decision(&row, if_version)?, saved, dropped_bots)
                 }
                 Some(Decision::TombstoneWins | Decision::AlreadyWritten) => return Ok(Saved::TombstoneWins),
             };
-            let not_forgotten = self.forgotten_as_seen(&install.forgotten_id, forgotten)?;
+            let not_forgotten = self.marker_unchanged(&install.forgotten_id, forgotten)?;
             let tell = self.connected_update(save.claim, &install.attempt, save.led)?;
             let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
             match self.transact(write, not_forgotten, tell).await {
@@ -130,19 +130,19 @@ impl Store {
                 }
                 Err(Refused::ByConditions(refused)) => {
                     // The tokens matter more than the page: save them anyway.
-                    tell_claim &= refused.claim.held();
+                    tell_claim &= refused.claim.passed();
                     match refused.forgotten {
-                        Part::Held => {}
-                        Part::Stands(found) => forgotten = Some(found),
-                        Part::Absent => forgotten = None,
+                        ConditionResult::Passed => {}
+                        ConditionResult::FailedWithRow(found) => forgotten = Some(found),
+                        ConditionResult::FailedWithoutRow => forgotten = None,
                     }
                     match refused.row {
-                        Part::Held => continue,
-                        Part::Stands(row) => {
+                        ConditionResult::Passed => continue,
+                        ConditionResult::FailedWithRow(row) => {
                             standing = Some(row);
                             continue;
                         }
-                        Part::Absent => standing = None,
+                        ConditionResult::FailedWithoutRow => standing = None,
                     }
                     *last = Some(StoreError::Failed("the row disappeared".to_owned()));
                 }
@@ -172,13 +172,13 @@ impl Store {
             }
             _ => {
                 let error = failed(&error);
-                Err(if error.is_for_good() { Refused::Failed(error) } else { Refused::TryAgain(error) })
+                Err(if error.is_permanent() { Refused::Failed(error) } else { Refused::TryAgain(error) })
             }
         }
     }
 
     /// `generation_before` is the generation of a person who was forgotten: the row never continues from a lower one.
-    fn blind_write(
+    fn unread_write(
         &self,
         install: &NewInstallation,
         prompt: bool,
@@ -235,7 +235,7 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update.map_err(not_built)?).build())
     }
 
-    fn decided_write(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
+    fn write_decision(&self, row: &Row, if_version: u64) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.installations_table)
             .set_item(Some(row.clone()))
@@ -260,7 +260,7 @@ fn refused(cancelled: &Cancelled<'_>) -> Refused {
         };
     }
     let error = cancelled.error();
-    if cancelled.is_in_passing() { Refused::TryAgain(error) } else { Refused::Failed(error) }
+    if cancelled.is_transient() { Refused::TryAgain(error) } else { Refused::Failed(error) }
 }
 
 /// A random time between half of `backoff_ms` and all of it.

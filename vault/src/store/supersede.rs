@@ -27,7 +27,7 @@ impl Store {
         refreshed: &Refreshed,
         deadline: Instant,
     ) -> Result<SavedRefresh, StoreError> {
-        if !standing.knows(&refreshed.used) {
+        if !standing.has_had_refresh_token(&refreshed.used) {
             return Ok(SavedRefresh::TombstoneWins);
         }
         let mut superseded = standing.superseded.clone();
@@ -56,7 +56,7 @@ impl Store {
         written.map(|_row| SavedRefresh::KeptAside).ok_or_else(changed)
     }
 
-    /// `promote_superseded`: the current pair is dead, so the one that is [next in line](Installation::next_in_line)
+    /// `promote_superseded`: the current pair is dead, so the one that is [next in line](Installation::promotion_candidate)
     /// takes its place, if the row has not changed since it was read. It is `unverified` and due immediately: it is
     /// vended only after Notion has said that it is alive. Returns the row as it is then.
     ///

@@ -231,7 +231,7 @@ fn what_was_removed_comes_back_by_no_later_install() {
     assert_eq!(fingerprints(&row, "superseded"), [fingerprint(&first)]);
     assert_eq!((flagged(&row, "superseded"), flagged(&row, "pair")), (vec![true], vec![false]));
     assert_eq!(integer(&row, "due_at_ms"), Some(0), "it is to be revoked at Notion");
-    assert_eq!(super::super::row::read(&row).unwrap().next_in_line("client"), None);
+    assert_eq!(super::super::row::read(&row).unwrap().promotion_candidate("client"), None);
     // The removal is remembered: nothing that was exchanged before it is saved.
     assert_eq!(integer(&row, "removed_at_ms"), Some(1500));
     let late = install("c", "token-c", None, 1400);

@@ -6,7 +6,7 @@
 use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 
-use super::aside::Aside;
+use super::aside::AsideOutcome;
 use super::look::Look;
 use crate::budget::Budget;
 use crate::installation::{InstallationId, SealedPair};
@@ -16,68 +16,68 @@ use crate::seal::OpenError;
 use crate::vault::{InHand, Vault};
 
 /// The result of revoking a pair.
-pub(super) enum Returned {
+pub(super) enum RevokeOutcome {
     /// Nothing of it is alive at Notion, as far as its access token shows.
     Gone,
     /// Its access token has ended, and its refresh token may be alive.
     OnlyByRefresh,
     /// Not revoked yet. What Notion said, if that is why.
-    Stays(Option<TokenError>),
+    NotYet(Option<TokenError>),
     /// Nobody can revoke it. The reason.
     Lost(&'static str),
 }
 
 /// The result of revoking a pair by a refresh.
-pub(super) enum ByRefresh {
+pub(super) enum RevokedByRefresh {
     /// The new pair was revoked.
-    Returned,
+    Revoked,
     /// There was nothing left to revoke, unless a request of ours whose answer was lost brought a pair.
     WasDead { may_have_a_successor: bool },
     /// The refresh brought a pair, and Notion has not revoked that yet.
     Held(Box<SealedPair>, TokenError),
     /// Nothing was learned. `sent`: the refresh token may have been consumed.
-    Stays { error: TokenError, sent: bool },
+    Undecided { error: TokenError, sent: bool },
     /// Nobody can revoke it. The reason.
     Lost(&'static str),
 }
 
 impl Vault {
     /// Revokes the access token of a pair if it is alive; otherwise says what is left.
-    pub(super) async fn return_pair(
+    pub(super) async fn revoke_pair(
         &self,
         id: &InstallationId,
         pair: &SealedPair,
         in_hand: &InHand,
         deadline: Instant,
         line: &mut RequestLine,
-    ) -> Returned {
+    ) -> RevokeOutcome {
         if pair.client_id != self.connection.client_id {
             // Notion would call it revoked, like any unknown token.
-            return Returned::Lost("a token of a removed installation belongs to another connection");
+            return RevokeOutcome::Lost("a token of a removed installation belongs to another connection");
         }
         let token = match self.open_access(id, &pair.access, &in_hand.key_ring.value).await {
             Ok(token) => token,
             Err(error) => return unopened(id, error),
         };
         let refusal = match self.look_at(id, pair, in_hand, deadline, line).await {
-            Look::Dead if pair.refresh.is_some() => return Returned::OnlyByRefresh,
-            Look::Dead => return Returned::Gone,
+            Look::Dead if pair.refresh.is_some() => return RevokeOutcome::OnlyByRefresh,
+            Look::Dead => return RevokeOutcome::Gone,
             // What Notion says about a token that it no longer knows is not documented.
             Look::Unknown(error) if error.is_refusal() && pair.refresh.is_some() => {
-                return Returned::OnlyByRefresh;
+                return RevokeOutcome::OnlyByRefresh;
             }
             Look::Unknown(error) if error.is_refusal() => true,
-            Look::Unknown(error) => return Returned::Stays(Some(error)),
+            Look::Unknown(error) => return RevokeOutcome::NotYet(Some(error)),
             Look::Alive => false,
-            Look::Sealed => return Returned::Stays(None),
+            Look::Sealed => return RevokeOutcome::NotYet(None),
         };
         match self.revoke(&token, &in_hand.client_secret, deadline).await {
             Ok(()) => {
                 line.count(Metric::Revoked);
-                Returned::Gone
+                RevokeOutcome::Gone
             }
             Err(error) if refusal && error.0.is_refusal() => {
-                Returned::Lost("Notion neither knows nor revokes a token of a removed installation")
+                RevokeOutcome::Lost("Notion neither knows nor revokes a token of a removed installation")
             }
             Err(error) => {
                 line.note("revocation", error.0.key());
@@ -87,34 +87,36 @@ impl Vault {
                     error = &error as &dyn std::error::Error,
                     "a token is still to be revoked"
                 );
-                Returned::Stays(Some(error.0))
+                RevokeOutcome::NotYet(Some(error.0))
             }
         }
     }
 
     /// Refreshes a pair in order to revoke the new one.
-    pub(super) async fn return_by_refresh(
+    pub(super) async fn revoke_by_refresh(
         &self,
         id: &InstallationId,
         pair: &SealedPair,
         in_hand: &InHand,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> ByRefresh {
+    ) -> RevokedByRefresh {
         let new = match self.refresh_aside(id, pair, in_hand, budget, line).await {
-            Aside::Renewed(new) => new,
-            Aside::Dead { may_have_a_successor } => return ByRefresh::WasDead { may_have_a_successor },
-            Aside::Broken => {
-                return ByRefresh::Lost("a refresh token of a removed installation does not open");
+            AsideOutcome::Renewed(new) => new,
+            AsideOutcome::Dead { may_have_a_successor } => {
+                return RevokedByRefresh::WasDead { may_have_a_successor };
             }
-            Aside::Undecided { error, sent } => return ByRefresh::Stays { error, sent },
+            AsideOutcome::Broken => {
+                return RevokedByRefresh::Lost("a refresh token of a removed installation does not open");
+            }
+            AsideOutcome::Undecided { error, sent } => return RevokedByRefresh::Undecided { error, sent },
         };
         match self.revoke(&new.renewed.access_token, &in_hand.client_secret, budget.save_by).await {
             Ok(()) => {
                 line.count(Metric::Revoked);
-                ByRefresh::Returned
+                RevokedByRefresh::Revoked
             }
-            Err(error) => ByRefresh::Held(Box::new(new.sealed), error.0),
+            Err(error) => RevokedByRefresh::Held(Box::new(new.sealed), error.0),
         }
     }
 
@@ -123,7 +125,7 @@ impl Vault {
     /// # Errors
     ///
     /// It is not revoked yet. What Notion said, if that is why.
-    pub async fn return_rescued(
+    pub async fn revoke_rescued_pair(
         &self,
         id: &InstallationId,
         pair: &SealedPair,
@@ -132,44 +134,48 @@ impl Vault {
         line: &mut RequestLine,
     ) -> Result<(), Option<TokenError>> {
         let lost = |what, line: &mut RequestLine| report_orphaned(pair, what, line);
-        match self.return_pair(id, pair, in_hand, budget.save_by, line).await {
-            Returned::Gone => Ok(()),
-            Returned::Stays(error) => Err(error),
-            Returned::Lost(what) => {
+        match self.revoke_pair(id, pair, in_hand, budget.save_by, line).await {
+            RevokeOutcome::Gone => Ok(()),
+            RevokeOutcome::NotYet(error) => Err(error),
+            RevokeOutcome::Lost(what) => {
                 lost(what, line);
                 Ok(())
             }
-            Returned::OnlyByRefresh => match self.return_by_refresh(id, pair, in_hand, budget, line).await {
-                ByRefresh::Returned | ByRefresh::WasDead { may_have_a_successor: false } => Ok(()),
-                ByRefresh::WasDead { may_have_a_successor: true } => {
-                    lost(LOST_ANSWER, line);
-                    Ok(())
-                }
-                ByRefresh::Lost(what) => {
-                    lost(what, line);
-                    Ok(())
-                }
-                ByRefresh::Held(_, error) => {
-                    lost("a refreshed pair could be neither revoked nor kept", line);
-                    Err(Some(error))
-                }
-                ByRefresh::Stays { error, sent } => {
-                    // The record that stays in the queue does not say so.
-                    if sent {
-                        lost(LOST_ANSWER, line);
+            RevokeOutcome::OnlyByRefresh => {
+                match self.revoke_by_refresh(id, pair, in_hand, budget, line).await {
+                    RevokedByRefresh::Revoked | RevokedByRefresh::WasDead { may_have_a_successor: false } => {
+                        Ok(())
                     }
-                    Err(Some(error))
+                    RevokedByRefresh::WasDead { may_have_a_successor: true } => {
+                        lost(LOST_ANSWER, line);
+                        Ok(())
+                    }
+                    RevokedByRefresh::Lost(what) => {
+                        lost(what, line);
+                        Ok(())
+                    }
+                    RevokedByRefresh::Held(_, error) => {
+                        lost("a refreshed pair could be neither revoked nor kept", line);
+                        Err(Some(error))
+                    }
+                    RevokedByRefresh::Undecided { error, sent } => {
+                        // The record that stays in the queue does not say so.
+                        if sent {
+                            lost(LOST_ANSWER, line);
+                        }
+                        Err(Some(error))
+                    }
                 }
-            },
+            }
         }
     }
 }
 
-fn unopened(id: &InstallationId, error: OpenError) -> Returned {
+fn unopened(id: &InstallationId, error: OpenError) -> RevokeOutcome {
     report_broken_seal(id, error);
     match error {
         // The key may become readable again, but what is purged is gone.
-        OpenError::RingNotRead | OpenError::UnknownVersion(_) => Returned::Stays(None),
-        OpenError::Broken => Returned::Lost("a token of a removed installation does not open"),
+        OpenError::RingNotRead | OpenError::UnknownVersion(_) => RevokeOutcome::NotYet(None),
+        OpenError::Broken => RevokeOutcome::Lost("a token of a removed installation does not open"),
     }
 }

@@ -5,6 +5,7 @@
 mod harness;
 mod leaks;
 
+mod base_path;
 mod binaries;
 mod browser;
 mod callback;

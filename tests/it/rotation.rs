@@ -108,6 +108,8 @@ async fn a_ring_that_cannot_be_read_leaves_nothing_unrevoked() {
     let answer = world.ask("uninstall", ada(json!({}))).await;
     assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(false)));
     assert!(world.works(live["access_token"].as_str().unwrap()).await);
+    let log = world.leaks.log();
+    assert!(log.contains("\"alarm\":\"secrets\"") && !log.contains("\"alarm\":\"broken_seal\""), "{log}");
     world.stack.secrets_manager().clear_faults();
     world.clock.advance_secs(1);
     assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);

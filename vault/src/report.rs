@@ -9,8 +9,12 @@ use crate::store::StoreError;
 /// Reported when a pair is dropped whose successor may be alive.
 pub(crate) const LOST_ANSWER: &str = "the answer to a refresh was lost, and perhaps a pair with it";
 
-/// A token of a row does not open: the row was tampered with, or a key is missing.
+/// A token of a row does not open: the row was tampered with, or a key is missing. Where the newest key ring cannot be
+/// read, that is unknown, and the failure to read it has its own alarm.
 pub fn report_broken_seal(id: &InstallationId, error: OpenError) {
+    if error == OpenError::RingNotRead {
+        return;
+    }
     tracing::error!(
         alarm = "broken_seal",
         installation = id.as_str(),

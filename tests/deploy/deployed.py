@@ -170,6 +170,8 @@ def one_statement_less():
         ("Installations",): ({"DynamoDB"}, "rescued"),
         ("ClientSecret",): ({"CLIENT_SECRET_ARN"}, "unavailable"),
         ("TokenKeyRing",): ({"TOKEN_KEY_RING_ARN"}, "unavailable"),
+        # Without it, each secret is read on its own.
+        ("BothSecrets",): (set(), "connected"),
         ("Rescue",): (set(), "connected"),
         ("Installations", "Rescue"): ({"DynamoDB", "SQS"}, "not_saved"),
         (): (set(), "connected"),

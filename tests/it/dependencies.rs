@@ -51,7 +51,7 @@ fn install_links_no_sdk_no_tls_and_no_http_client() {
         !install.iter().any(|line| line.starts_with("aws-sdk") || line.starts_with("aws-smithy")),
         "{install:?}"
     );
-    for none in ["rustls", "ring", "reqwest", "aws-types", "aws-runtime", "chacha20poly1305"] {
+    for none in ["vault", "rustls", "ring", "reqwest", "aws-types", "aws-runtime", "chacha20poly1305"] {
         assert_eq!(versions_of(&install, none), 0, "{none}");
     }
 }

@@ -1,7 +1,7 @@
 //! Instructions, as callgrind counts them.
 //!
-//! Valgrind's processor has no SHA instructions, so SHA-256 runs in software under callgrind. Real processors have them, so
-//! those instructions are counted apart.
+//! Valgrind's processor has no SHA instructions, so SHA-256 runs in software under callgrind. Real processors have
+//! them, so those instructions are counted apart.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -35,8 +35,8 @@ pub(crate) fn instructions(output: &Path) -> Result<Instructions, Error> {
     read(&std::fs::read_to_string(output)?)
 }
 
-/// Reads callgrind's format: behind each `fn=` stand the lines of that function, the cost last. `cfn=` names a callee, whose
-/// own cost stands on the line behind `calls=`. A name is written out once, and from then on only its number.
+/// Reads callgrind's format. The lines after `fn=` are those of that function, each with its cost at the end. `cfn=`
+/// names a callee, whose cost is on the line after `calls=`. A name is written once, and later only its number.
 fn read(text: &str) -> Result<Instructions, Error> {
     let (mut sha_256_numbers, mut in_sha_256, mut is_of_callee) = (HashSet::new(), false, false);
     let (mut total, mut sha_256) = (0, 0);

@@ -1,8 +1,8 @@
 //! What each function costs, beside what it may cost.
 //!
-//! Runs the release binaries behind a Runtime API stand-in, with the dev stack's stand-ins for AWS and Notion over plain
-//! HTTP: under callgrind for instructions, and as they are for connections, requests and memory. Counts only, no times: they
-//! are the same on every machine. See CONTRIBUTING.md.
+//! Runs the release binaries behind a Runtime API stand-in, with the dev stack's stand-ins for AWS and Notion over
+//! plain HTTP: under callgrind for instructions, without it for connections, requests and memory. It counts and does
+//! not measure times, so the results are the same on every machine. See CONTRIBUTING.md.
 
 mod bars;
 mod binaries;

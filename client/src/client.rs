@@ -112,30 +112,30 @@ impl TokenClient {
         self.cache().remove(person);
     }
 
-    async fn get(&self, person: &Person, wish: &Wanted) -> Result<Token, TokenError> {
-        let wish = match self.kept(person, wish) {
+    async fn get(&self, person: &Person, wanted: &Wanted) -> Result<Token, TokenError> {
+        let wanted = match self.kept(person, wanted) {
             Some(Kept::Token(token)) => return Ok(token),
             // The token function may still return the refused token.
-            Some(Kept::Refused(fingerprint)) if *wish == Wanted::Live => Wanted::OtherThan(fingerprint),
-            Some(Kept::Refused(_)) | None => wish.clone(),
+            Some(Kept::Refused(fingerprint)) if *wanted == Wanted::Live => Wanted::OtherThan(fingerprint),
+            Some(Kept::Refused(_)) | None => wanted.clone(),
         };
-        let asking = self.flights.join_or_start(person, &wish, |ticket| {
-            let (client, person, wish) = (self.clone(), person.clone(), wish.clone());
+        let asking = self.flights.join_or_start(person, &wanted, |ticket| {
+            let (client, person, wanted) = (self.clone(), person.clone(), wanted.clone());
             Box::pin(async move {
-                let outcome = client.ask(&person, &wish).await;
+                let outcome = client.ask(&person, &wanted).await;
                 client.settle(&person, &ticket, &outcome);
-                client.flights.finish(&person, &wish, &ticket);
+                client.flights.finish(&person, &wanted, &ticket);
                 outcome
             })
         });
         asking.await
     }
 
-    /// A cached entry that satisfies `wish`. A refused token is dropped.
-    fn kept(&self, person: &Person, wish: &Wanted) -> Option<Kept> {
+    /// A cached entry that satisfies `wanted`. A refused token is dropped.
+    fn kept(&self, person: &Person, wanted: &Wanted) -> Option<Kept> {
         let (mut cache, now) = (self.cache(), Instant::now());
         let kept = cache.get(person, now);
-        match (kept, wish) {
+        match (kept, wanted) {
             (Some(Kept::Token(token)), Wanted::OtherThan(refused)) if token.fingerprint() == refused => {
                 cache.refuse(person, refused, now, now + KEPT_FOR);
                 Some(Kept::Refused(refused.clone()))
@@ -174,8 +174,8 @@ impl TokenClient {
         self.kept_for.min(left.saturating_sub(MARGIN))
     }
 
-    async fn ask(&self, person: &Person, wish: &Wanted) -> Result<Token, TokenError> {
-        let refused = match wish {
+    async fn ask(&self, person: &Person, wanted: &Wanted) -> Result<Token, TokenError> {
+        let refused = match wanted {
             Wanted::Live => Value::Null,
             Wanted::OtherThan(fingerprint) => fingerprint.as_str().into(),
         };

@@ -43,11 +43,11 @@ impl Flights {
     pub(crate) fn join_or_start(
         &self,
         person: &Person,
-        wish: &Wanted,
+        wanted: &Wanted,
         ask: impl FnOnce(Ticket) -> Asking,
     ) -> Shared<Asking> {
         let mut flights = self.lock();
-        let key = (person.clone(), wish.clone());
+        let key = (person.clone(), wanted.clone());
         if let Some(asking) = flights.get(&key).and_then(|flight| flight.asking.upgrade()) {
             return asking;
         }
@@ -61,9 +61,9 @@ impl Flights {
     }
 
     /// Ends an invocation: later callers start a new one.
-    pub(crate) fn finish(&self, person: &Person, wish: &Wanted, ticket: &Ticket) {
+    pub(crate) fn finish(&self, person: &Person, wanted: &Wanted, ticket: &Ticket) {
         let mut flights = self.lock();
-        let key = (person.clone(), wish.clone());
+        let key = (person.clone(), wanted.clone());
         if flights.get(&key).is_some_and(|flight| Arc::ptr_eq(&flight.ticket.0, &ticket.0)) {
             flights.remove(&key);
         }

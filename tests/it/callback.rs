@@ -134,7 +134,7 @@ async fn step_2_a_query_of_another_shape_is_refused() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_no_uri_still_gets_a_page() {
+async fn a_query_that_is_not_a_uri_still_gets_a_page() {
     let world = World::start().await;
     for query in ["code=a b&state=c", "code=\u{7f}", "code=\n", "x=\"<>\"", "x=ü"] {
         let answer = world.invoke(world.stack.callback(), &event("GET", "/callback", query, &[])).await;
@@ -150,7 +150,7 @@ async fn a_query_that_is_no_uri_still_gets_a_page() {
 }
 
 #[tokio::test]
-async fn a_header_or_cookie_that_is_not_plain_ascii_does_not_stand_in_the_way() {
+async fn a_header_or_cookie_that_is_not_plain_ascii_is_ignored() {
     let world = World::start().await;
     let browser = world.browser();
     let query = granted(&browser).await;
@@ -346,7 +346,7 @@ async fn step_8_if_the_state_cannot_be_claimed_no_code_is_spent() {
 }
 
 #[tokio::test]
-async fn a_claim_whose_reply_was_lost_is_recognised() {
+async fn a_claim_whose_reply_was_lost_is_recognized() {
     use dev::aws::Fault;
     let world = World::start().await;
     let browser = world.browser();
@@ -357,7 +357,7 @@ async fn a_claim_whose_reply_was_lost_is_recognised() {
 }
 
 #[tokio::test]
-async fn step_9_cancel_is_a_polite_end() {
+async fn step_9_cancel_ends_politely() {
     let world = World::start().await;
     let browser = world.browser();
     let authorize = browser.install().await;
@@ -415,7 +415,7 @@ async fn without_a_state_a_code_is_never_exchanged_and_a_cancel_is_still_polite(
 }
 
 #[tokio::test]
-async fn a_workspace_that_is_not_served_gives_its_grant_back() {
+async fn the_grant_of_a_workspace_that_is_not_served_is_revoked() {
     let world = World::start_with(|options| {
         options.variables.insert("ALLOWED_WORKSPACES".to_owned(), format!(" {} ", simulated_notion::GLOBEX));
     })
@@ -434,7 +434,7 @@ async fn a_workspace_that_is_not_served_gives_its_grant_back() {
 }
 
 #[tokio::test]
-async fn a_workspace_that_is_served_passes_however_its_id_is_written() {
+async fn a_served_workspace_is_accepted_however_its_id_is_written() {
     let world = World::start_with(|options| {
         let acme = simulated_notion::ACME.replace('-', "").to_uppercase();
         options
@@ -446,7 +446,7 @@ async fn a_workspace_that_is_served_passes_however_its_id_is_written() {
 }
 
 #[tokio::test]
-async fn nobody_sees_the_page_of_anothers_flow() {
+async fn a_flows_page_is_shown_only_to_its_own_browser() {
     let world = World::start().await;
     let browser = world.browser();
     let page = browser.install_as(|_| {}).await;

@@ -63,7 +63,7 @@ async fn me(world: &World, token: Token) -> Result<String, CallError<String>> {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_once_and_kept() {
+async fn a_token_is_fetched_once_and_cached() {
     let (world, client) = installed().await;
     let before = invocations(&world);
     let first = client.token(&person()).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_token_is_asked_for_once_and_kept() {
 }
 
 #[tokio::test]
-async fn many_who_come_first_at_once_make_one_question() {
+async fn many_first_callers_make_one_invocation() {
     let (world, client) = installed().await;
     let before = invocations(&world);
     let person = person();
@@ -116,7 +116,7 @@ async fn an_expired_token_is_reported_once_and_the_call_runs_again() {
 }
 
 #[tokio::test]
-async fn fifty_who_find_it_expired_make_one_refresh_and_one_question() {
+async fn fifty_callers_with_an_expired_token_make_one_refresh_and_one_invocation() {
     let (world, client) = installed().await;
     client.token(&person()).await.unwrap();
     world.expire_access_tokens();
@@ -155,7 +155,7 @@ async fn calls_can_be_spawned() {
 }
 
 #[tokio::test]
-async fn a_second_refusal_is_an_error_and_goes_round_no_more() {
+async fn a_second_refusal_is_an_error_and_is_not_retried() {
     let (world, client) = installed().await;
     let before = invocations(&world);
     let runs = Cell::new(0);
@@ -174,7 +174,7 @@ async fn a_second_refusal_is_an_error_and_goes_round_no_more() {
 }
 
 #[tokio::test]
-async fn who_has_not_installed_is_sent_to_install() {
+async fn a_person_who_has_not_installed_is_sent_to_install() {
     let world = World::start().await;
     let client = client(&world);
     for person in [person(), Person::workspace(ACME)] {
@@ -190,7 +190,7 @@ async fn who_has_not_installed_is_sent_to_install() {
 }
 
 #[tokio::test]
-async fn a_dead_grant_is_told_and_its_token_kept_no_longer() {
+async fn a_dead_grant_is_reported_and_its_token_is_dropped() {
     let (world, client) = installed().await;
     client.token(&person()).await.unwrap();
     world.notion().revoke_grants_of(ADA, ACME);
@@ -209,7 +209,7 @@ async fn a_dead_grant_is_told_and_its_token_kept_no_longer() {
 }
 
 #[tokio::test]
-async fn an_uninstalled_person_is_told_and_their_token_kept_no_longer() {
+async fn an_uninstalled_person_is_reported_and_their_token_is_dropped() {
     let (world, client) = installed().await;
     let kept = client.token(&person()).await.unwrap();
     world.ask("uninstall", ada(json!({}))).await;
@@ -221,7 +221,7 @@ async fn an_uninstalled_person_is_told_and_their_token_kept_no_longer() {
 }
 
 #[tokio::test]
-async fn not_now_is_told_to_everyone_who_waits_at_once() {
+async fn try_later_reaches_all_waiting_callers() {
     let (world, client) = installed().await;
     let dead = client.token(&person()).await.unwrap();
     let fault = Fault::Status { status: 429, retry_after: Some("120".to_owned()) };
@@ -242,7 +242,7 @@ async fn not_now_is_told_to_everyone_who_waits_at_once() {
 
 /// A UUID in two spellings is one person.
 #[tokio::test]
-async fn two_spellings_of_a_person_share_what_is_kept_and_forgotten() {
+async fn two_spellings_of_a_person_share_one_cache_entry() {
     let (world, client) = installed().await;
     let undashed = Person::user(ACME.replace('-', ""), ADA.to_uppercase());
     let before = invocations(&world);
@@ -257,7 +257,7 @@ async fn two_spellings_of_a_person_share_what_is_kept_and_forgotten() {
 
 /// The answer to a question from before `forget` is neither cached nor shared with later callers.
 #[tokio::test]
-async fn an_answer_to_a_question_from_before_forget_is_not_kept() {
+async fn an_answer_requested_before_forget_is_not_cached() {
     let (world, client) = installed().await;
     let person = person();
     for someone_asks_again in [false, true] {
@@ -285,7 +285,7 @@ async fn an_answer_to_a_question_from_before_forget_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_refused_but_lives_is_told_as_what_it_is() {
+async fn refused_but_alive_is_passed_on() {
     let (world, client) = installed().await;
     let person = person();
     let refused: Result<(), CallError<String>> =
@@ -305,7 +305,7 @@ async fn a_token_that_was_refused_but_lives_is_told_as_what_it_is() {
 
 /// A refused token is not fetched and cached again when there is no other token at the moment.
 #[tokio::test]
-async fn a_refused_token_does_not_come_back_while_notion_is_down() {
+async fn a_refused_token_is_not_returned_again_while_notion_is_down() {
     let (world, client) = installed().await;
     let person = person();
     client.token(&person).await.unwrap();
@@ -323,7 +323,7 @@ async fn a_refused_token_does_not_come_back_while_notion_is_down() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_kept_past_its_end() {
+async fn a_token_is_not_cached_past_its_expiry() {
     let (world, client) = installed().await;
     let patch = Fault::PatchResponse(json!({"expires_in": 3600}));
     world.notion().inject(Endpoint::Token, patch, 1);
@@ -336,7 +336,7 @@ async fn a_token_is_not_kept_past_its_end() {
 
 /// If a caller gives up, the next caller drives the question.
 #[tokio::test]
-async fn a_caller_who_gives_up_holds_up_nobody() {
+async fn a_caller_who_gives_up_does_not_block_others() {
     let (world, client) = installed().await;
     let person = person();
     {
@@ -366,7 +366,7 @@ async fn lambda_that_answers(
 }
 
 #[tokio::test]
-async fn what_lambda_says_itself_is_told_from_what_the_function_says() {
+async fn errors_of_lambda_are_told_apart_from_answers_of_the_function() {
     let unhandled = ("x-amz-function-error", "Unhandled");
     let client = lambda_that_answers(StatusCode::OK, unhandled, r#"{"errorMessage":"timed out"}"#).await;
     match client.token(&person()).await {

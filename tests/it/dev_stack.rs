@@ -21,7 +21,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn what_keeps_it_from_starting_is_said_in_one_line() {
+fn a_startup_failure_is_one_line() {
     // The port before it must be free.
     let (_taken, port) = loop {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -146,7 +146,7 @@ async fn a_rotated_secret_is_stored_on_the_start_page_but_not_from_another_site(
 }
 
 #[tokio::test]
-async fn with_a_notion_of_its_own_it_asks_that_one_and_starts_no_simulator() {
+async fn with_the_real_notion_no_simulator_is_started() {
     // The real side, but its base URL leads to a simulator that the stack does not know.
     let notion = Simulator::start(simulated_notion::Options::default()).await.unwrap();
     let options = Options {

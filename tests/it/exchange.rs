@@ -108,7 +108,7 @@ async fn a_name_or_icon_of_any_size_loses_no_tokens() {
 }
 
 #[tokio::test]
-async fn a_block_by_the_network_in_front_of_notion_leaves_the_code_alone() {
+async fn a_block_by_the_network_in_front_of_notion_does_not_spend_the_code() {
     assert_outcome(Fault::Html(403), 1, UNAVAILABLE.0, UNAVAILABLE.1).await;
 }
 
@@ -173,7 +173,7 @@ async fn both_error_shapes_are_understood() {
 }
 
 #[tokio::test]
-async fn a_used_or_foreign_code_is_the_persons_business_and_no_alarm() {
+async fn a_used_or_foreign_code_fires_no_alarm() {
     let world = World::start().await;
     let browser = world.browser();
     let authorize = browser.install().await;
@@ -184,7 +184,7 @@ async fn a_used_or_foreign_code_is_the_persons_business_and_no_alarm() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_not_as_they_should_be_go_back_to_notion() {
+async fn unusable_tokens_are_revoked() {
     for (what, fault) in [
         ("token_type mac", Fault::PatchResponse(json!({"token_type": "mac"}))),
         ("no token_type", Fault::RemoveFields(vec!["token_type".to_owned()])),
@@ -277,7 +277,7 @@ async fn a_rotated_client_secret_burns_no_code() {
 }
 
 #[tokio::test]
-async fn a_secret_that_notion_does_not_know_is_the_deployers_business() {
+async fn a_secret_that_notion_does_not_accept_is_a_misconfiguration() {
     let world = World::start().await;
     world.notion().rotate_secret(SIMULATED_CLIENT_ID, "secret_regenerated_by_somebody");
     let page = world.browser().install_as(|_| {}).await;

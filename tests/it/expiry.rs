@@ -48,7 +48,7 @@ async fn a_token_is_refreshed_ahead_of_its_end_and_once_however_many_ask() {
 }
 
 #[tokio::test]
-async fn while_notion_cannot_be_asked_a_token_that_lives_is_still_handed_out() {
+async fn while_notion_is_unreachable_a_live_token_is_still_vended() {
     let world = expiring().await;
     let first = world.vend(json!({})).await;
     world.clock.advance_secs(LIFETIME_SECS - 60);
@@ -105,7 +105,7 @@ async fn a_very_short_life_does_not_refresh_at_every_vend() {
 
 /// That one token is alive says nothing about another one, nor about itself after it expired.
 #[tokio::test]
-async fn notions_word_on_a_token_holds_for_that_token_until_it_ends() {
+async fn an_introspection_counts_for_that_token_until_its_expiry() {
     let report = |answer: &Value| json!({"refused_fingerprint": answer["fingerprint"]});
     for of_the_first in [true, false] {
         let world = World::start().await;

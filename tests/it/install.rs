@@ -24,7 +24,7 @@ async fn it_sends_the_person_to_notion_with_exactly_five_parameters() {
 }
 
 #[tokio::test]
-async fn a_state_that_somebody_sends_along_is_not_used() {
+async fn a_state_in_the_request_is_not_used() {
     let world = World::start().await;
     let page =
         world.browser().get(&world.url("/install?state=chosen&redirect_uri=https://evil.example")).await;
@@ -33,7 +33,7 @@ async fn a_state_that_somebody_sends_along_is_not_used() {
 }
 
 #[tokio::test]
-async fn no_header_changes_where_it_leads() {
+async fn no_header_changes_the_redirect() {
     let world = World::start().await;
     let endpoint = format!("{}/v1/oauth/authorize?", world.notion().base_url());
     for name in

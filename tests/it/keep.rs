@@ -32,7 +32,7 @@ fn cancelled(reasons: &[&str]) -> Fault {
 }
 
 #[tokio::test]
-async fn a_save_that_fails_in_passing_is_tried_again() {
+async fn a_transient_save_failure_is_retried() {
     for fault in [
         Fault::Down,
         Fault::LostReply,
@@ -88,7 +88,7 @@ async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_que
 }
 
 #[tokio::test]
-async fn when_the_queue_is_down_too_the_grant_goes_back_to_notion() {
+async fn with_the_queue_down_too_the_grant_is_revoked() {
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
     world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
@@ -100,7 +100,7 @@ async fn when_the_queue_is_down_too_the_grant_goes_back_to_notion() {
 }
 
 #[tokio::test]
-async fn when_nothing_takes_it_an_alarm_names_the_bot_and_no_token() {
+async fn if_everything_fails_an_alarm_names_the_bot_and_no_token() {
     for revoke in [
         NotionFault::Status { status: 500, retry_after: None },
         NotionFault::DropBeforeProcessing,
@@ -134,7 +134,7 @@ async fn a_lost_reply_does_not_count_an_installation_twice() {
 }
 
 #[tokio::test]
-async fn the_tokens_are_saved_even_if_the_claim_went_away() {
+async fn the_tokens_are_saved_even_if_the_claim_is_gone() {
     let world = World::start().await;
     let browser = world.browser();
     world.stack.dynamodb().inject(SAVE, cancelled(&["None", "None", "ConditionalCheckFailed"]), 1);
@@ -147,7 +147,7 @@ async fn the_tokens_are_saved_even_if_the_claim_went_away() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_cannot_be_recorded_is_said_in_the_url() {
+async fn an_outcome_that_cannot_be_recorded_is_in_the_url() {
     let world = World::start().await;
     world.notion().inject(Endpoint::Token, NotionFault::Status { status: 500, retry_after: None }, 1);
     world.stack.dynamodb().inject("UpdateItem", error(400, "AccessDeniedException"), u32::MAX);
@@ -156,7 +156,7 @@ async fn an_outcome_that_cannot_be_recorded_is_said_in_the_url() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_looked_up_says_so_and_no_more() {
+async fn an_outcome_that_cannot_be_read_has_its_own_page() {
     let world = World::start().await;
     let browser = world.browser();
     let page = browser.install_as(|_| {}).await;
@@ -181,7 +181,7 @@ async fn a_slow_revocation_does_not_leave_the_flow_without_an_outcome() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_fails_in_passing_is_tried_again() {
+async fn a_transient_revocation_failure_is_retried() {
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
     world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
@@ -193,7 +193,7 @@ async fn a_revocation_that_fails_in_passing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_row_holds_is_not_given_back() {
+async fn a_token_in_the_row_is_not_revoked() {
     // Every reply of the table is lost, so nobody knows that the first write succeeded. The queue is down too.
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::LostReply, 1);
@@ -207,7 +207,7 @@ async fn a_token_that_the_row_holds_is_not_given_back() {
 }
 
 #[tokio::test]
-async fn an_installation_removed_meanwhile_gives_its_grant_back() {
+async fn an_install_that_loses_to_a_removal_revokes_its_grant() {
     let world = World::start().await;
     assert!(world.browser().install_as(|_| {}).await.is_connected());
     // Like a tombstone of the uninstall function, with a removal after the next exchange.

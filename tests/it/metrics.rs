@@ -7,7 +7,7 @@ use crate::binaries;
 use crate::harness::World;
 
 #[tokio::test]
-async fn a_code_that_anyone_may_send_rings_no_alarm_and_a_failure_does() {
+async fn a_made_up_code_fires_no_alarm_and_a_failure_does() {
     let world = World::start().await;
     let browser = world.browser();
     let granted = browser.granted().await;
@@ -38,7 +38,7 @@ async fn a_callback_says_how_old_the_client_secret_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_has_its_metrics_for_itself() {
+async fn each_stack_has_its_own_metrics() {
     let world = World::start().await;
     let mut variables = world.stack.variables().clone();
     variables.insert("METRICS_NAMESPACE".to_owned(), "NotionInstall/one-of-two".to_owned());

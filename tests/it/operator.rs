@@ -18,7 +18,7 @@ fn stored(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_is_stored_only_if_notion_knows_the_client_by_it() {
+async fn a_secret_is_stored_only_if_notion_accepts_it() {
     let world = World::start().await;
     for (input, because) in [
         ("", "no client secret was given"),
@@ -70,7 +70,7 @@ async fn a_rotation_keeps_the_secret_before_for_installs_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_an_answer_of_notions_the_deployer_decides() {
+async fn without_an_answer_from_notion_the_deployer_decides() {
     let world = World::start().await;
     let slow = simulated_notion::Fault::Status { status: 503, retry_after: None };
     world.notion().inject(simulated_notion::Endpoint::Introspect, slow, 2);
@@ -84,7 +84,7 @@ async fn without_an_answer_of_notions_the_deployer_decides() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
+async fn a_failure_to_look_is_one_line_with_its_own_exit_code() {
     let world = World::start().await;
     let missing = operator(&world, &[], "").await;
     assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
@@ -129,7 +129,7 @@ async fn what_keeps_it_from_looking_is_one_line_and_an_exit_code_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_doctor_looks_no_further_than_a_stack_that_does_not_stand() {
+async fn the_doctor_stops_at_a_broken_stack() {
     let world = World::start().await;
     for (stack, status, exit_code, cure) in [
         ("REVIEW_IN_PROGRESS", "problem", 1, "confirm when it asks"),

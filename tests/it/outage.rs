@@ -59,7 +59,7 @@ async fn in_flight(world: &World, then: impl FnOnce()) -> (Vec<Value>, Vec<Page>
 }
 
 #[tokio::test]
-async fn what_the_table_does_not_take_waits_in_the_queue_and_the_sweep_saves_it() {
+async fn what_the_table_rejects_waits_in_the_queue_and_the_sweep_saves_it() {
     for rotation in [Rotation::Strict, Rotation::FamilyRevocation] {
         let world = hurried(rotation).await;
         let down = || world.stack.dynamodb().inject("*", Fault::Down, u32::MAX);
@@ -106,7 +106,7 @@ async fn what_the_table_does_not_take_waits_in_the_queue_and_the_sweep_saves_it(
 }
 
 #[tokio::test]
-async fn with_the_queue_down_too_everything_goes_back_and_is_counted() {
+async fn with_the_queue_down_too_everything_is_revoked_and_counted() {
     let world = hurried(Rotation::Strict).await;
     let down = || {
         world.stack.dynamodb().inject("*", Fault::Down, u32::MAX);

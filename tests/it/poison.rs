@@ -63,7 +63,7 @@ impl Random for Fuse {
 }
 
 #[tokio::test]
-async fn a_panic_over_one_row_stops_no_sweep_and_is_told_of() {
+async fn a_panic_over_one_row_does_not_stop_the_sweep_and_is_reported() {
     let fuse = Arc::new(Fuse::default());
     let random = Arc::clone(&fuse);
     let world = World::start_with(|options| options.random = random).await;
@@ -104,7 +104,7 @@ async fn a_panic_in_any_function_fires_the_same_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_could_not_start_rings_at_every_call() {
+async fn a_function_that_could_not_start_counts_every_call() {
     let world = World::start().await;
     for (name, input) in [
         ("sweep", json!({})),

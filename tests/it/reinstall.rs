@@ -67,7 +67,7 @@ async fn every_person_of_a_workspace_has_a_row_of_their_own() {
 /// Connections from before 2026-06-08 return their existing token. A token to be revoked for an earlier removal may
 /// be the current one by now.
 #[tokio::test]
-async fn a_token_that_is_current_again_is_not_given_back() {
+async fn a_token_that_is_current_again_is_not_revoked() {
     for forget in [false, true] {
         let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
         make_older(&world);
@@ -89,7 +89,7 @@ async fn a_token_that_is_current_again_is_not_given_back() {
 
 /// The save was late. In between, the person was removed and has installed again with the same token.
 #[tokio::test]
-async fn a_late_callback_does_not_give_back_what_is_current_again() {
+async fn a_late_callback_does_not_revoke_what_is_current_again() {
     let world = World::start().await;
     make_older(&world);
     assert!(world.browser().install_as(|_| {}).await.is_connected());

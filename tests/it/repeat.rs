@@ -72,7 +72,7 @@ async fn of_fifty_at_once_one_exchanges_and_all_see_success() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_at_once_without_any_order_come_to_the_same() {
+async fn fifty_at_once_in_any_order_have_the_same_outcome() {
     let world = World::start().await;
     for _round in 0..5 {
         let exchanges = world.notion().count(Endpoint::Token);
@@ -125,7 +125,7 @@ async fn a_claim_that_was_cut_off_reads_as_unknown_and_can_be_started_again() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_meets_the_save_is_a_repeat_all_the_same() {
+async fn a_repeat_during_the_save_is_a_repeat() {
     let world = World::start().await;
     let browser = world.browser();
     let callback = browser.granted().await;

@@ -83,7 +83,7 @@ async fn a_repeated_uninstall_of_one_generation_spares_a_later_install_that_is_n
 }
 
 #[tokio::test]
-async fn a_wish_to_be_forgotten_reaches_a_tombstone_that_stands_and_leaves_its_time() {
+async fn a_request_to_forget_reaches_an_existing_tombstone_and_keeps_its_time() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     install(&world).await;
     assert_eq!(uninstall(&world, json!({"generation": 1})).await["removed"], true);

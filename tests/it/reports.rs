@@ -86,7 +86,7 @@ async fn many_reports_at_once_ask_notion_once() {
 }
 
 #[tokio::test]
-async fn after_some_minutes_a_report_is_believed_again_and_silence_decides_nothing() {
+async fn after_some_minutes_a_report_is_believed_again_and_no_answer_decides_nothing() {
     let world = installed().await;
     let first = world.vend(json!({})).await;
     let held = world.vend(refused(&first)).await;
@@ -107,7 +107,7 @@ async fn after_some_minutes_a_report_is_believed_again_and_silence_decides_nothi
 }
 
 #[tokio::test]
-async fn the_only_token_there_is_is_said_to_live_and_not_handed_out_again() {
+async fn the_only_token_is_reported_alive_and_not_vended_again() {
     let world = World::start().await;
     world
         .notion()

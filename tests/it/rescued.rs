@@ -43,7 +43,7 @@ async fn install_that_is_given_back(world: &World) {
 }
 
 #[tokio::test]
-async fn an_install_that_was_given_back_does_not_push_a_healthy_one_aside() {
+async fn a_revoked_install_does_not_replace_a_healthy_one() {
     for claim_is_gone in [false, true] {
         for rotation in ROTATIONS {
             let case = format!("{rotation:?}, the claim is gone: {claim_is_gone}");
@@ -85,7 +85,7 @@ async fn an_install_that_was_given_back_does_not_push_a_healthy_one_aside() {
 }
 
 #[tokio::test]
-async fn what_is_rescued_is_not_vended_before_notion_has_said_that_it_lives() {
+async fn a_rescued_pair_is_not_vended_before_notion_confirms_it() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     install_that_is_given_back(&world).await;
     world.clock.advance_secs(120);
@@ -110,7 +110,7 @@ pub(crate) async fn revoke(world: &World, access_token: &str) {
 }
 
 #[tokio::test]
-async fn when_the_current_pair_is_dead_one_that_it_replaced_and_that_lives_takes_its_place() {
+async fn when_the_current_pair_is_dead_a_live_superseded_one_is_promoted() {
     for by_sweep in [false, true] {
         let world = World::start().await;
         assert!(world.browser().install_as(|_| {}).await.is_connected());
@@ -260,7 +260,7 @@ async fn a_dead_letter_waits_as_a_record_does() {
 
 /// The claim of an install whose record is waiting was not cut off.
 #[tokio::test]
-async fn a_claim_whose_record_waits_is_left_to_it() {
+async fn a_claim_whose_record_waits_in_the_queue_is_not_settled() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     let browser = world.browser();
     let granted = browser.granted().await;
@@ -285,7 +285,7 @@ async fn a_claim_whose_record_waits_is_left_to_it() {
 
 /// DynamoDB's answer for a row that would be too large, among the reasons of a cancelled transaction.
 #[tokio::test]
-async fn a_record_that_fits_no_row_holds_up_no_other() {
+async fn a_record_that_fits_no_row_does_not_block_others() {
     let ids = neighbours().await;
     let world = world_with(&ids).await;
     for id in &ids {

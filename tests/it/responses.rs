@@ -78,7 +78,7 @@ async fn every_kind_of_response_has_every_header() {
 }
 
 #[tokio::test]
-async fn methods_events_that_cannot_be_read_and_panics_are_answered_with_every_header_too() {
+async fn other_methods_unreadable_events_and_panics_get_every_header_too() {
     struct Panics(bool);
     impl shared::random::Random for Panics {
         fn fill(&self, bytes: &mut [u8]) {

@@ -77,7 +77,7 @@ async fn a_hundred_keys_fail_no_vend_and_the_sweep_seals_everything_anew() {
 }
 
 #[tokio::test]
-async fn what_does_not_open_does_not_hold_up_the_others_for_ever() {
+async fn a_broken_seal_does_not_block_the_other_rows() {
     let world = World::start().await;
     install(&world).await;
     world.browser().install_as(|approval| GRACE.clone_into(&mut approval.person)).await;

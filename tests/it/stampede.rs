@@ -24,7 +24,7 @@ fn tokens(answers: &[Value]) -> BTreeSet<&str> {
 
 // The stand-ins run on their own threads: otherwise a thousand callers would leave them no time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_asks_at_the_same_time_shares_one_refresh() {
+async fn concurrent_callers_share_one_refresh() {
     Box::pin(a_thousand_callers_of_one_expired_grant()).await;
     Box::pin(two_hundred_grants_with_fifty_callers_each()).await;
 }

@@ -83,7 +83,7 @@ async fn no_page_that_a_stranger_opens_counts_as_a_failure() {
 }
 
 #[tokio::test]
-async fn whatever_a_stranger_says_in_a_flow_of_their_own_rings_nothing() {
+async fn nothing_that_a_stranger_sends_in_their_own_flow_fires_an_alarm() {
     let world = World::start().await;
     let codes = [
         "access_denied",
@@ -111,7 +111,7 @@ async fn whatever_a_stranger_says_in_a_flow_of_their_own_rings_nothing() {
 
 /// Notion may reject a malformed code with another error than `invalid_grant`.
 #[tokio::test]
-async fn an_error_that_a_made_up_code_can_cause_rings_nothing() {
+async fn no_error_that_a_made_up_code_can_cause_fires_an_alarm() {
     for shape in [ErrorShape::A, ErrorShape::B] {
         let world = World::start().await;
         world.notion().change_settings(|settings| settings.error_shape = shape);
@@ -143,7 +143,7 @@ async fn an_error_that_a_made_up_code_can_cause_rings_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_authorization_code_never_reaches_notion() {
+async fn what_is_not_an_authorization_code_never_reaches_notion() {
     let world = World::start().await;
     for code in ["%C3%BC", "%F0%9F%92%A5", "a%E2%80%8Bb"] {
         let browser = world.browser();
@@ -167,7 +167,7 @@ fn default_of(parameter: &str) -> f64 {
 /// plan's limit. Each minute ends with a break, because a function waits for Notion if the wait fits.
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "the counts are the result")]
-async fn a_flood_of_made_up_codes_leaves_vends_refreshes_and_the_sweep_alone() {
+async fn a_flood_of_made_up_codes_does_not_disturb_vends_refreshes_or_the_sweep() {
     const MINUTES: u64 = 5;
     const FLOODED_SECS: u64 = 36;
     let limits = Limits { per_second: default_of("CallbacksPerSecond"), burst: default_of("CallbackBurst") };

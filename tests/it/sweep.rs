@@ -20,7 +20,7 @@ async fn sweep(world: &World) -> Value {
 }
 
 #[tokio::test]
-async fn an_idle_installation_is_asked_about_after_a_day_and_then_every_week() {
+async fn an_idle_installation_is_checked_after_a_day_and_then_every_week() {
     let world = installed().await;
     assert_eq!(sweep(&world).await, json!({"complete": true}), "nothing is due");
     world.clock.advance_secs(DAY_SECS);
@@ -71,7 +71,7 @@ async fn without_a_refresh_token_only_an_introspection_that_says_so_marks() {
 }
 
 #[tokio::test]
-async fn when_notion_does_not_answer_nothing_is_marked_and_the_questions_stop() {
+async fn when_notion_does_not_answer_nothing_is_marked_and_the_sweep_stops_asking() {
     let status = |status, retry_after: Option<&str>| NotionFault::Status {
         status,
         retry_after: retry_after.map(str::to_owned),
@@ -152,7 +152,7 @@ async fn a_poison_row_never_stops_the_page() {
 }
 
 #[tokio::test]
-async fn a_row_of_another_connection_is_not_asked_about() {
+async fn a_row_of_another_connection_is_not_checked() {
     let world = installed().await;
     let other = AttributeValue::S("another-client".to_owned());
     world.tamper(&format!("{ACME}/user/{ADA}"), "SET client_id = :v", &[(":v", other)]).await;
@@ -162,7 +162,7 @@ async fn a_row_of_another_connection_is_not_asked_about() {
 }
 
 #[tokio::test]
-async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
+async fn a_claim_that_was_cut_off_is_reported_and_settled_once() {
     let world = World::start().await;
     let browser = world.browser();
     let callback = browser.granted().await;
@@ -190,7 +190,7 @@ async fn a_claim_that_was_cut_off_is_found_said_and_settled_once() {
 
 /// On a small stack, no run meets five inconclusive rows.
 #[tokio::test]
-async fn one_row_is_enough_to_notice_that_notion_knows_us_no_more_or_is_down() {
+async fn one_row_is_enough_to_notice_that_notion_rejects_us_or_is_down() {
     for secret_is_wrong in [true, false] {
         let world = installed().await;
         world.clock.advance_secs(DAY_SECS);
@@ -208,7 +208,7 @@ async fn one_row_is_enough_to_notice_that_notion_knows_us_no_more_or_is_down() {
 
 /// A postponed row is due again within the alarm's period. Otherwise the alarm would go on and off.
 #[tokio::test]
-async fn what_is_put_off_is_met_again_within_the_alarms_hour() {
+async fn a_postponed_row_is_processed_again_within_the_alarms_hour() {
     let world = installed().await;
     let broken = AttributeValue::S("a word of tomorrow".to_owned());
     world.clock.advance_secs(DAY_SECS);
@@ -242,7 +242,7 @@ pub(crate) async fn cut_off_while_refreshing(world: &World) -> Value {
 }
 
 #[tokio::test]
-async fn a_refresh_that_was_cut_off_is_waited_for_then_left_to_the_sweep() {
+async fn callers_wait_for_a_refresh_that_was_cut_off_and_then_leave_it_to_the_sweep() {
     for rotation in
         [Rotation::Strict, Rotation::Grace { valid_refresh_tokens: 2 }, Rotation::FamilyRevocation]
     {
@@ -298,7 +298,7 @@ async fn after_two_lost_replies_the_sweep_finds_out_even_if_the_access_token_liv
 }
 
 #[tokio::test]
-async fn a_superseded_pair_whose_refresh_was_cut_off_is_told_of() {
+async fn a_superseded_pair_whose_refresh_was_cut_off_is_reported() {
     let world = installed().await;
     cut_off_while_refreshing(&world).await;
     world.browser().install_as(|_| {}).await;
@@ -327,7 +327,7 @@ async fn with_an_ended_superseded_pair() -> World {
 }
 
 #[tokio::test]
-async fn a_superseded_pair_whose_successor_was_lost_with_an_answer_is_told_of() {
+async fn a_superseded_pair_whose_successor_was_lost_is_reported() {
     let world = with_an_ended_superseded_pair().await;
     world.notion().inject(Endpoint::Token, NotionFault::LostReply, 1);
     assert_eq!(sweep(&world).await["OrphanedGrant"], 1);
@@ -337,7 +337,7 @@ async fn a_superseded_pair_whose_successor_was_lost_with_an_answer_is_told_of() 
 }
 
 #[tokio::test]
-async fn what_a_superseded_pair_became_is_kept_where_the_row_has_changed_meanwhile() {
+async fn the_successor_of_a_superseded_pair_is_kept_if_the_row_changed() {
     let world = with_an_ended_superseded_pair().await;
     let asked = world.notion().count(Endpoint::Token);
     world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
@@ -358,7 +358,7 @@ async fn what_a_superseded_pair_became_is_kept_where_the_row_has_changed_meanwhi
 }
 
 #[tokio::test]
-async fn somebody_elses_grant_is_not_kept_in_the_place_of_a_superseded_pair() {
+async fn another_persons_grant_never_replaces_a_superseded_pair() {
     let world = with_an_ended_superseded_pair().await;
     let another = json!({"workspace_id": "60be0000-0000-4000-8000-00000000ffff"});
     world.notion().inject(Endpoint::Token, NotionFault::PatchResponse(another), 1);
@@ -369,7 +369,7 @@ async fn somebody_elses_grant_is_not_kept_in_the_place_of_a_superseded_pair() {
 
 /// Only Notion's refusal of its refresh token shows that the grant is dead.
 #[tokio::test]
-async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refresh_token_lives() {
+async fn a_superseded_pair_with_a_live_refresh_token_is_kept() {
     let world = installed().await;
     world.browser().install_as(|_| {}).await;
     for weeks in 1..4 {
@@ -389,7 +389,7 @@ async fn a_superseded_pair_whose_access_token_ended_is_not_let_go_while_its_refr
 }
 
 #[tokio::test]
-async fn superseded_pairs_are_kept_while_they_live_and_revoked_if_that_is_wanted() {
+async fn superseded_pairs_are_kept_while_alive_or_revoked_if_configured() {
     for revoke in [false, true] {
         let world = World::start_with(|options| {
             options.variables.insert("REVOKE_SUPERSEDED".to_owned(), revoke.to_string());
@@ -414,7 +414,7 @@ async fn superseded_pairs_are_kept_while_they_live_and_revoked_if_that_is_wanted
 }
 
 #[tokio::test]
-async fn a_table_that_fails_is_left_alone_and_nothing_is_lost() {
+async fn a_failing_table_ends_the_run_and_nothing_is_lost() {
     let world = installed().await;
     world.clock.advance_secs(DAY_SECS);
     for operation in ["GetItem", "Query", "UpdateItem"] {
@@ -473,7 +473,7 @@ async fn a_lost_answer_stays_in_doubt_whatever_stops_the_second_try() {
 }
 
 #[tokio::test]
-async fn a_lease_is_not_taken_over_while_somebody_else_holds_what_was_rescued() {
+async fn a_lease_is_not_taken_over_while_another_sweep_holds_the_record() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     world.notion().change_settings(|settings| settings.rotation = Rotation::FamilyRevocation);
     world.browser().install_as(|_| {}).await;

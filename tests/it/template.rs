@@ -132,7 +132,7 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
 
 /// SQS accepts only a policy whose statements name its own queue.
 #[test]
-fn the_policy_of_a_queue_or_topic_names_that_one_alone() {
+fn the_policy_of_a_queue_or_topic_names_only_it() {
     let resources = block(TEMPLATE, "Resources:").join("\n");
     let name_of = |line: &str| {
         let is_name = line.starts_with("  ") && !line.starts_with("   ") && line.trim_end().ends_with(':');

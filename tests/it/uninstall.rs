@@ -41,7 +41,7 @@ const TOMBSTONE: [&str; 13] = [
 ];
 
 #[tokio::test]
-async fn an_uninstall_gives_the_grant_back_and_leaves_a_tombstone() {
+async fn an_uninstall_revokes_the_grant_and_leaves_a_tombstone() {
     let world = installed().await;
     let before = world.vend(json!({})).await;
     let answer = uninstall(&world, json!({"caller": "account deletion"})).await;
@@ -65,7 +65,7 @@ async fn an_uninstall_gives_the_grant_back_and_leaves_a_tombstone() {
 }
 
 #[tokio::test]
-async fn superseded_pairs_go_back_too() {
+async fn superseded_pairs_are_revoked_too() {
     let world = installed().await;
     world.browser().install_as(|_| {}).await;
     world.browser().install_as(|_| {}).await;
@@ -89,7 +89,7 @@ async fn a_late_message_does_not_remove_a_reinstall() {
 }
 
 #[tokio::test]
-async fn a_refresh_in_flight_loses_to_it_and_its_pair_goes_back() {
+async fn a_refresh_in_flight_loses_to_it_and_its_pair_is_revoked() {
     let world = installed().await;
     let before = world.vend(json!({})).await;
     world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
@@ -113,7 +113,7 @@ async fn a_refresh_in_flight_loses_to_it_and_its_pair_goes_back() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_was_cut_off_before_it_is_told_of() {
+async fn a_refresh_that_was_cut_off_before_it_is_reported() {
     let world = installed().await;
     crate::sweep::cut_off_while_refreshing(&world).await;
     assert_eq!(
@@ -159,7 +159,7 @@ async fn an_install_in_flight_loses_to_it_and_a_later_one_does_not() {
 }
 
 #[tokio::test]
-async fn what_notion_does_not_take_back_stays_sealed_and_the_sweep_goes_on() {
+async fn what_notion_does_not_revoke_stays_sealed_and_the_sweep_continues() {
     for fault in [
         NotionFault::Status { status: 503, retry_after: None },
         NotionFault::Status { status: 429, retry_after: Some("100".to_owned()) },
@@ -182,7 +182,7 @@ async fn what_notion_does_not_take_back_stays_sealed_and_the_sweep_goes_on() {
 }
 
 #[tokio::test]
-async fn a_token_that_notion_no_longer_knows_counts_as_given_back() {
+async fn a_token_that_notion_no_longer_knows_counts_as_revoked() {
     for answer in [UnknownRevocation::Ok, UnknownRevocation::BadRequest, UnknownRevocation::Unauthorized] {
         let world = installed().await;
         world.notion().change_settings(|settings| settings.revoke_of_unknown_token = answer);
@@ -235,7 +235,7 @@ fn nothing_lives(world: &World) -> bool {
 
 /// Revoking takes an access token. If that has ended by itself, the refresh token stays alive.
 #[tokio::test]
-async fn a_grant_whose_access_token_has_ended_goes_back_all_the_same() {
+async fn a_grant_whose_access_token_has_expired_is_revoked_too() {
     for (forget, unknown) in [(false, UnknownIntrospection::Inactive), (true, UnknownIntrospection::Refused)]
     {
         let world = installed().await;
@@ -252,7 +252,7 @@ async fn a_grant_whose_access_token_has_ended_goes_back_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_its_last_refresh_brings_is_not_lost_either() {
+async fn the_pair_of_its_last_refresh_is_not_lost() {
     // First nothing was sent; then the answer is lost; then the new pair cannot be revoked immediately.
     for (fault, orphaned) in [
         (NotionFault::Status { status: 429, retry_after: Some("100".to_owned()) }, false),
@@ -285,7 +285,7 @@ async fn what_its_last_refresh_brings_is_not_lost_either() {
 }
 
 #[tokio::test]
-async fn a_pair_that_went_with_a_lost_answer_is_told_of() {
+async fn a_pair_lost_with_an_answer_is_reported() {
     let world = installed().await;
     world.expire_access_tokens();
     // The second try is refused, because the first one consumed the token.
@@ -296,7 +296,7 @@ async fn a_pair_that_went_with_a_lost_answer_is_told_of() {
 }
 
 #[tokio::test]
-async fn one_pair_that_is_not_taken_back_holds_up_no_other() {
+async fn one_pair_that_is_not_revoked_does_not_block_others() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     for _ in 0..3 {
         assert!(world.browser().install_as(|_| {}).await.is_connected());
@@ -315,7 +315,7 @@ async fn one_pair_that_is_not_taken_back_holds_up_no_other() {
 
 /// A late message about a forgotten person must not restore their key permanently.
 #[tokio::test]
-async fn an_uninstall_of_somebody_who_was_forgotten_leaves_the_hash_alone() {
+async fn an_uninstall_of_a_forgotten_person_keeps_the_hash() {
     let world = installed().await;
     for more in [json!({"forget": true}), json!({}), json!({"forget": true}), json!({"generation": 1})] {
         uninstall(&world, more.clone()).await;
@@ -329,7 +329,7 @@ async fn an_uninstall_of_somebody_who_was_forgotten_leaves_the_hash_alone() {
 /// The pair of a refresh that waited in the rescue queue is revoked, and no alarm reports a danger that does not
 /// exist.
 #[tokio::test]
-async fn a_rescued_refresh_that_goes_back_settles_its_lease() {
+async fn a_rescued_refresh_that_is_revoked_settles_its_lease() {
     let world = installed().await;
     world.notion().inject(Endpoint::Token, NotionFault::Hold, 1);
     let outage = async {
@@ -367,7 +367,7 @@ async fn nothing_of_a_person_who_is_forgotten_stays_in_a_claim() {
 
 /// The page of a flow takes the person's name from the row. When the row is gone, the page has no name.
 #[tokio::test]
-async fn the_page_of_a_flow_goes_on_to_say_that_it_worked() {
+async fn the_page_of_a_flow_still_says_that_it_worked() {
     let world = World::start().await;
     let browser = world.browser();
     let page = browser.install_as(|_| {}).await;
@@ -380,7 +380,7 @@ async fn the_page_of_a_flow_goes_on_to_say_that_it_worked() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_answer_is_said_so_and_the_sweep_ends_what_was_begun() {
+async fn a_table_failure_is_answered_and_the_sweep_finishes_the_removal() {
     let world = installed().await;
     let denied = || Fault::Answer(Reply::error(400, "AccessDeniedException"));
     world.stack.dynamodb().inject("UpdateItem", denied(), 1);
@@ -396,7 +396,7 @@ async fn a_table_that_does_not_answer_is_said_so_and_the_sweep_ends_what_was_beg
 }
 
 #[tokio::test]
-async fn what_cannot_be_given_back_is_told_of_before_it_is_forgotten() {
+async fn what_cannot_be_revoked_is_reported_before_it_is_forgotten() {
     let id = format!("{ACME}/user/{ADA}");
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let broken = AttributeValue::B(vec![1, 0, 0, 0, 1].into());

@@ -44,7 +44,7 @@ async fn a_stored_token_comes_back_with_its_fingerprint_and_nothing_of_the_refre
 }
 
 #[tokio::test]
-async fn a_token_that_was_refused_is_refreshed_once_and_whoever_comes_late_gets_the_new_one() {
+async fn a_refused_token_is_refreshed_once_and_late_callers_get_the_new_one() {
     let world = installed().await;
     let before = world.vend(json!({})).await;
     world.expire_access_tokens();
@@ -61,7 +61,7 @@ async fn a_token_that_was_refused_is_refreshed_once_and_whoever_comes_late_gets_
 }
 
 #[tokio::test]
-async fn a_wish_to_refresh_is_met_by_a_refresh_that_ends_after_it() {
+async fn a_forced_refresh_returns_a_pair_that_is_newer_than_the_request() {
     let world = installed().await;
     let first = world.vend(json!({"refresh": true})).await;
     let second = world.vend(json!({"refresh": true})).await;
@@ -72,7 +72,7 @@ async fn a_wish_to_refresh_is_met_by_a_refresh_that_ends_after_it() {
 }
 
 #[tokio::test]
-async fn who_is_not_there_can_be_sent_to_install() {
+async fn a_person_without_an_installation_can_be_sent_to_install() {
     let world = World::start().await;
     let answer = world.vend(json!({})).await;
     assert_eq!(
@@ -121,7 +121,7 @@ async fn a_dead_grant_is_marked_and_a_new_install_heals_it() {
 }
 
 #[tokio::test]
-async fn what_decides_nothing_marks_nothing_and_says_when_to_come_again() {
+async fn an_undecided_refresh_marks_nothing_and_says_when_to_try_again() {
     let status = |status, retry_after: Option<&str>| NotionFault::Status {
         status,
         retry_after: retry_after.map(str::to_owned),
@@ -160,7 +160,7 @@ async fn what_decides_nothing_marks_nothing_and_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_earns_one_more_try() {
+async fn a_lost_reply_allows_one_more_try() {
     // If Notion did not process the request, or keeps the previous token alive, the second try brings a pair.
     for (fault, works) in [
         (NotionFault::DropBeforeProcessing, true),
@@ -198,7 +198,7 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_refresh_token_is_asked_about() {
+async fn a_token_without_a_refresh_token_is_introspected() {
     let world = World::start().await;
     world
         .notion()
@@ -226,7 +226,7 @@ async fn a_token_without_a_refresh_token_is_asked_about() {
 }
 
 #[tokio::test]
-async fn a_store_or_secret_that_does_not_answer_is_said_so() {
+async fn a_store_or_secret_failure_is_answered_as_try_later() {
     let world = installed().await;
     let before = world.vend(json!({})).await;
     world.stack.dynamodb().inject("GetItem", Fault::Answer(Reply::error(400, "AccessDeniedException")), 1);

@@ -89,7 +89,8 @@ impl Callback {
             }
             Ok(Saved::TombstoneWins) => {
                 let standing = self.vault.store.read_installation(&install.id, budget.save_by).await;
-                let in_use = matches!(standing, Ok(Some(row)) if row.is_using_access_token(&install.pair.access_fingerprint));
+                let fingerprint = &install.pair.access_fingerprint;
+                let in_use = matches!(standing, Ok(Some(row)) if row.is_using_access_token(fingerprint));
                 Kept::Ended(Notice::RemovedMeanwhile, (!in_use).then_some(give_back))
             }
             Err(error) => {

@@ -82,7 +82,7 @@ fn is_private(path: &Path) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_lost_comes_back_unverified_and_notion_says_what_is_alive() {
+async fn restored_rows_are_unverified_until_notion_confirms_them() {
     let world = World::start().await;
     install(&world, ADA).await;
     install(&world, GRACE).await;
@@ -130,7 +130,7 @@ async fn what_was_lost_comes_back_unverified_and_notion_says_what_is_alive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_happened_since_is_undone() {
+async fn an_import_undoes_nothing_that_happened_since() {
     let world = World::start().await;
     install(&world, ADA).await;
     install(&world, GRACE).await;
@@ -199,7 +199,7 @@ async fn overwriting_asks_first_and_drops_no_pair() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_grant_that_was_dead_then_replaces_none_that_lives_now() {
+async fn a_dead_grant_in_the_backup_replaces_no_live_one() {
     let world = World::start().await;
     // A pair with a refresh token is recognised by that token: the row has consumed it.
     world.notion().change_settings(|settings| {
@@ -220,7 +220,7 @@ async fn a_grant_that_was_dead_then_replaces_none_that_lives_now() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_written_over_a_tombstone_whose_tokens_are_still_to_go_back() {
+async fn an_import_never_overwrites_a_tombstone_with_tokens_to_revoke() {
     let world = World::start_with(|options| options.function_timeout_ms = 8000).await;
     install(&world, ADA).await;
     let backup = Backup::named("tombstone");

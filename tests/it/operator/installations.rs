@@ -57,7 +57,7 @@ async fn installations_are_listed_and_shown_without_their_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_cannot_be_read_is_said_and_hides_no_other() {
+async fn an_unreadable_row_is_reported_and_hides_no_other() {
     let world = installed().await;
     world.tamper(&format!("{ACME}/user/{ADA}"), "REMOVE health", &[]).await;
     let (code, listed) = in_json(&world, &["list"]).await;
@@ -90,7 +90,7 @@ async fn a_refresh_brings_a_new_pair_that_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_installation_is_removed_once_somebody_has_said_so() {
+async fn an_installation_is_removed_after_confirmation() {
     let world = installed().await;
     let unasked = operator(&world, &["revoke", ACME, ADA], "").await;
     assert_eq!(unasked.status.code(), Some(2));
@@ -142,7 +142,7 @@ async fn the_ring_is_rotated_while_tokens_are_vended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_that_is_refused_leaves_the_ring_as_it_was() {
+async fn a_refused_rotation_leaves_the_ring_unchanged() {
     let world = installed().await;
     let before = world.stack.key_ring();
     let refused = Fault::Answer(Reply::error(400, "InvalidParameterException"));
@@ -155,7 +155,7 @@ async fn a_rotation_that_is_refused_leaves_the_ring_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dead_letters_are_saved_once_what_kept_them_has_ended() {
+async fn dead_letters_are_saved_once_the_cause_is_gone() {
     let world = World::start().await;
     let denied = Fault::Answer(Reply::error(400, "AccessDeniedException"));
     world.stack.dynamodb().inject("TransactWriteItems", denied, u32::MAX);

@@ -35,6 +35,7 @@ mod round_trips;
 mod stampede;
 mod strangers;
 mod structure;
+mod superseded;
 mod sweep;
 mod template;
 mod uninstall;

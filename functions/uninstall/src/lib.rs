@@ -13,7 +13,7 @@
 //! The answer has `removed`, `revoked` and `generation`. If `revoked` is false, the tokens stay sealed in the
 //! tombstone, nothing is vended, and the sweep keeps trying to revoke them. `generation` 0 means that there was no
 //! installation. Otherwise `error` is `other_generation`, `not_installed` (only with a `generation`), `try_later`,
-//! `malformed` or `misconfigured`.
+//! `malformed`, `misconfigured` or `internal`.
 
 use std::time::Duration;
 

@@ -223,6 +223,7 @@ pub(super) fn decide(
         let generation = integer(standing, "generation").unwrap_or(0).max(generation_before);
         row.insert("generation".to_owned(), number(generation + 1));
         row.insert("installed_at_ms".to_owned(), number(ours.exchanged_at_ms));
+        row.entry("first_installed_at_ms".to_owned()).or_insert_with(|| number(ours.exchanged_at_ms));
     }
     let surplus = superseded.len().saturating_sub(MAX_SUPERSEDED);
     let bot_of =

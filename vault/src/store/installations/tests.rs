@@ -279,3 +279,20 @@ fn a_generation_goes_on_from_whichever_is_higher() {
         assert_eq!(integer(&row, "generation"), Some(expected));
     }
 }
+
+#[test]
+fn the_first_install_is_dated_once_also_over_the_tombstone_of_a_stranger() {
+    let (first, second) = (install("a", "token-a", None, 1000), install("b", "token-b", None, 2000));
+    let tombstone = Row::from([
+        ("installation_id".to_owned(), string(first.id.as_str())),
+        ("health".to_owned(), string("removed")),
+        ("removed_at_ms".to_owned(), number(500)),
+        ("generation".to_owned(), number(0)),
+        ("version".to_owned(), number(1)),
+    ]);
+    let (row, _) = written(decide(&tombstone, &first, true, 0));
+    assert_eq!(integer(&row, "first_installed_at_ms"), Some(1000));
+    let (row, _) = written(decide(&row, &second, true, 0));
+    let dates = (integer(&row, "first_installed_at_ms"), integer(&row, "installed_at_ms"));
+    assert_eq!(dates, (Some(1000), Some(2000)));
+}

@@ -30,6 +30,13 @@ struct Installation {
     user_id: String,
 }
 
+impl Installation {
+    /// Enough of the id to tell bots apart; the page shows all of it on hover.
+    fn short_bot_id(&self) -> &str {
+        self.bot_id.get(..8).unwrap_or(&self.bot_id)
+    }
+}
+
 /// Renders the page.
 pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     // A scan is fine here: this page never leaves the machine. It bypasses the wire, so it is not counted. The row of
@@ -52,7 +59,7 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
                 workspace: or(text("workspace_name"), text("workspace_id")),
                 person: or(or(text("owner_name"), text("owner_email")), text("owner_type")),
                 health: text("health"),
-                refreshed: refreshed_at_ms.map(|at_ms| ago(inside, at_ms)).unwrap_or_default(),
+                refreshed: refreshed_at_ms.map_or_else(|| "never".to_owned(), |at_ms| ago(inside, at_ms)),
                 generation: text("generation"),
                 superseded,
                 bot_id: text("bot_id"),

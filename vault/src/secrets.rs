@@ -35,7 +35,9 @@ pub enum SecretError {
         cause: String,
     },
     /// It was never stored.
-    #[error("{0} has no value: store the client secret (`secret set`), or restore the key ring (docs/runbook.md)")]
+    #[error(
+        "{0} has no value: store the client secret (`secret set`), or restore the key ring (docs/runbook.md)"
+    )]
     NotStored(&'static str),
     /// It is malformed.
     #[error("{secret} must be {expected}")]

@@ -8,7 +8,8 @@ use crate::costs::Costs;
 
 /// How far over its bar a measure may be, in percent. Counts of connections and requests have to be met exactly.
 const TOLERANCE_PERCENT: u64 = 5;
-/// Memory that does not grow may still differ by some pages from run to run.
+/// Memory that does not grow may still differ by some pages from run to run. For the same reason the bars of resident
+/// memory are rounded up by hand.
 const GROWTH_TOLERANCE_KIB: u64 = 200;
 
 /// The bars by the case's name.

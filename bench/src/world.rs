@@ -4,7 +4,7 @@ use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
-use simulated_notion::{ACME, Approval, Person, ROADMAP, Simulator, sample_workspaces};
+use simulated_notion::{ACME, Approval, Person, ROADMAP, sample_workspaces};
 use vault::http_client;
 
 use crate::Error;
@@ -65,15 +65,11 @@ impl World {
     /// What has reached the stand-ins so far.
     pub(crate) fn traffic(&self) -> Traffic {
         let (aws, notion) = (&self.stack, self.stack.notion());
-        let connections = aws.dynamodb().connections_accepted()
-            + aws.secrets_manager().connections_accepted()
-            + aws.rescue_queue().connections_accepted()
-            + notion.map_or(0, Simulator::connections_accepted);
         let requests = aws.dynamodb().calls().len()
             + aws.secrets_manager().calls().len()
             + aws.rescue_queue().calls().len()
             + notion.map_or(0, |notion| notion.requests().len());
-        Traffic { connections, requests }
+        Traffic { connections: aws.connections_accepted(), requests }
     }
 }
 

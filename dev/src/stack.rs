@@ -254,6 +254,15 @@ impl Stack {
         &self.inside.services.rescue_queue
     }
 
+    /// How many TCP connections the stand-ins and the simulated Notion have accepted so far.
+    #[must_use]
+    pub fn connections_accepted(&self) -> u64 {
+        let notion = self.notion().map_or(0, Simulator::connections_accepted);
+        let (dynamodb, secrets) = (self.dynamodb(), self.secrets_manager());
+        let aws = dynamodb.connections_accepted() + secrets.connections_accepted();
+        aws + self.rescue_queue().connections_accepted() + notion
+    }
+
     /// The function behind `/install`.
     #[must_use]
     pub fn install(&self) -> &Install {

@@ -176,14 +176,9 @@ async fn the_real_callback_opens_its_connections_during_init() {
     // A first event without effects ends INIT.
     let (answer, _line) = callback.invoke(crate::harness::event("HEAD", "/callback", "", &[])).await.unwrap();
     assert_eq!(answer["statusCode"], 405);
-    let connections = || {
-        world.stack.dynamodb().connections_accepted()
-            + world.stack.secrets_manager().connections_accepted()
-            + world.notion().connections_accepted()
-    };
-    let before = connections();
+    let before = world.stack.connections_accepted();
     let (answer, line) = callback.invoke(samples_of(&world, "callback").await).await.unwrap();
     world.leaks.saw_answer(&answer.to_string());
     assert_eq!(line["Saved"], 1, "{answer}");
-    assert_eq!(connections(), before, "no new connection in the handler");
+    assert_eq!(world.stack.connections_accepted(), before, "no new connection in the handler");
 }

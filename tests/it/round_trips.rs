@@ -19,10 +19,7 @@ fn counted(world: &World) -> Counted {
         secrets: world.stack.secrets_manager().calls().len(),
         queue: world.stack.rescue_queue().calls().len(),
         notion: notion.into_iter().map(|endpoint| world.notion().count(endpoint)).sum(),
-        connections: world.stack.dynamodb().connections_accepted()
-            + world.stack.secrets_manager().connections_accepted()
-            + world.stack.rescue_queue().connections_accepted()
-            + world.notion().connections_accepted(),
+        connections: world.stack.connections_accepted(),
     }
 }
 

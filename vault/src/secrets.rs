@@ -99,6 +99,12 @@ struct Slot<T> {
     ask_at: UnixSeconds,
 }
 
+impl<T> Slot<T> {
+    fn fresh(value: &Arc<Versioned<T>>, now: UnixSeconds) -> Self {
+        Self { value: Arc::clone(value), read_at: now, ask_at: now.plus_secs(FRESH_SECS) }
+    }
+}
+
 impl Secrets {
     /// Reads `CLIENT_SECRET_ARN` and `TOKEN_KEY_RING_ARN`.
     ///
@@ -211,7 +217,7 @@ impl<T> Cached<T> {
             None => fetch().await?,
         };
         let value = Arc::new(fetched);
-        *slot = Some(Slot { value: Arc::clone(&value), read_at: now, ask_at: now.plus_secs(FRESH_SECS) });
+        *slot = Some(Slot::fresh(&value, now));
         Ok(value)
     }
 
@@ -223,7 +229,7 @@ impl<T> Cached<T> {
         let Some(Ok(value)) = entry.secret_string().map(self.parse) else { return };
         let version_id = entry.version_id().unwrap_or_default().to_owned();
         let value = Arc::new(Versioned { value, version_id, stored_at: unix_seconds(entry.created_date()) });
-        *self.slot.lock().await = Some(Slot { value, read_at: now, ask_at: now.plus_secs(FRESH_SECS) });
+        *self.slot.lock().await = Some(Slot::fresh(&value, now));
     }
 
     async fn fetch(&self, client: &Client, stage: &str) -> Result<Versioned<T>, SecretError> {

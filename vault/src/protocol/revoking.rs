@@ -174,7 +174,7 @@ impl Vault {
 fn unopened(id: &InstallationId, error: OpenError) -> RevokeOutcome {
     report_broken_seal(id, error);
     match error {
-        // The key may become readable again, but what is purged is gone.
+        // Keep the token: the key may become readable again, and a purge cannot be undone.
         OpenError::RingNotRead | OpenError::UnknownVersion(_) => RevokeOutcome::NotYet(None),
         OpenError::Broken => RevokeOutcome::Lost("a token of a removed installation does not open"),
     }

@@ -2,18 +2,23 @@
 //!
 //! `GET /install` draws a nonce and keeps it in a cookie. The `state` sent to Notion is a hash of that cookie.
 //! Nothing is stored and no key is needed: only the browser that holds the cookie can show what the state was derived
-//! from, and the state cannot be turned back into the cookie. (RFC 9700 §4.7.1 asks for a one-time `state` bound to
+//! from, and the state cannot be turned back into the cookie. What an app asked for travels in the cookie too. (RFC 9700 §4.7.1 asks for a one-time `state` bound to
 //! the user agent. The claim at the callback makes it one-time.)
+
+mod cookies;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::app_request::AppRequest;
 use crate::clock::UnixSeconds;
 use crate::config::PublicConnection;
 use crate::random::{self, Random};
 use crate::secret::{FlowCookie, State};
+use cookies::Content;
+pub use cookies::FlowCookies;
 
 /// How long a reload shows the outcome after the state has expired, in seconds.
 pub const REPEAT_WINDOW_SECS: u64 = 3600;
@@ -22,14 +27,13 @@ pub const CLOCK_SKEW_SECS: u64 = 60;
 /// How many flows one browser may have open. Beyond that, the oldest is dropped: API Gateway accepts 10,240 bytes of
 /// headers.
 pub const MAX_FLOWS: usize = 4;
-/// The longest flow cookie that is read, in bytes: the fixed part and a link of 1 KiB, in base64.
+/// The longest flow cookie that is read, in bytes: the fixed part and what an app asked for (less than 1 KiB), in base64.
 pub const MAX_COOKIE_BYTES: usize = 1424;
 
 const COOKIE_PREFIX: &str = "__Host-notion_install_";
-const COOKIE_VERSION: u8 = 1;
-const NONCE_BYTES: usize = 32;
 const STATE_TAG: &[u8] = b"notion-install state 1";
 const CLAIM_TAG: &[u8] = b"notion-install claim 1";
+const CODE_TAG: &[u8] = b"notion-install code 1";
 
 /// The key of a flow's claim: a hash of the state, 64 hexadecimal digits. It reveals neither the state nor the
 /// cookie, so it may be stored in a table.
@@ -51,6 +55,8 @@ pub struct Flow {
     pub claim_key: ClaimKey,
     /// When `/install` answered.
     pub issued_at: UnixSeconds,
+    /// What an app asked for, if one sent the person.
+    pub app: Option<AppRequest>,
 }
 
 /// Why a state or a flow cookie was rejected. The page does not tell these reasons apart.
@@ -135,12 +141,14 @@ impl FlowId {
 impl Flow {
     /// Starts a flow: draws a 256-bit nonce and commits to it.
     #[must_use]
-    pub fn issue(connection: &PublicConnection, now: UnixSeconds, random: &dyn Random) -> Self {
-        let mut value = [0; 1 + NONCE_BYTES + 8];
-        value[0] = COOKIE_VERSION;
-        value[1..=NONCE_BYTES].copy_from_slice(&random::bytes::<NONCE_BYTES>(random));
-        value[1 + NONCE_BYTES..].copy_from_slice(&now.0.to_be_bytes());
-        Self::committed(connection, URL_SAFE_NO_PAD.encode(value), now)
+    pub fn issue(
+        connection: &PublicConnection,
+        app: Option<AppRequest>,
+        now: UnixSeconds,
+        random: &dyn Random,
+    ) -> Self {
+        let content = Content { issued_at: now, app };
+        Self::committed(connection, content.encode(&random::bytes(random)), content)
     }
 
     /// Finds the flow of `state` among this browser's cookies.
@@ -177,15 +185,15 @@ impl Flow {
         now: UnixSeconds,
     ) -> Result<Self, FlowRejected> {
         let value = cookies.one(&id.cookie_name())?;
-        let issued_at = issued_at(value)?;
-        if issued_at > now.plus_secs(CLOCK_SKEW_SECS) {
+        let content = Content::read(value)?;
+        if content.issued_at > now.plus_secs(CLOCK_SKEW_SECS) {
             return Err(FlowRejected::FromTheFuture);
         }
-        let flow = Self::committed(connection, value.to_owned(), issued_at);
+        let flow = Self::committed(connection, value.to_owned(), content);
         if flow.id() == *id { Ok(flow) } else { Err(FlowRejected::Mismatch) }
     }
 
-    fn committed(connection: &PublicConnection, value: String, issued_at: UnixSeconds) -> Self {
+    fn committed(connection: &PublicConnection, value: String, Content { issued_at, app }: Content) -> Self {
         let digest = Sha256::new()
             .chain_update(STATE_TAG)
             .chain_update([0])
@@ -198,7 +206,14 @@ impl Flow {
             State::parse(URL_SAFE_NO_PAD.encode(digest)).expect("a state"),
         );
         let claim_key = ClaimKey::of(&state);
-        Self { cookie, state, claim_key, issued_at }
+        Self { cookie, state, claim_key, issued_at, app }
+    }
+
+    /// The secret part of the code with which the app's backend claims the installation: a hash of the cookie, so that a
+    /// reload gives the same one, and nobody without the cookie can make it.
+    #[must_use]
+    pub fn code_secret(&self) -> [u8; 32] {
+        Sha256::new().chain_update(CODE_TAG).chain_update([0]).chain_update(self.cookie.expose()).finalize().into()
     }
 
     /// The flow's public name.
@@ -234,62 +249,6 @@ fn cookie_max_age_secs(state_ttl_secs: u64) -> u64 {
 /// navigation, for which the browser withholds a Strict cookie.
 fn set_cookie(name: &str, value: &str, max_age_secs: u64) -> String {
     format!("{name}={value}; Max-Age={max_age_secs}; Path=/; Secure; HttpOnly; SameSite=Lax")
-}
-
-/// Reads `issued_at` from a cookie value. Rejects any value that we cannot have written.
-fn issued_at(value: &str) -> Result<UnixSeconds, FlowRejected> {
-    if value.len() > MAX_COOKIE_BYTES {
-        return Err(FlowRejected::NotCanonical);
-    }
-    let bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| FlowRejected::NotCanonical)?;
-    let (head, issued_at) = bytes.split_at_checked(1 + NONCE_BYTES).ok_or(FlowRejected::NotCanonical)?;
-    let issued_at = <[u8; 8]>::try_from(issued_at).map_err(|_| FlowRejected::NotCanonical)?;
-    if head[0] != COOKIE_VERSION || URL_SAFE_NO_PAD.encode(&bytes) != value {
-        return Err(FlowRejected::NotCanonical);
-    }
-    Ok(UnixSeconds(u64::from_be_bytes(issued_at)))
-}
-
-/// The flow cookies that a browser sent, without all others.
-pub struct FlowCookies(Vec<(String, FlowCookie)>);
-
-impl FlowCookies {
-    /// Picks our cookies out of the `Cookie` headers (RFC 6265 §5.4).
-    #[must_use]
-    pub fn of(headers: &http::HeaderMap) -> Self {
-        let pairs = headers
-            .get_all(http::header::COOKIE)
-            .iter()
-            .filter_map(|header| header.to_str().ok())
-            .flat_map(|header| header.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| name.starts_with(COOKIE_PREFIX));
-        Self(
-            pairs
-                .filter_map(|(name, value)| Some((name.to_owned(), FlowCookie::parse(value).ok()?)))
-                .collect(),
-        )
-    }
-
-    fn one(&self, name: &str) -> Result<&str, FlowRejected> {
-        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.expose());
-        match (values.next(), values.next()) {
-            (None, _) => Err(FlowRejected::NoCookie),
-            (Some(value), None) => Ok(value),
-            (Some(_), Some(_)) => Err(FlowRejected::RepeatedCookie),
-        }
-    }
-
-    /// `Set-Cookie` values that make room for one more flow: they delete cookies that are not valid, then the oldest.
-    #[must_use]
-    pub fn make_room(&self) -> Vec<String> {
-        let mut by_age: Vec<(Option<UnixSeconds>, &str)> =
-            self.0.iter().map(|(name, value)| (issued_at(value.expose()).ok(), name.as_str())).collect();
-        by_age.sort_unstable();
-        let unreadable = by_age.iter().filter(|(issued_at, _)| issued_at.is_none()).count();
-        let surplus = by_age.len().saturating_sub(MAX_FLOWS - 1).max(unreadable);
-        by_age[..surplus].iter().map(|(_, name)| set_cookie(name, "", 0)).collect()
-    }
 }
 
 #[cfg(test)]

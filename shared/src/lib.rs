@@ -4,6 +4,7 @@
 //! Time and randomness are injected through [`clock::Clock`] and [`random::Random`]. Everything else is replaced on
 //! the wire, by its endpoint URL.
 
+pub mod app_request;
 pub mod authorization;
 pub mod clock;
 pub mod config;
@@ -11,8 +12,10 @@ pub mod entry;
 pub mod flow;
 pub mod ids;
 pub mod pages;
+pub mod pkce;
 pub mod query;
 pub mod random;
+pub mod return_destination;
 pub mod secret;
 pub mod telemetry;
 pub mod visit;

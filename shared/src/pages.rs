@@ -16,6 +16,7 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::app_request::BadAppRequest;
 use crate::config::Branding;
 pub use notice::Notice;
 
@@ -121,6 +122,36 @@ impl Pages {
                 mood: notice.mood(),
                 refresh_secs: (notice == Notice::InProgress).then_some(REFRESH_SECS),
                 action,
+            },
+        )
+    }
+
+    /// The page for a developer whose app sent a person to us with a request that cannot be served.
+    #[must_use]
+    pub fn bad_app_request(&self, problem: BadAppRequest, headers: &HeaderMap) -> Response<Body> {
+        let status = StatusCode::BAD_REQUEST;
+        let title = format!("{} sent you here with a request that is not correct", self.branding.app_name);
+        if wants_json(headers) {
+            let body = json!({
+                "type": format!("urn:notion-install:{}", problem.key()),
+                "title": title,
+                "status": status.as_u16(),
+                "detail": problem.to_string(),
+            });
+            return Self::text(status, &body, "application/problem+json");
+        }
+        self.html(
+            status,
+            &Page {
+                app_name: &self.branding.app_name,
+                style: &self.style().css,
+                title,
+                text: "Nothing was started, and there is nothing that you can do here. The people who run the app \
+                       can correct it.",
+                facts: vec![("For the developer", problem.to_string())],
+                mood: "bad",
+                refresh_secs: None,
+                action: None,
             },
         )
     }

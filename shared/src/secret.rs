@@ -73,6 +73,14 @@ secret! {
     FlowCookie
 }
 secret! {
+    /// A code verifier (RFC 7636 §4.1): proves that the app that claims an installation has asked for it.
+    CodeVerifier
+}
+secret! {
+    /// The code that an app's return page gets, with which its backend claims the installation.
+    InstallationCode
+}
+secret! {
     /// Key material as stored in the ring. Keys are derived from it; it is never used as a key itself.
     KeyMaterial
 }
@@ -110,6 +118,8 @@ mod tests {
         RefreshToken,
         State,
         FlowCookie,
+        CodeVerifier,
+        InstallationCode,
         KeyMaterial,
         KeyRingText
     );

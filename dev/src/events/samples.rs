@@ -314,7 +314,7 @@ pub fn samples(
 ) -> Vec<Sample> {
     let host = connection.redirect_uri.split('/').nth(2).unwrap_or_default();
     let sample = |case: &Case| {
-        let issue = |at: UnixSeconds| Flow::issue(connection, at, random);
+        let issue = |at: UnixSeconds| Flow::issue(connection, None, at, random);
         let headers = [
             ("host", host),
             ("accept", "text/html,application/xhtml+xml"),

@@ -1,10 +1,15 @@
 //! `GET /install`: draws a nonce, keeps it in a cookie in this browser, and redirects the person to Notion with a
 //! state that commits to it.
 //!
+//! An app that wants to know how it ends adds `return_to` (the key of a return destination), `code_challenge` (RFC
+//! 7636, S256), `state` (its own, optional) and, to renew an installation, `expect`. They travel in the cookie. A
+//! mistake among them gets a page of ours with 400, never a redirect. Without `return_to`, parameters are ignored.
+//!
 //! Anyone can call this, so it holds nothing: no secret, no network access, no permission. Requests store nothing.
 
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
+use shared::app_request::{AppRequest, BadAppRequest};
 use shared::authorization;
 use shared::clock::Clock;
 use shared::config::{Branding, ConfigError, Lookup, PublicConnection, state_ttl_secs};
@@ -12,6 +17,7 @@ use shared::entry::browser::AlwaysAnswers;
 use shared::flow::{Flow, FlowCookies};
 use shared::pages::Pages;
 use shared::random::Random;
+use shared::return_destination::ReturnDestinations;
 use shared::telemetry::{Metric, RequestLine};
 use shared::visit;
 
@@ -19,13 +25,14 @@ use shared::visit;
 pub struct Install {
     connection: PublicConnection,
     state_ttl_secs: u64,
+    destinations: ReturnDestinations,
     pages: Pages,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
 }
 
 impl Install {
-    /// Reads the settings of the public connection and of the pages.
+    /// Reads the settings of the public connection and of the pages, and `RETURN_DESTINATIONS`.
     ///
     /// # Errors
     ///
@@ -38,18 +45,20 @@ impl Install {
         Ok(Self {
             connection: PublicConnection::read(lookup)?,
             state_ttl_secs: state_ttl_secs(lookup)?,
+            destinations: ReturnDestinations::read(lookup)?,
             pages: Pages::new(Branding::read(lookup)?),
             clock: Box::new(clock),
             random: Box::new(random),
         })
     }
 
-    fn start(&self, request: &Request) -> Response<Body> {
-        let flow = Flow::issue(&self.connection, self.clock.now(), &*self.random);
+    fn start(&self, request: &Request) -> Result<Response<Body>, BadAppRequest> {
+        let app = AppRequest::read(request.uri().query().unwrap_or_default(), &self.destinations)?;
+        let flow = Flow::issue(&self.connection, app, self.clock.now(), &*self.random);
         let mut cookies = FlowCookies::of(request.headers()).make_room();
         cookies.push(flow.set_cookie(self.state_ttl_secs));
         let notion = authorization::request_url(&self.connection, &flow.state);
-        self.pages.redirect(StatusCode::FOUND, &notion, &cookies)
+        Ok(self.pages.redirect(StatusCode::FOUND, &notion, &cookies))
     }
 }
 
@@ -66,14 +75,19 @@ impl AlwaysAnswers for Install {
         &*self.clock
     }
 
-    /// Parameters are ignored: a state sent by the caller is never used (session fixation).
     async fn handle(&self, request: Request) -> Response<Body> {
         let mut line = RequestLine::begin(self.function());
         let (outcome, response) = match visit::check(request.method(), request.headers()) {
-            Ok(()) => {
-                line.count(Metric::Started);
-                ("started", self.start(&request))
-            }
+            Ok(()) => match self.start(&request) {
+                Ok(response) => {
+                    line.count(Metric::Started);
+                    ("started", response)
+                }
+                Err(problem) => {
+                    line.reject(problem.key());
+                    (problem.key(), self.pages.bad_app_request(problem, request.headers()))
+                }
+            },
             Err(reason) => {
                 line.reject(reason.key());
                 let notice = reason.notice();

@@ -19,8 +19,15 @@ fn cookies(pairs: &[(&str, &str)]) -> FlowCookies {
     FlowCookies::of(&HeaderMap::from_iter([(COOKIE, header.parse().unwrap())]))
 }
 
+fn app() -> AppRequest {
+    let lookup = |_: &str| Some("app=https://app.example/back".to_owned());
+    let destinations = crate::return_destination::ReturnDestinations::read(&lookup).unwrap();
+    let raw_query = "return_to=app&state=of-the-app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    AppRequest::read(raw_query, &destinations).unwrap().unwrap()
+}
+
 fn issue() -> Flow {
-    Flow::issue(&connection(), NOW, &OsRandom)
+    Flow::issue(&connection(), None, NOW, &OsRandom)
 }
 
 fn verify(flow: &Flow, state: &str, value: &str, now: UnixSeconds) -> Result<Flow, FlowRejected> {
@@ -59,16 +66,35 @@ fn a_browser_with_the_cookie_gets_its_flow_back() {
 
 #[test]
 fn every_bit_flip_of_state_or_cookie_is_refused() {
-    let flow = issue();
-    let states = bit_flips(flow.state.expose());
-    let values = bit_flips(flow.cookie.expose());
-    assert!(states.len() > 200 && values.len() > 250, "{} and {}", states.len(), values.len());
-    for state in &states {
-        assert!(verify(&flow, state, flow.cookie.expose(), NOW).is_err(), "state: {state}");
+    for flow in [issue(), Flow::issue(&connection(), Some(app()), NOW, &OsRandom)] {
+        let states = bit_flips(flow.state.expose());
+        let values = bit_flips(flow.cookie.expose());
+        assert!(states.len() > 200 && values.len() > 250, "{} and {}", states.len(), values.len());
+        for state in &states {
+            assert!(verify(&flow, state, flow.cookie.expose(), NOW).is_err(), "state: {state}");
+        }
+        for value in &values {
+            assert!(verify(&flow, flow.state.expose(), value, NOW).is_err(), "cookie: {value}");
+        }
     }
-    for value in &values {
-        assert!(verify(&flow, flow.state.expose(), value, NOW).is_err(), "cookie: {value}");
-    }
+}
+
+#[test]
+fn what_an_app_asked_for_travels_in_the_cookie_and_the_state_commits_to_it() {
+    let flow = Flow::issue(&connection(), Some(app()), NOW, &OsRandom);
+    let found = verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).unwrap();
+    assert_eq!(found.app, Some(app()));
+    assert_eq!(found.code_secret(), flow.code_secret());
+    assert_ne!(found.code_secret(), Flow::issue(&connection(), Some(app()), NOW, &OsRandom).code_secret());
+    let largest = AppRequest {
+        return_to: "k".repeat(crate::return_destination::MAX_KEY_BYTES),
+        state: Some("s".repeat(crate::app_request::MAX_APP_STATE_BYTES)),
+        expect: Some("e".repeat(crate::app_request::MAX_EXPECT_BYTES)),
+        ..app()
+    };
+    let flow = Flow::issue(&connection(), Some(largest.clone()), NOW, &OsRandom);
+    assert!(flow.cookie.expose().len() <= MAX_COOKIE_BYTES, "{}", flow.cookie.expose().len());
+    assert_eq!(verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).unwrap().app, Some(largest));
 }
 
 #[test]
@@ -89,10 +115,10 @@ fn only_the_canonical_encoding_is_accepted() {
     let other_version = URL_SAFE_NO_PAD.encode(other_version);
     for odd in [&padded, &trailing_bits, &longer, shorter, &other_version, &"A".repeat(MAX_COOKIE_BYTES + 1)]
     {
-        assert_eq!(issued_at(odd).err(), Some(FlowRejected::NotCanonical), "cookie: {odd}");
+        assert_eq!(Content::read(odd).err(), Some(FlowRejected::NotCanonical), "cookie: {odd}");
     }
     if standard != value {
-        assert_eq!(issued_at(&standard).err(), Some(FlowRejected::NotCanonical));
+        assert_eq!(Content::read(&standard).err(), Some(FlowRejected::NotCanonical));
     }
     // A state in another alphabet or with padding hashes to another name, for which there is no cookie.
     for odd in [format!("{}=", flow.state.expose()), flow.state.expose().to_lowercase()] {
@@ -104,9 +130,9 @@ fn only_the_canonical_encoding_is_accepted() {
 
 #[test]
 fn a_cookie_from_the_future_is_refused_beyond_the_skew() {
-    let flow = Flow::issue(&connection(), NOW.plus_secs(CLOCK_SKEW_SECS), &OsRandom);
+    let flow = Flow::issue(&connection(), None, NOW.plus_secs(CLOCK_SKEW_SECS), &OsRandom);
     assert!(verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).is_ok());
-    let flow = Flow::issue(&connection(), NOW.plus_secs(CLOCK_SKEW_SECS + 1), &OsRandom);
+    let flow = Flow::issue(&connection(), None, NOW.plus_secs(CLOCK_SKEW_SECS + 1), &OsRandom);
     let refused = verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW);
     assert_eq!(refused.err(), Some(FlowRejected::FromTheFuture));
 }
@@ -140,7 +166,7 @@ fn two_cookies_of_one_name_are_refused() {
 
 #[test]
 fn a_fifth_flow_drops_the_oldest_and_what_is_not_ours() {
-    let flows: Vec<Flow> = (0..4).map(|i| Flow::issue(&connection(), NOW.plus_secs(i), &OsRandom)).collect();
+    let flows: Vec<Flow> = (0..4).map(|i| Flow::issue(&connection(), None, NOW.plus_secs(i), &OsRandom)).collect();
     let named: Vec<(String, String)> =
         flows.iter().map(|flow| (flow.id().cookie_name(), flow.cookie.expose().to_owned())).collect();
     let pairs: Vec<(&str, &str)> = named.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();

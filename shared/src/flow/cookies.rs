@@ -1,0 +1,103 @@
+//! The flow cookies: what their values say, and which of them a browser sent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{COOKIE_PREFIX, FlowRejected, MAX_COOKIE_BYTES, MAX_FLOWS, set_cookie};
+use crate::app_request::AppRequest;
+use crate::clock::UnixSeconds;
+use crate::secret::FlowCookie;
+
+/// The version of a cookie without anything of an app.
+const PLAIN: u8 = 1;
+/// The version of a cookie that ends with what an app asked for.
+const OF_AN_APP: u8 = 2;
+const NONCE_BYTES: usize = 32;
+
+/// What a cookie value says, besides the nonce.
+pub(super) struct Content {
+    pub(super) issued_at: UnixSeconds,
+    pub(super) app: Option<AppRequest>,
+}
+
+impl Content {
+    /// The value with this content and a nonce.
+    pub(super) fn encode(&self, nonce: &[u8; NONCE_BYTES]) -> String {
+        let mut value = vec![if self.app.is_some() { OF_AN_APP } else { PLAIN }];
+        value.extend_from_slice(nonce);
+        value.extend_from_slice(&self.issued_at.0.to_be_bytes());
+        if let Some(app) = &self.app {
+            app.encode(&mut value);
+        }
+        URL_SAFE_NO_PAD.encode(value)
+    }
+
+    /// Rejects any value that we cannot have written.
+    pub(super) fn read(value: &str) -> Result<Self, FlowRejected> {
+        Self::decode(value).ok_or(FlowRejected::NotCanonical)
+    }
+
+    fn decode(value: &str) -> Option<Self> {
+        if value.len() > MAX_COOKIE_BYTES {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+        if URL_SAFE_NO_PAD.encode(&bytes) != value {
+            return None;
+        }
+        let (head, rest) = bytes.split_at_checked(1 + NONCE_BYTES)?;
+        let (issued_at, rest) = rest.split_at_checked(8)?;
+        let issued_at = UnixSeconds(u64::from_be_bytes(issued_at.try_into().ok()?));
+        match head[0] {
+            PLAIN if rest.is_empty() => Some(Self { issued_at, app: None }),
+            OF_AN_APP => Some(Self { issued_at, app: Some(AppRequest::decode(rest)?) }),
+            _ => None,
+        }
+    }
+}
+
+/// The flow cookies that a browser sent, without all others.
+pub struct FlowCookies(Vec<(String, FlowCookie)>);
+
+impl FlowCookies {
+    /// Picks our cookies out of the `Cookie` headers (RFC 6265 §5.4).
+    #[must_use]
+    pub fn of(headers: &http::HeaderMap) -> Self {
+        let pairs = headers
+            .get_all(http::header::COOKIE)
+            .iter()
+            .filter_map(|header| header.to_str().ok())
+            .flat_map(|header| header.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(name, _)| name.starts_with(COOKIE_PREFIX));
+        Self(
+            pairs
+                .filter_map(|(name, value)| Some((name.to_owned(), FlowCookie::parse(value).ok()?)))
+                .collect(),
+        )
+    }
+
+    pub(super) fn one(&self, name: &str) -> Result<&str, FlowRejected> {
+        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.expose());
+        match (values.next(), values.next()) {
+            (None, _) => Err(FlowRejected::NoCookie),
+            (Some(value), None) => Ok(value),
+            (Some(_), Some(_)) => Err(FlowRejected::RepeatedCookie),
+        }
+    }
+
+    /// `Set-Cookie` values that make room for one more flow: they delete cookies that are not valid, then the oldest.
+    #[must_use]
+    pub fn make_room(&self) -> Vec<String> {
+        let mut by_age: Vec<(Option<UnixSeconds>, &str)> =
+            self.0.iter().map(|(name, value)| (issued_at(value.expose()), name.as_str())).collect();
+        by_age.sort_unstable();
+        let unreadable = by_age.iter().filter(|(issued_at, _)| issued_at.is_none()).count();
+        let surplus = by_age.len().saturating_sub(MAX_FLOWS - 1).max(unreadable);
+        by_age[..surplus].iter().map(|(_, name)| set_cookie(name, "", 0)).collect()
+    }
+}
+
+fn issued_at(value: &str) -> Option<UnixSeconds> {
+    Content::read(value).ok().map(|content| content.issued_at)
+}

@@ -8,7 +8,9 @@ mod secrets_manager;
 mod sqs;
 mod wire;
 
-pub use dynamodb::{CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE, indexes};
+pub use dynamodb::{
+    CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE, LINKS_SORT_KEY, LINKS_TABLE, indexes,
+};
 pub use endpoint::{Services, serve};
 pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;

@@ -31,7 +31,10 @@ pub(crate) fn router(inside: Arc<Inside>) -> Router {
         .route("/sweep", post(sweep))
         .route("/install", get(install).head(undeclared))
         .route("/callback", get(callback).head(undeclared))
+        .route("/claim", post(claim))
+        .route("/installations", get(installations).head(undeclared))
         .route("/token", post(token))
+        .route("/uninstall", post(uninstall_route))
         .fallback(undeclared)
         .method_not_allowed_fallback(undeclared)
         .with_state(inside)
@@ -129,8 +132,24 @@ async fn callback(State(inside): State<Arc<Inside>>, request: Request) -> Respon
     invoke(&inside, "callback", request, None).await
 }
 
-/// An IAM-authorised route: the function is invoked only if the signature is valid for this request.
+async fn claim(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    invoke_if_signed(&inside, "claim", request).await
+}
+
+async fn installations(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    invoke_if_signed(&inside, "installations", request).await
+}
+
 async fn token(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    invoke_if_signed(&inside, "token", request).await
+}
+
+async fn uninstall_route(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    invoke_if_signed(&inside, "uninstall", request).await
+}
+
+/// An IAM-authorised route: the function is invoked only if the signature is valid for this request.
+async fn invoke_if_signed(inside: &Inside, function: &str, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let forbidden = || (StatusCode::FORBIDDEN, axum::Json(json!({"message": "Forbidden"}))).into_response();
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else { return forbidden() };
@@ -139,7 +158,7 @@ async fn token(State(inside): State<Arc<Inside>>, request: Request) -> Response 
         caller_arn: format!("arn:aws:iam::123456789012:user/{access_key}"),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    invoke(&inside, "token", Request::from_parts(head, axum::body::Body::empty()), Some(signed)).await
+    invoke(inside, function, Request::from_parts(head, axum::body::Body::empty()), Some(signed)).await
 }
 
 async fn undeclared() -> Response {

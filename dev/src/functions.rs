@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use callback::Callback;
+use claim::ClaimInstallation;
 use install::Install;
+use installations::Installations;
 use lambda_http::Context;
 use serde_json::value::RawValue;
 use shared::clock::Clock;
@@ -22,6 +24,10 @@ pub struct Functions {
     pub install: Install,
     /// `GET /callback`.
     pub callback: Callback,
+    /// `POST /claim`, and direct invocations.
+    pub claim: ClaimInstallation,
+    /// `GET /installations`, and direct invocations.
+    pub installations: Installations,
     /// `POST /token`, and direct invocations.
     pub token: Token,
     /// Direct invocations.
@@ -31,7 +37,7 @@ pub struct Functions {
 }
 
 /// Their names.
-pub const NAMES: [&str; 5] = ["install", "callback", "token", "uninstall", "sweep"];
+pub const NAMES: [&str; 7] = ["install", "callback", "claim", "installations", "token", "uninstall", "sweep"];
 
 impl Functions {
     /// Sets up the functions with `variables`.
@@ -55,6 +61,8 @@ impl Functions {
         Ok(Self {
             install: Install::read(&of("install"), clock(), random())?,
             callback: Callback::read(&of("callback"), clock(), random())?,
+            claim: ClaimInstallation::read(&of("claim"), clock(), random())?,
+            installations: Installations::read(&of("installations"), clock())?,
             token: Token::read(&of("token"), clock(), random())?,
             uninstall: Uninstall::read(&of("uninstall"), clock(), random())?,
             sweep: Sweep::read(&of("sweep"), clock(), random())?,
@@ -63,7 +71,13 @@ impl Functions {
 
     /// Does what the functions do during INIT.
     pub async fn warm_up(&self) {
-        tokio::join!(self.callback.warm_up(), self.token.warm_up(), self.uninstall.warm_up());
+        tokio::join!(
+            self.callback.warm_up(),
+            self.claim.warm_up(),
+            self.installations.warm_up(),
+            self.token.warm_up(),
+            self.uninstall.warm_up(),
+        );
     }
 
     /// Invokes a function by name; `None` if it does not exist.
@@ -71,6 +85,8 @@ impl Functions {
         Some(match name {
             "install" => browser::answer(&self.install, event, context).await,
             "callback" => browser::answer(&self.callback, event, context).await,
+            "claim" => backend::answer(&self.claim, event, context).await,
+            "installations" => backend::answer(&self.installations, event, context).await,
             "token" => backend::answer(&self.token, event, context).await,
             "uninstall" => backend::answer(&self.uninstall, event, context).await,
             "sweep" => backend::answer(&self.sweep, event, context).await,

@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::aws::{
-    self, CLAIMS_TABLE, Call, Dynamo, Grant, INSTALLATIONS_TABLE, Queue, SecretsManager, Services, Wire,
-    grants_of,
+    self, CLAIMS_TABLE, Call, Dynamo, Grant, INSTALLATIONS_TABLE, LINKS_TABLE, Queue, SecretsManager,
+    Services, Wire, grants_of,
 };
 use crate::front;
 use crate::functions::{Functions, NAMES};
@@ -163,6 +163,8 @@ impl Stack {
             ("CLAIMS_TABLE", CLAIMS_TABLE.0),
             ("CLIENT_SECRET_ARN", client_secret_id),
             ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
+            ("LINKS_TABLE", LINKS_TABLE.0),
+            ("RETURN_DESTINATIONS", &format!("app={url}/app/back")),
             ("NOTION_CLIENT_ID", &client_id),
             ("NOTION_REDIRECT_URI", &redirect_uri),
             // A person is waiting after pressing a button.

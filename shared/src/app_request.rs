@@ -40,7 +40,9 @@ pub enum BadAppRequest {
     #[error("the parameter {0} was sent more than once")]
     Repeated(&'static str),
     /// The destination is not configured.
-    #[error("return_to is not the key of a configured return destination (ReturnDestinations in the template)")]
+    #[error(
+        "return_to is not the key of a configured return destination (ReturnDestinations in the template)"
+    )]
     UnknownReturnTo,
     /// Parameters that make sense only with a destination.
     #[error("code_challenge, code_challenge_method and expect need return_to")]
@@ -49,7 +51,9 @@ pub enum BadAppRequest {
     #[error("return_to needs a code_challenge (RFC 7636)")]
     NoChallenge,
     /// It is no challenge.
-    #[error("code_challenge must be the SHA-256 of the code_verifier in base64url: 43 characters, no padding")]
+    #[error(
+        "code_challenge must be the SHA-256 of the code_verifier in base64url: 43 characters, no padding"
+    )]
     Challenge,
     /// Another method.
     #[error("code_challenge_method must be S256")]
@@ -96,10 +100,7 @@ impl AppRequest {
     /// # Errors
     ///
     /// [`BadAppRequest`].
-    pub fn read(
-        raw_query: &str,
-        destinations: &ReturnDestinations,
-    ) -> Result<Option<Self>, BadAppRequest> {
+    pub fn read(raw_query: &str, destinations: &ReturnDestinations) -> Result<Option<Self>, BadAppRequest> {
         const OF_AN_APP: [&str; 4] = ["return_to", "code_challenge", "code_challenge_method", "expect"];
         if raw_query.is_empty() {
             return Ok(None);
@@ -229,7 +230,8 @@ mod tests {
 
     #[test]
     fn without_an_app_every_parameter_is_ignored() {
-        for raw_query in ["", "state=chosen&utm_source=mail", "utm=%", "state=a&state=b", "redirect_uri=https://e.example"]
+        for raw_query in
+            ["", "state=chosen&utm_source=mail", "utm=%", "state=a&state=b", "redirect_uri=https://e.example"]
         {
             assert_eq!(read(raw_query), Ok(None), "{raw_query}");
         }

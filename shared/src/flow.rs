@@ -6,6 +6,7 @@
 //! the user agent. The claim at the callback makes it one-time.)
 
 mod cookies;
+mod rejected;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,20 +18,15 @@ use crate::clock::UnixSeconds;
 use crate::config::PublicConnection;
 use crate::random::{self, Random};
 use crate::secret::{FlowCookie, State};
-use cookies::Content;
-pub use cookies::FlowCookies;
+use cookies::{COOKIE_PREFIX, Content, set_cookie};
+pub use cookies::{FlowCookies, MAX_COOKIE_BYTES, MAX_FLOWS};
+pub use rejected::FlowRejected;
 
 /// How long a reload shows the outcome after the state has expired, in seconds.
 pub const REPEAT_WINDOW_SECS: u64 = 3600;
 /// How far apart the clocks of two of our machines may be, in seconds.
 pub const CLOCK_SKEW_SECS: u64 = 60;
-/// How many flows one browser may have open. Beyond that, the oldest is dropped: API Gateway accepts 10,240 bytes of
-/// headers.
-pub const MAX_FLOWS: usize = 4;
-/// The longest flow cookie that is read, in bytes: the fixed part and what an app asked for (less than 1 KiB), in base64.
-pub const MAX_COOKIE_BYTES: usize = 1424;
 
-const COOKIE_PREFIX: &str = "__Host-notion_install_";
 const STATE_TAG: &[u8] = b"notion-install state 1";
 const CLAIM_TAG: &[u8] = b"notion-install claim 1";
 const CODE_TAG: &[u8] = b"notion-install code 1";
@@ -57,40 +53,6 @@ pub struct Flow {
     pub issued_at: UnixSeconds,
     /// What an app asked for, if one sent the person.
     pub app: Option<AppRequest>,
-}
-
-/// Why a state or a flow cookie was rejected. The page does not tell these reasons apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FlowRejected {
-    /// This browser has no cookie for the state: the state is another browser's or forged, or cookies are off.
-    #[error("this browser has no cookie for the state")]
-    NoCookie,
-    /// Two cookies with the same name: one may have been planted.
-    #[error("two cookies have the name of this flow")]
-    RepeatedCookie,
-    /// The state is not the hash of the cookie.
-    #[error("the state does not commit to the cookie")]
-    Mismatch,
-    /// The cookie is not in the encoding that we write.
-    #[error("the cookie is not in its canonical encoding")]
-    NotCanonical,
-    /// The cookie's time of issue is in the future.
-    #[error("the cookie was issued in the future")]
-    FromTheFuture,
-}
-
-impl FlowRejected {
-    /// The fixed key, for metrics.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::NoCookie => "no_cookie",
-            Self::RepeatedCookie => "repeated_cookie",
-            Self::Mismatch => "state_mismatch",
-            Self::NotCanonical => "cookie_not_canonical",
-            Self::FromTheFuture => "cookie_from_the_future",
-        }
-    }
 }
 
 impl ClaimKey {
@@ -213,7 +175,12 @@ impl Flow {
     /// reload gives the same one, and nobody without the cookie can make it.
     #[must_use]
     pub fn code_secret(&self) -> [u8; 32] {
-        Sha256::new().chain_update(CODE_TAG).chain_update([0]).chain_update(self.cookie.expose()).finalize().into()
+        Sha256::new()
+            .chain_update(CODE_TAG)
+            .chain_update([0])
+            .chain_update(self.cookie.expose())
+            .finalize()
+            .into()
     }
 
     /// The flow's public name.
@@ -243,12 +210,6 @@ impl Flow {
 
 fn cookie_max_age_secs(state_ttl_secs: u64) -> u64 {
     state_ttl_secs + REPEAT_WINDOW_SECS
-}
-
-/// `__Host-` requires Secure, Path=/ and no Domain. Lax, because Notion sends the person back by a cross-site
-/// navigation, for which the browser withholds a Strict cookie.
-fn set_cookie(name: &str, value: &str, max_age_secs: u64) -> String {
-    format!("{name}={value}; Max-Age={max_age_secs}; Path=/; Secure; HttpOnly; SameSite=Lax")
 }
 
 #[cfg(test)]

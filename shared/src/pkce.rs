@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn only_the_lengths_and_characters_of_the_rfc_are_accepted() {
-        for odd in ["", &VERIFIER[1..], &"a".repeat(129), &VERIFIER.replace('-', "+"), &format!("{VERIFIER} ")] {
+        for odd in
+            ["", &VERIFIER[1..], &"a".repeat(129), &VERIFIER.replace('-', "+"), &format!("{VERIFIER} ")]
+        {
             assert!(verifier(odd).is_none(), "{odd}");
         }
         for odd in ["", &CHALLENGE[1..], &format!("{CHALLENGE}="), &CHALLENGE.replace('-', "+"), VERIFIER] {

@@ -4,6 +4,7 @@
 //! was sent twice. Lenient decoders accept invalid escapes; this one rejects them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::{Map, Value};
 
 /// The longest query string that is read, in bytes.
 pub const MAX_QUERY_BYTES: usize = 4096;
@@ -59,6 +60,21 @@ impl Query {
             (value, None) => Ok(value),
             (_, Some(_)) => Err(BadQuery::Repeated(name)),
         }
+    }
+}
+
+impl Query {
+    /// The parameters as a JSON object: those without a value are null. `None` if one was sent more than once.
+    #[must_use]
+    pub fn into_object(self) -> Option<Value> {
+        let mut object = Map::new();
+        for (name, value) in self.0 {
+            let value = if value.is_empty() { Value::Null } else { Value::String(value) };
+            if object.insert(name, value).is_some() {
+                return None;
+            }
+        }
+        Some(object.into())
     }
 }
 

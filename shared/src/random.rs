@@ -1,5 +1,7 @@
 //! Randomness, passed in as an argument.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -38,6 +40,14 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     let mut drawn = [0; N];
     random.fill(&mut drawn);
     drawn
+}
+
+/// Draws a time between half of `longest_ms` and all of it, so that those who wait for the same thing do not come back
+/// together.
+#[must_use]
+pub fn jittered(longest_ms: u64, random: &dyn Random) -> Duration {
+    let draw = u64::from(u16::from_be_bytes(bytes(random)));
+    Duration::from_millis(longest_ms / 2 + longest_ms * draw / (2 * u64::from(u16::MAX)))
 }
 
 /// Draws a nonce for one write or one attempt: 128 bits as base64url, 22 characters.

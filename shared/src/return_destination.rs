@@ -156,6 +156,9 @@ mod tests {
             with_parameters("https://app.example/back", &added),
             "https://app.example/back?code=a%20b&state=x%26y%3Dz%23%C3%A9"
         );
-        assert_eq!(with_parameters("https://a.example/?t=1", &added[..1]), "https://a.example/?t=1&code=a%20b");
+        assert_eq!(
+            with_parameters("https://a.example/?t=1", &added[..1]),
+            "https://a.example/?t=1&code=a%20b"
+        );
     }
 }

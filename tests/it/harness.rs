@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use dev::aws::{CLAIMS_TABLE, INSTALLATIONS_TABLE};
+use dev::aws::{CLAIMS_TABLE, INSTALLATIONS_TABLE, LINKS_TABLE};
 use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use http::{HeaderMap, StatusCode};
@@ -157,6 +157,16 @@ impl World {
     /// The rows of the installations table.
     pub(crate) async fn installations(&self) -> Vec<Row> {
         self.rows(INSTALLATIONS_TABLE.0).await
+    }
+
+    /// The rows of the table of links, as subject and installation.
+    pub(crate) async fn links(&self) -> Vec<(String, String)> {
+        let text = |row: &Row, name: &str| row[name].as_s().unwrap().clone();
+        let rows = self.rows(LINKS_TABLE.0).await;
+        let mut links: Vec<_> =
+            rows.iter().map(|row| (text(row, "subject"), text(row, "installation_id"))).collect();
+        links.sort_unstable();
+        links
     }
 
     /// The rows of the claims table.
@@ -349,6 +359,8 @@ impl Browser<'_> {
         for _ in 0..200 {
             let page = self.get(&url).await;
             match page.status {
+                // Back to the app that asked.
+                StatusCode::SEE_OTHER if page.location().starts_with("http") => return page,
                 StatusCode::SEE_OTHER => {
                     assert!(page.location().starts_with('?'), "{}", page.location());
                     url = self.world.url(&format!("/callback{}", page.location()));

@@ -99,12 +99,13 @@ impl Leaks {
     }
 }
 
-/// The answer without the two places where the protocol needs state and cookie: the redirect to Notion and
-/// `Set-Cookie`.
+/// The answer without the places where the protocols need state, code and cookie: the redirect to Notion, the one to the
+/// app, and `Set-Cookie`.
 fn without_protocol(answer: &str) -> String {
     let mut answer: Value = serde_json::from_str(answer).unwrap();
     answer["cookies"] = Value::Null;
-    if answer["headers"]["location"].as_str().is_some_and(|to| to.contains("/v1/oauth/authorize?")) {
+    let needs_them = |to: &str| to.contains("/v1/oauth/authorize?") || to.contains("/app/back?");
+    if answer["headers"]["location"].as_str().is_some_and(needs_them) {
         answer["headers"]["location"] = Value::Null;
     }
     answer.to_string()

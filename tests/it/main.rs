@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod app;
 mod harness;
 mod leaks;
 
@@ -9,6 +10,7 @@ mod base_path;
 mod binaries;
 mod browser;
 mod callback;
+mod claim;
 mod client;
 mod crash;
 mod dependencies;
@@ -30,13 +32,16 @@ mod repeated;
 mod reports;
 mod rescued;
 mod responses;
+mod returning;
 mod rotation;
 mod round_trips;
 mod stampede;
 mod strangers;
 mod structure;
+mod subjects;
 mod superseded;
 mod sweep;
 mod template;
+mod unclaimed;
 mod uninstall;
 mod vend;

@@ -1,7 +1,9 @@
 //! Round trips, as counted by the stand-ins.
 
+use serde_json::json;
 use simulated_notion::Endpoint;
 
+use crate::app::{Begun, Returned};
 use crate::harness::World;
 
 struct Counted {
@@ -87,13 +89,53 @@ async fn a_repeat_makes_one_trip_and_its_page_two() {
 }
 
 #[tokio::test]
+async fn a_claim_makes_two_trips_a_repeat_one_and_a_vend_by_subject_two() {
+    let world = World::start().await;
+    for temperature in ["cold", "warm"] {
+        let begun = Begun::new(&world);
+        let returned = world.browser().connect(&begun, |_| {}).await;
+        let before = counted(&world);
+        let since = |operations: usize| world.dynamodb_operations().split_off(operations);
+        world.ask("claim", begun.claim(&returned, "user 1")).await;
+        assert_eq!(since(before.dynamodb), ["GetItem", "TransactWriteItems"], "{temperature}");
+        let claimed = counted(&world);
+        world.ask("claim", begun.claim(&returned, "user 1")).await;
+        assert_eq!(since(claimed.dynamodb), ["GetItem"], "{temperature}");
+        let repeated = counted(&world);
+        world.ask("token", json!({"subject": "user 1"})).await;
+        assert_eq!(since(repeated.dynamodb), ["Query", "GetItem"], "{temperature}");
+        let vended = counted(&world);
+        world.ask("installations", json!({"subject": "user 1"})).await;
+        assert_eq!(since(vended.dynamodb), ["Query", "BatchGetItem"], "{temperature}");
+        let listed = counted(&world);
+        assert_eq!((listed.secrets, listed.notion), (before.secrets, before.notion), "{temperature}");
+        assert_eq!(listed.connections, before.connections, "{temperature}: no new connection");
+    }
+}
+
+#[tokio::test]
+async fn an_install_for_an_app_makes_as_many_trips_as_any_and_a_reconnect_too() {
+    let world = World::start().await;
+    for round in ["the first install", "a reconnect"] {
+        let (browser, begun) = (world.browser(), Begun::new(&world));
+        let authorize = browser.begin(&begun, "").await;
+        let callback = browser.allow(&authorize, |_| {});
+        let operations = world.dynamodb_operations().len();
+        let page = browser.get(&callback).await;
+        assert_eq!(&world.dynamodb_operations()[operations..], ["PutItem", "TransactWriteItems"], "{round}");
+        let returned = Returned::read(&world, &page);
+        world.ask("claim", begun.claim(&returned, "user 1")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_vend_of_a_live_token_makes_one_trip_and_a_refresh_four() {
     let world = World::start().await;
     world.browser().install_as(|_| {}).await;
     let mut refused = None;
     for temperature in ["cold", "warm", "warm"] {
         let before = counted(&world);
-        let live = world.vend(serde_json::json!({})).await;
+        let live = world.vend(json!({})).await;
         let after = counted(&world);
         let read = world.stack.dynamodb().calls().pop().unwrap();
         assert!(
@@ -108,7 +150,7 @@ async fn a_vend_of_a_live_token_makes_one_trip_and_a_refresh_four() {
         let operations = world.dynamodb_operations().len();
         let fingerprint = live["fingerprint"].clone();
         assert_ne!(refused, Some(fingerprint.clone()), "{temperature}");
-        world.vend(serde_json::json!({"refresh": true})).await;
+        world.vend(json!({"refresh": true})).await;
         refused = Some(fingerprint);
         let done = counted(&world);
         assert_eq!(

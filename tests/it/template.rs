@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use callback::Callback;
+use claim::ClaimInstallation;
 use install::Install;
+use installations::Installations;
 use shared::clock::SystemClock;
 use shared::random::OsRandom;
 use sweep::Sweep;
@@ -14,8 +16,15 @@ use uninstall::Uninstall;
 use crate::harness::World;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
-const FUNCTIONS: [&str; 5] =
-    ["InstallFunction", "CallbackFunction", "TokenFunction", "UninstallFunction", "SweepFunction"];
+const FUNCTIONS: [&str; 7] = [
+    "InstallFunction",
+    "CallbackFunction",
+    "ClaimFunction",
+    "InstallationsFunction",
+    "TokenFunction",
+    "UninstallFunction",
+    "SweepFunction",
+];
 
 /// The lines below `header` that are indented deeper.
 fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
@@ -56,6 +65,8 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
         match function {
             "InstallFunction" => drop(Install::read(&lookup, SystemClock, OsRandom).unwrap()),
             "CallbackFunction" => drop(Callback::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "ClaimFunction" => drop(ClaimInstallation::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "InstallationsFunction" => drop(Installations::read(&lookup, SystemClock).unwrap()),
             "TokenFunction" => drop(Token::read(&lookup, SystemClock, OsRandom).unwrap()),
             "UninstallFunction" => drop(Uninstall::read(&lookup, SystemClock, OsRandom).unwrap()),
             _ => drop(Sweep::read(&lookup, SystemClock, OsRandom).unwrap()),
@@ -69,6 +80,8 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
             read.insert("AWS_ENDPOINT_URL".to_owned());
             // Set for all functions, because most of them show pages.
             read.extend(["APP_COLOR", "APP_NAME", "APP_NEXT_URL", "STATE_TTL_SECS"].map(str::to_owned));
+            // Set for all functions, because most of them talk to Notion or name the install URL.
+            read.extend(["NOTION_BASE_URL", "NOTION_CLIENT_ID", "NOTION_REDIRECT_URI"].map(str::to_owned));
         }
         assert_eq!(declared(function), read, "{function}");
     }
@@ -93,24 +106,44 @@ fn the_block_that_generated_the_key_ring_is_frozen() {
 fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
     let routes: Vec<&str> =
         TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).collect();
-    assert_eq!(routes, ["GET /install", "GET /callback", "POST /token"]);
-    let token = block(TEMPLATE, "  TokenRoute:").join("\n");
-    assert!(token.contains("AuthorizationType: AWS_IAM"), "{token}");
+    let public = ["GET /install", "GET /callback"];
+    let signed = ["POST /token", "POST /claim", "GET /installations", "POST /uninstall"];
+    assert_eq!(routes, [&public[..], &signed[..]].concat());
+    for route in ["Token", "Claim", "Installations", "Uninstall"] {
+        let route = block(TEMPLATE, &format!("  {route}Route:")).join("\n");
+        assert!(route.contains("AuthorizationType: AWS_IAM"), "{route}");
+    }
+    for (role, forbidden) in [
+        ("ClaimRole", &["ClientSecret"][..]),
+        ("InstallationsRole", &["ClientSecret", "TokenKeyRing", "secretsmanager"]),
+    ] {
+        let role = block(TEMPLATE, &format!("  {role}:")).join("\n");
+        assert!(!forbidden.iter().any(|secret| role.contains(secret)), "{role}");
+    }
     assert!(!TEMPLATE.contains("$request.querystring") && !TEMPLATE.contains("$context.path"));
     let timeout = format!("Timeout: {}", dev::stack::FUNCTION_TIMEOUT_MS / 1000);
-    for function in ["CallbackFunction", "TokenFunction", "UninstallFunction"] {
+    for function in
+        ["CallbackFunction", "ClaimFunction", "InstallationsFunction", "TokenFunction", "UninstallFunction"]
+    {
         let function = block(TEMPLATE, &format!("  {function}:")).join("\n");
         assert!(function.contains(&timeout), "{function}");
     }
     // A lease lasts longer than any process that can hold it.
     const { assert!(vault::protocol::LEASE_MS > dev::stack::FUNCTION_TIMEOUT_MS + 15_000) };
-    let tables =
-        [("InstallationsTable", dev::aws::INSTALLATIONS_TABLE), ("ClaimsTable", dev::aws::CLAIMS_TABLE)];
+    let tables = [
+        ("InstallationsTable", dev::aws::INSTALLATIONS_TABLE),
+        ("ClaimsTable", dev::aws::CLAIMS_TABLE),
+        ("LinksTable", dev::aws::LINKS_TABLE),
+    ];
     for (resource, (_, key)) in tables {
         let table = block(TEMPLATE, &format!("  {resource}:")).join("\n");
         assert!(table.contains(&format!("- AttributeName: {key}\n          KeyType: HASH")), "{table}");
         assert!(table.contains("DeletionPolicy: Retain\n"), "{table}");
     }
+    let links = block(TEMPLATE, "  LinksTable:").join("\n");
+    assert!(
+        links.contains(&format!("- AttributeName: {}\n          KeyType: RANGE", dev::aws::LINKS_SORT_KEY))
+    );
     for (table, index, partition, sort) in dev::aws::indexes() {
         let table =
             if table == dev::aws::CLAIMS_TABLE.0 { "  ClaimsTable:" } else { "  InstallationsTable:" };
@@ -224,7 +257,7 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
             assert!(
                 alarm.contains(namespace)
                     && (of_all
-                        || ["callback", "token", "uninstall", "sweep"]
+                        || ["callback", "claim", "token", "uninstall", "sweep"]
                             .iter()
                             .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}")))),
                 "{alarm}"
@@ -259,6 +292,7 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
             "RESCUE_DEAD_LETTERS_URL" => {
                 assert!(value.ends_with("/123456789012/rescue-dead-letters"), "{value}");
             }
+            "RETURN_DESTINATIONS" => assert_eq!(value, "app=http://localhost:3000/app/back"),
             "RESCUE_QUEUE_URL" => assert!(value.ends_with("/123456789012/rescue"), "{value}"),
             _ => assert_eq!(Some(value), world.stack.variables().get(name).map(String::as_str), "{name}"),
         }

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use shared::clock::Clock;
 use tokio::time::Instant;
 
 /// When each step must have ended, counted from the start of the invocation.
@@ -60,7 +61,20 @@ pub struct Budget {
 #[error("the step ran out of time")]
 pub struct OutOfTime;
 
+/// The time until `deadline_ms`. `None` if that is 0, because Lambda did not say.
+#[must_use]
+pub fn time_left(deadline_ms: u64, clock: &dyn Clock) -> Option<Duration> {
+    let remaining_ms = deadline_ms.saturating_sub(clock.now_millis().0);
+    (deadline_ms > 0).then(|| Duration::from_millis(remaining_ms))
+}
+
 impl Budget {
+    /// Divides the time of an invocation that ends at `deadline_ms`, which is 0 if Lambda did not say.
+    #[must_use]
+    pub fn of_invocation(deadline_ms: u64, clock: &dyn Clock) -> Self {
+        Self::begin(Limits::default(), time_left(deadline_ms, clock))
+    }
+
     /// Starts `limits` now. If the invocation ends sooner than they assume, they shrink in proportion. One second is
     /// kept for the answer.
     #[must_use]

@@ -1,5 +1,7 @@
 //! One person's installation in one workspace, and its pair of tokens.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::clock::UnixMillis;
@@ -127,6 +129,22 @@ pub struct NewInstallation {
     pub notion_request_id: Option<String>,
     /// The tokens.
     pub pair: SealedPair,
+    /// With what the app that asked for it may claim it; absent if no app asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimable: Option<Claimable>,
+}
+
+/// What an app needs in order to claim an installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimable {
+    /// The hash of the code that the browser takes to the app.
+    pub code_hash: String,
+    /// The code challenge of the app's request, in base64url.
+    pub challenge: String,
+    /// The installation that the app meant to renew, in its opaque form.
+    pub expect: Option<String>,
+    /// The row's key, sealed for the flow's claim: it is part of the code.
+    pub sealed_key: Sealed,
 }
 
 impl InstallationId {
@@ -173,6 +191,29 @@ impl InstallationId {
             owner == "workspace" || owner.strip_prefix("user/").is_some_and(|user| user == canonical(id))
         };
         workspace_id.is_none_or(|id| canonical(id) == workspace) && user_id.is_none_or(is_user)
+    }
+
+    /// Its workspace and, unless the workspace owns it, its user.
+    #[must_use]
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        let (workspace_id, owner) = self.0.split_once('/').unwrap_or((&self.0, ""));
+        (workspace_id, owner.strip_prefix("user/"))
+    }
+
+    /// The form in which a backend gets it: a text that it can keep and send back, and need not understand.
+    #[must_use]
+    pub fn to_opaque(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+
+    /// Reads the opaque form.
+    #[must_use]
+    pub fn of_opaque(text: &str) -> Option<Self> {
+        let id = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok().map(Self)?;
+        let (workspace_id, user_id) = id.parts();
+        let valid =
+            identifier(workspace_id)? == workspace_id && user_id.is_none_or(|id| identifier(id).is_some());
+        (valid && Self::of_user(workspace_id, user_id) == id).then_some(id)
     }
 
     /// From the key of a row.
@@ -226,6 +267,7 @@ impl Grant {
                 in_doubt: false,
                 to_revoke: false,
             },
+            claimable: None,
             id,
         }
     }

@@ -4,8 +4,8 @@
 //!
 //! - [`budget`] and [`http_client`]
 //! - [`notion`] (Notion's API), [`seal`] (sealing of tokens) and [`aws`] (the SDK's clients)
-//! - [`installation`] (the data of a row) and [`secrets`]
-//! - [`store`] (the tables and the rescue queue)
+//! - [`subject`], [`installation`] (the data of a row), [`code`] and [`secrets`]
+//! - [`store`] (the tables and the rescue queue), [`whose`] (whose installation a caller means) and [`facts`]
 //! - [`Vault`], which holds all of the above
 //! - [`protocol`] (the steps of a grant's life)
 //!
@@ -13,6 +13,8 @@
 
 pub mod aws;
 pub mod budget;
+pub mod code;
+mod facts;
 pub mod http_client;
 pub mod installation;
 pub mod notion;
@@ -21,7 +23,11 @@ mod report;
 pub mod seal;
 pub mod secrets;
 pub mod store;
+pub mod subject;
 mod vault;
+pub mod whose;
 
-pub use report::{report_broken_seal, report_orphaned, report_store};
-pub use vault::{InHand, NoSecrets, SetUpError, Vault};
+pub use facts::facts;
+pub use report::{report_broken_seal, report_orphaned, report_secret, report_store};
+pub use secrets::NoSecrets;
+pub use vault::{InHand, SetUpError, Vault};

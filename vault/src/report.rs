@@ -4,6 +4,7 @@ use shared::telemetry::{Metric, RequestLine};
 
 use crate::installation::{InstallationId, SealedPair};
 use crate::seal::OpenError;
+use crate::secrets::{NoSecrets, SecretError};
 use crate::store::StoreError;
 
 /// Reported when a pair is dropped whose successor may be alive.
@@ -21,6 +22,17 @@ pub fn report_broken_seal(id: &InstallationId, error: OpenError) {
         error = &error as &dyn std::error::Error,
         "a token does not open"
     );
+}
+
+/// A secret cannot be read.
+pub fn report_secret(error: &SecretError) -> NoSecrets {
+    let misconfigured = error.is_misconfiguration();
+    tracing::error!(
+        alarm = if misconfigured { "misconfigured" } else { "secrets" },
+        error = error as &dyn std::error::Error,
+        "a secret cannot be read"
+    );
+    if misconfigured { NoSecrets::Misconfigured } else { NoSecrets::Unavailable }
 }
 
 /// A request to the table of installations failed.

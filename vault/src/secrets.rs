@@ -49,6 +49,15 @@ pub enum SecretError {
     },
 }
 
+/// A secret cannot be read: what that means for a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSecrets {
+    /// Only the deployer can fix it.
+    Misconfigured,
+    /// It may be readable later.
+    Unavailable,
+}
+
 impl SecretError {
     /// Whether only the deployer can fix it.
     #[must_use]
@@ -79,9 +88,41 @@ pub enum Freshness {
 
 /// The secrets of one process.
 pub struct Secrets {
-    client: Client,
     client_secret: Cached<ClientSecret>,
+    rings: KeyRings,
+}
+
+/// The token key ring alone, for a function that may not read the client secret.
+pub struct KeyRings {
+    client: Client,
     key_ring: Cached<KeyRing>,
+}
+
+impl KeyRings {
+    /// Reads `TOKEN_KEY_RING_ARN`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
+        let key_ring = Cached::new(lookup, "TOKEN_KEY_RING_ARN", |text| {
+            KeyRing::parse(text).map_err(|_| "the key ring that the stack generated")
+        })?;
+        Ok(Self { client, key_ring })
+    }
+
+    /// The token key ring.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`].
+    pub async fn get(
+        &self,
+        freshness: Freshness,
+        clock: &dyn Clock,
+    ) -> Result<Arc<Versioned<KeyRing>>, SecretError> {
+        self.key_ring.read(&self.client, freshness, clock).await
+    }
 }
 
 struct Cached<T> {
@@ -113,24 +154,21 @@ impl Secrets {
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
         Ok(Self {
-            client,
             client_secret: Cached::new(lookup, "CLIENT_SECRET_ARN", parse_client_secret)?,
-            key_ring: Cached::new(lookup, "TOKEN_KEY_RING_ARN", |text| {
-                KeyRing::parse(text).map_err(|_| "the key ring that the stack generated")
-            })?,
+            rings: KeyRings::read(lookup, client)?,
         })
     }
 
     /// Fills the cache with both secrets in one request, which needs only one connection and one TLS handshake. A
     /// secret that it does not get is read on its own when it is needed, and a failure is reported then.
     pub async fn prefetch(&self, clock: &dyn Clock) {
-        let secret_ids = vec![self.client_secret.secret_id.clone(), self.key_ring.secret_id.clone()];
+        let secret_ids = vec![self.client_secret.secret_id.clone(), self.rings.key_ring.secret_id.clone()];
         let now = clock.now();
-        match self.client.batch_get_secret_value().set_secret_id_list(Some(secret_ids)).send().await {
+        match self.rings.client.batch_get_secret_value().set_secret_id_list(Some(secret_ids)).send().await {
             Ok(answer) => {
                 for entry in answer.secret_values() {
                     self.client_secret.keep_if_own(entry, now).await;
-                    self.key_ring.keep_if_own(entry, now).await;
+                    self.rings.key_ring.keep_if_own(entry, now).await;
                 }
             }
             Err(error) => {
@@ -150,7 +188,7 @@ impl Secrets {
         freshness: Freshness,
         clock: &dyn Clock,
     ) -> Result<Arc<Versioned<ClientSecret>>, SecretError> {
-        self.client_secret.read(&self.client, freshness, clock).await
+        self.client_secret.read(&self.rings.client, freshness, clock).await
     }
 
     /// The client secret before the last rotation, never cached.
@@ -159,7 +197,7 @@ impl Secrets {
     ///
     /// [`SecretError`], also if there is none.
     pub async fn previous_client_secret(&self) -> Result<Versioned<ClientSecret>, SecretError> {
-        self.client_secret.fetch(&self.client, "AWSPREVIOUS").await
+        self.client_secret.fetch(&self.rings.client, "AWSPREVIOUS").await
     }
 
     /// The token key ring.
@@ -172,7 +210,7 @@ impl Secrets {
         freshness: Freshness,
         clock: &dyn Clock,
     ) -> Result<Arc<Versioned<KeyRing>>, SecretError> {
-        self.key_ring.read(&self.client, freshness, clock).await
+        self.rings.get(freshness, clock).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The two tables and the rescue queue.
+//! The three tables and the rescue queue.
 
 mod broken;
 mod cancelled;
@@ -8,12 +8,16 @@ mod forgotten;
 mod import;
 mod installations;
 mod item;
+mod links;
+mod pending;
+mod read;
 mod refresh;
 mod removal;
 mod rescue;
 mod row;
 mod save;
 mod supersede;
+mod transaction;
 mod update;
 
 use aws_sdk_dynamodb::Client;
@@ -24,20 +28,24 @@ pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
 pub use forgotten::is_forgotten_marker;
 pub use import::Imported;
+pub use links::MAX_SUBJECTS;
+pub use pending::Pending;
+pub use read::MAX_BATCH;
 pub use refresh::{Leased, Refreshed, SavedRefresh};
 pub use removal::TombstoneOutcome;
 pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whose};
 pub(crate) use row::oldest_key;
 pub use row::{Health, Installation, MAX_SUPERSEDED};
-pub use save::{Save, Saved};
+pub use save::{Save, Saved, Terms};
 use shared::config::{ConfigError, Lookup, required};
 
-/// Installations and claims in DynamoDB.
+/// Installations, claims and links in DynamoDB.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
     installations_table: String,
     claims_table: String,
+    links_table: String,
 }
 
 /// A request to the store failed.
@@ -74,7 +82,7 @@ impl StoreError {
 const FOR_GOOD: [&str; 3] = ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"];
 
 impl Store {
-    /// Reads `INSTALLATIONS_TABLE` and `CLAIMS_TABLE`.
+    /// Reads `INSTALLATIONS_TABLE`, `CLAIMS_TABLE` and `LINKS_TABLE`.
     ///
     /// # Errors
     ///
@@ -84,6 +92,7 @@ impl Store {
             client,
             installations_table: required(lookup, "INSTALLATIONS_TABLE")?,
             claims_table: required(lookup, "CLAIMS_TABLE")?,
+            links_table: required(lookup, "LINKS_TABLE")?,
         })
     }
 }

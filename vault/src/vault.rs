@@ -11,17 +11,21 @@ use shared::secret::{AccessToken, ClientSecret, RefreshToken};
 use shared::telemetry::RequestLine;
 
 use crate::aws::Clients;
-use crate::budget::{Budget, Limits, until};
+use crate::budget::{self, Budget, until};
+use crate::code::CODE_LIFE_MS;
 use crate::http_client;
 use crate::installation::{InstallationId, NewInstallation};
 use crate::notion::Notion;
+use crate::report::report_secret;
 use crate::seal::{KeyRing, OpenError, Sealed};
-use crate::secrets::{Freshness, SecretError, Secrets, Versioned};
-use crate::store::{Led, RescueQueue, Store};
+use crate::secrets::{Freshness, NoSecrets, Secrets, Versioned};
+use crate::store::{Led, RescueQueue, Store, Terms};
 
 /// How long INIT may wait for the warm-up, in milliseconds.
 const WARM_UP_MS: u64 = 1500;
 const IDLE_CHECK_DAYS: u64 = 7;
+const CLAIM_WINDOW_MINUTES: u64 = 60;
+const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
 
 /// What every function that touches tokens needs.
@@ -41,6 +45,7 @@ pub struct Vault {
     /// The randomness.
     pub random: Box<dyn Random>,
     idle_check_ms: u64,
+    claim_window_ms: u64,
 }
 
 /// The function cannot be set up.
@@ -63,18 +68,9 @@ pub struct InHand {
     pub key_ring: Arc<Versioned<KeyRing>>,
 }
 
-/// A secret cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoSecrets {
-    /// Only the deployer can fix it.
-    Misconfigured,
-    /// It may be readable later.
-    Unavailable,
-}
-
 impl Vault {
     /// Reads the settings of the public connection, `CLIENT_SECRET_ARN`, `TOKEN_KEY_RING_ARN`, `INSTALLATIONS_TABLE`,
-    /// `CLAIMS_TABLE` and `RESCUE_QUEUE_URL`.
+    /// `CLAIMS_TABLE`, `LINKS_TABLE` and `RESCUE_QUEUE_URL`.
     ///
     /// # Errors
     ///
@@ -96,6 +92,7 @@ impl Vault {
             clock: Box::new(clock),
             random: Box::new(random),
             idle_check_ms: IDLE_CHECK_DAYS * DAY_MS,
+            claim_window_ms: CLAIM_WINDOW_MINUTES * MINUTE_MS,
         })
     }
 
@@ -115,6 +112,32 @@ impl Vault {
                 })?;
         }
         Ok(self)
+    }
+
+    /// Reads `CLAIM_WINDOW_MINUTES` (default 60, 10 to 1440): how long an app has to claim an installation that it asked
+    /// for.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`].
+    pub fn with_claim_window(mut self, lookup: &impl Lookup) -> Result<Self, ConfigError> {
+        if let Some(text) = lookup("CLAIM_WINDOW_MINUTES") {
+            let minutes: Option<u64> = text.parse().ok().filter(|minutes| (10..=1440).contains(minutes));
+            self.claim_window_ms = MINUTE_MS
+                * minutes.ok_or(ConfigError::Invalid {
+                    variable: "CLAIM_WINDOW_MINUTES",
+                    expected: "a number of minutes from 10 to 1440",
+                })?;
+        }
+        Ok(self)
+    }
+
+    /// The terms of a save at this moment. `prompt`: the grant comes straight from Notion.
+    #[must_use]
+    pub fn terms(&self, prompt: bool) -> Terms {
+        let now = self.clock.now_millis();
+        let in_ms = |ms: u64| UnixMillis(now.0.saturating_add(ms));
+        Terms { prompt, code_expires_at: in_ms(CODE_LIFE_MS), claim_by: in_ms(self.claim_window_ms) }
     }
 
     /// When the sweep next checks an installation that Notion has just said is alive.
@@ -143,14 +166,13 @@ impl Vault {
     /// Divides the time of an invocation that ends at `deadline_ms`, which is 0 if Lambda did not say.
     #[must_use]
     pub fn budget(&self, deadline_ms: u64) -> Budget {
-        Budget::begin(Limits::default(), self.time_left(deadline_ms))
+        Budget::of_invocation(deadline_ms, &*self.clock)
     }
 
     /// The time until `deadline_ms`. `None` if that is 0, because Lambda did not say.
     #[must_use]
     pub fn time_left(&self, deadline_ms: u64) -> Option<Duration> {
-        let remaining_ms = deadline_ms.saturating_sub(self.clock.now_millis().0);
-        (deadline_ms > 0).then(|| Duration::from_millis(remaining_ms))
+        budget::time_left(deadline_ms, &*self.clock)
     }
 
     /// Both secrets, from the cache while it is fresh. Records the age of the client secret in `line`.
@@ -172,7 +194,7 @@ impl Vault {
         };
         let in_hand = match until(budget.secrets_by, Box::pin(both)).await {
             Ok(Ok(in_hand)) => in_hand,
-            Ok(Err(error)) => return Err(report_secret_error(&error)),
+            Ok(Err(error)) => return Err(report_secret(&error)),
             Err(_out_of_time) => {
                 tracing::error!(alarm = "secrets", "the secrets could not be read in time");
                 return Err(NoSecrets::Unavailable);
@@ -187,8 +209,11 @@ impl Vault {
     /// What the claim of a flow records about its installation.
     #[must_use]
     pub fn led(&self, claim: &ClaimKey, install: &NewInstallation, ring: &KeyRing) -> Led {
+        // The app's code contains the seal, so a late save must not make another one.
+        let sealed_key = install.claimable.as_ref().map(|claimable| claimable.sealed_key.clone());
+        let seal = || ring.seal_row_key(claim.as_str(), install.id.as_str(), &*self.random);
         Led {
-            installation: Some(ring.seal_row_key(claim.as_str(), install.id.as_str(), &*self.random)),
+            installation: Some(sealed_key.unwrap_or_else(seal)),
             template_duplicated: install.duplicated_template_id.is_some(),
         }
     }
@@ -233,18 +258,8 @@ impl Vault {
 
     async fn newest_ring(&self) -> Result<Arc<Versioned<KeyRing>>, OpenError> {
         self.secrets.key_ring(Freshness::Now, &*self.clock).await.map_err(|error| {
-            report_secret_error(&error);
+            report_secret(&error);
             OpenError::RingNotRead
         })
     }
-}
-
-fn report_secret_error(error: &SecretError) -> NoSecrets {
-    let misconfigured = error.is_misconfiguration();
-    tracing::error!(
-        alarm = if misconfigured { "misconfigured" } else { "secrets" },
-        error = error as &dyn std::error::Error,
-        "a secret cannot be read"
-    );
-    if misconfigured { NoSecrets::Misconfigured } else { NoSecrets::Unavailable }
 }

@@ -1,4 +1,4 @@
-//! DynamoDB, embedded (`dynoxide`), with the two tables that the template declares.
+//! DynamoDB, embedded (`dynoxide`), with the three tables that the template declares.
 
 use std::path::Path;
 
@@ -22,6 +22,10 @@ use super::wire::{Reply, Service};
 pub const INSTALLATIONS_TABLE: (&str, &str) = ("installations", "installation_id");
 /// The table of claims, and its key.
 pub const CLAIMS_TABLE: (&str, &str) = ("claims", "claim");
+/// The table of links between subjects and installations, and its partition key.
+pub const LINKS_TABLE: (&str, &str) = ("links", "subject");
+/// The sort key of the table of links.
+pub const LINKS_SORT_KEY: &str = "installation_id";
 
 /// An index: its name, its partition key, and its sort key, which is a number.
 type Index = (&'static str, &'static str, Option<&'static str>);
@@ -89,8 +93,9 @@ impl Dynamo {
             .http_client(SdkHttpClient(http.clone()))
             .build();
         let database = Self { http, url, client: Client::from_conf(config), task };
-        database.create_table(INSTALLATIONS_TABLE, &INSTALLATIONS_INDEXES).await?;
-        database.create_table(CLAIMS_TABLE, &CLAIMS_INDEXES).await?;
+        database.create_table(INSTALLATIONS_TABLE, None, &INSTALLATIONS_INDEXES).await?;
+        database.create_table(CLAIMS_TABLE, None, &CLAIMS_INDEXES).await?;
+        database.create_table(LINKS_TABLE, Some(LINKS_SORT_KEY), &[]).await?;
         database.expire_claims().await?;
         Ok(database)
     }
@@ -101,7 +106,12 @@ impl Dynamo {
         &self.client
     }
 
-    async fn create_table(&self, (table, key): (&str, &str), indexes: &[Index]) -> Result<(), DynamoError> {
+    async fn create_table(
+        &self,
+        (table, key): (&str, &str),
+        sort_key: Option<&str>,
+        indexes: &[Index],
+    ) -> Result<(), DynamoError> {
         let failed = |error: &dyn std::fmt::Display| DynamoError::Table(error.to_string());
         let text = attribute(key, ScalarAttributeType::S);
         let schema = schema(key, KeyType::Hash);
@@ -112,6 +122,11 @@ impl Dynamo {
             .billing_mode(BillingMode::PayPerRequest)
             .attribute_definitions(text.map_err(|error| failed(&error))?)
             .key_schema(schema.map_err(|error| failed(&error))?);
+        if let Some(sort_key) = sort_key {
+            let text = attribute(sort_key, ScalarAttributeType::S).map_err(|error| failed(&error))?;
+            let range = self::schema(sort_key, KeyType::Range).map_err(|error| failed(&error))?;
+            create = create.attribute_definitions(text).key_schema(range);
+        }
         for (name, partition, sort) in indexes {
             let defined = attribute(partition, ScalarAttributeType::S).map_err(|error| failed(&error))?;
             create = create.attribute_definitions(defined);

@@ -45,6 +45,16 @@ pub fn grants_of(
             }
             continue;
         }
+        if let Some(tables) = body["RequestItems"].as_object() {
+            for table in tables.keys() {
+                grants.insert(Grant {
+                    function: call.caller.clone(),
+                    action: format!("{service}:{}", call.operation),
+                    resource: setting_of(table).unwrap_or_else(|| table.clone()),
+                });
+            }
+            continue;
+        }
         let parts = match body["TransactItems"].as_array() {
             Some(items) => items.iter().flat_map(|item| item.as_object().into_iter().flatten()).collect(),
             None => vec![(&call.operation, &body)],

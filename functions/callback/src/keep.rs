@@ -15,11 +15,12 @@ use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 use vault::InHand;
 use vault::budget::Budget;
-use vault::installation::NewInstallation;
+use vault::code::{code_of, hash_of};
+use vault::installation::{Claimable, NewInstallation};
 use vault::notion::{Grant, TokenError};
 use vault::protocol::{GiveBack, Retries};
 use vault::secrets::Versioned;
-use vault::store::{Rescued, Save, Saved};
+use vault::store::{Led, Rescued, Save, Saved};
 
 use crate::Callback;
 use crate::outcome::Answer;
@@ -76,16 +77,18 @@ impl Callback {
             return Kept::Ended(Notice::NotAllowed, Some(give_back));
         }
         let client_id = &self.vault.connection.client_id;
-        let install =
+        let mut install =
             grant.seal(client_id, attempt, exchanged_at, &in_hand.key_ring.value, &*self.vault.random);
         let led = self.vault.led(&flow.claim_key, &install, &in_hand.key_ring.value);
-        let save = Save { install: &install, claim: &flow.claim_key, led: &led, prompt: true };
+        install.claimable = claimable(flow, &led);
+        let save =
+            Save { install: &install, claim: &flow.claim_key, led: &led, terms: self.vault.terms(true) };
         match self.vault.store.save(&save, budget.save_by, &*self.vault.random).await {
             Ok(saved @ (Saved::Current | Saved::KeptAside)) => {
                 line.count(Metric::Saved);
                 line.unsaved_for(answered.elapsed());
                 line.note("beside_a_newer_one", saved == Saved::KeptAside);
-                Kept::Done(Answer::Flow(flow.id()))
+                Kept::Done(self.connected(flow, &led))
             }
             Ok(Saved::TombstoneWins) => {
                 let standing = self.vault.store.read_installation(&install.id, budget.save_by).await;
@@ -139,10 +142,11 @@ impl Callback {
                 if !row.is_ok_and(|row| row.is_some_and(|row| row.has_access_token(&fingerprint))) {
                     self.vault.give_back(give_back, budget.revoke_by, line).await;
                 }
-                Kept::Done(match settled {
+                let in_plain_mode = match settled {
                     Ok(_) => Answer::Flow(flow.id()),
                     Err(_) => Answer::Reason(Notice::NotSaved),
-                })
+                };
+                Kept::Done(self.ended(flow, Notice::NotSaved, in_plain_mode))
             }
         }
     }
@@ -152,6 +156,17 @@ impl Callback {
             .as_ref()
             .is_none_or(|allowed| allowed.contains(&canonical(&grant.workspace_id)))
     }
+}
+
+/// With what the app that asked for the install may claim it.
+fn claimable(flow: &Flow, led: &Led) -> Option<Claimable> {
+    let (app, sealed_key) = (flow.app.as_ref()?, led.installation.as_ref()?);
+    Some(Claimable {
+        code_hash: hash_of(&code_of(flow, sealed_key)),
+        challenge: app.challenge.to_text(),
+        expect: app.expect.clone(),
+        sealed_key: sealed_key.clone(),
+    })
 }
 
 fn exchange_failed(error: TokenError, secret: Arc<Versioned<ClientSecret>>, line: &mut RequestLine) -> Kept {

@@ -2,10 +2,12 @@
 //!
 //! The order matters (see DESIGN.md). The request is verified before anything is claimed. The state is claimed and
 //! the secrets are loaded before anything is exchanged. The tokens are safe before anything is answered. Every
-//! outcome ends in a redirect to a clean URL, so that neither code nor state stays in the address bar.
+//! outcome ends in a redirect to a clean URL, so that neither code nor state stays in the address bar, or back to the app
+//! that asked for the install.
 
 mod keep;
 mod outcome;
+mod returning;
 mod steps;
 
 use lambda_http::{Body, Request, RequestExt as _, Response};
@@ -14,6 +16,7 @@ use shared::config::{Branding, Lookup, allowed_workspaces, state_ttl_secs};
 use shared::entry::browser::AlwaysAnswers;
 use shared::pages::{Notice, Pages};
 use shared::random::Random;
+use shared::return_destination::ReturnDestinations;
 use shared::telemetry::RequestLine;
 use vault::budget::Budget;
 use vault::{SetUpError, Vault};
@@ -23,12 +26,13 @@ pub struct Callback {
     vault: Vault,
     allowed_workspaces: Option<Vec<String>>,
     state_ttl_secs: u64,
+    destinations: ReturnDestinations,
     pages: Pages,
 }
 
 impl Callback {
-    /// Reads the settings: those of the vault and the pages, and `ALLOWED_WORKSPACES` (workspace ids, separated by
-    /// commas; default: any workspace).
+    /// Reads the settings: those of the vault and the pages, `ALLOWED_WORKSPACES` (workspace ids, separated by commas;
+    /// default: any workspace), `RETURN_DESTINATIONS` and `CLAIM_WINDOW_MINUTES`.
     ///
     /// # Errors
     ///
@@ -39,9 +43,10 @@ impl Callback {
         random: impl Random + 'static,
     ) -> Result<Self, SetUpError> {
         Ok(Self {
-            vault: Vault::read(lookup, clock, random)?,
+            vault: Vault::read(lookup, clock, random)?.with_claim_window(lookup)?,
             allowed_workspaces: allowed_workspaces(lookup)?,
             state_ttl_secs: state_ttl_secs(lookup)?,
+            destinations: ReturnDestinations::read(lookup)?,
             pages: Pages::new(Branding::read(lookup)?),
         })
     }

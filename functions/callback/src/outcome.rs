@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     Flow(FlowId),
     /// Redirect to the clean page of a fixed reason.
     Reason(Notice),
+    /// Redirect to the app that asked for the install. The location may hold a code.
+    ToApp { location: String, key: &'static str },
     /// Redirect to `/install`.
     StartOver,
     /// Show a fixed page here.
@@ -35,6 +37,7 @@ impl Answer {
         match self {
             Self::Flow(id) => see(&format!("?flow={}", id.as_str())),
             Self::Reason(notice) => see(&notice.clean_url()),
+            Self::ToApp { location, .. } => see(location),
             Self::StartOver => see("install"),
             Self::Notice(notice) => pages.notice(*notice, headers),
             Self::Ended(notice) => pages.ended(*notice, headers),
@@ -46,6 +49,7 @@ impl Answer {
     pub(crate) fn key(&self) -> &'static str {
         match self {
             Self::Flow(_) => "to_flow",
+            Self::ToApp { key, .. } => key,
             Self::StartOver => "start_over",
             Self::Connected(_) => "connected",
             Self::Reason(notice) | Self::Notice(notice) | Self::Ended(notice) => notice.key(),
@@ -58,12 +62,12 @@ pub(crate) enum Page {
     /// The flow led to an installation.
     Connected(Led),
     /// Any other outcome, whose page has no details.
-    Fixed(Answer),
+    Fixed(Notice),
 }
 
 /// The page of a flow with this claim.
 pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Page {
-    Page::Fixed(Answer::Ended(match claim {
+    Page::Fixed(match claim {
         None => Notice::Expired,
         Some(claim) => match claim.outcome {
             Outcome::Connected(led) => return Page::Connected(led),
@@ -73,7 +77,7 @@ pub(crate) fn page_of(claim: Option<Claim>, now: UnixSeconds) -> Page {
             }
             Outcome::Exchanging => Notice::InProgress,
         },
-    }))
+    })
 }
 
 /// The page for an error that Notion sent instead of a code.

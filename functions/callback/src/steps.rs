@@ -99,7 +99,7 @@ impl Callback {
             return self.late(&flow, budget, line).await;
         }
         match outcome {
-            Ok(code) => self.granted(&flow, &code, budget, line).await,
+            Ok(code) => Box::pin(self.granted(&flow, &code, budget, line)).await,
             Err(error) => self.refused(&flow, error, budget, line).await,
         }
     }
@@ -107,13 +107,10 @@ impl Callback {
     /// Too late to claim. But a reload must not turn a success into "expired".
     async fn late(&self, flow: &Flow, budget: &Budget, line: &mut RequestLine) -> Answer {
         match self.vault.store.read_claim(&flow.claim_key, self.vault.clock.now(), budget.claim_by).await {
-            Ok(Some(_)) => {
-                line.count(Metric::Repeated);
-                Answer::Flow(flow.id())
-            }
+            Ok(Some(claim)) => self.repeated(flow, claim, line),
             Ok(None) => {
                 line.reject("expired");
-                Answer::Reason(Notice::Expired)
+                self.ended(flow, Notice::Expired, Answer::Reason(Notice::Expired))
             }
             Err(error) => {
                 line.count(Metric::Unavailable);
@@ -144,17 +141,14 @@ impl Callback {
                     tracing::warn!(?error, "Notion refused the authorization");
                     line.note("authorization_error", notice.key());
                 }
-                Answer::Flow(flow.id())
+                self.ended(flow, notice, Answer::Flow(flow.id()))
             }
-            Ok(Claimed::Before(_)) => {
-                line.count(Metric::Repeated);
-                Answer::Flow(flow.id())
-            }
+            Ok(Claimed::Before(claim)) => self.repeated(flow, claim, line),
             // Nothing depends on the claim of a refusal.
             Err(notice_instead) => {
                 line.count(Metric::Unavailable);
                 line.note("claim", notice_instead.key());
-                Answer::Reason(notice)
+                self.ended(flow, notice, Answer::Reason(notice))
             }
         }
     }
@@ -168,28 +162,34 @@ impl Callback {
     ) -> Answer {
         let in_hand = match self.vault.secrets_in_hand(budget, line).await {
             Ok(in_hand) => in_hand,
-            Err(NoSecrets::Misconfigured) => {
-                line.count(Metric::Misconfigured);
-                return Answer::Reason(Notice::Misconfigured);
-            }
-            Err(NoSecrets::Unavailable) => {
-                line.count(Metric::Unavailable);
-                return Answer::Reason(Notice::Unavailable);
+            Err(no_secrets) => {
+                let (metric, notice) = match no_secrets {
+                    NoSecrets::Misconfigured => (Metric::Misconfigured, Notice::Misconfigured),
+                    NoSecrets::Unavailable => (Metric::Unavailable, Notice::Unavailable),
+                };
+                line.count(metric);
+                return self.ended(flow, notice, Answer::Reason(notice));
             }
         };
+        if !self.can_return(flow) {
+            // Before anything is spent. The deployer has removed the destination while the person was at Notion.
+            line.count(Metric::Misconfigured);
+            tracing::error!(
+                alarm = "misconfigured",
+                "a flow's return destination is not configured any more"
+            );
+            return Answer::Reason(Notice::Misconfigured);
+        }
         let attempt = random::attempt(&*self.vault.random);
         match self.claim(flow, &attempt, Outcome::Exchanging, budget).await {
             Ok(Claimed::Ours) => {}
-            Ok(Claimed::Before(_)) => {
-                line.count(Metric::Repeated);
-                return Answer::Flow(flow.id());
-            }
+            Ok(Claimed::Before(claim)) => return self.repeated(flow, claim, line),
             Err(notice) => {
                 line.count(Metric::Unavailable);
-                return Answer::Reason(notice);
+                return self.ended(flow, notice, Answer::Reason(notice));
             }
         }
-        match self.exchange_and_keep(flow, &attempt, code, in_hand, budget, line).await {
+        match Box::pin(self.exchange_and_keep(flow, &attempt, code, in_hand, budget, line)).await {
             Kept::Done(answer) => answer,
             Kept::Ended(notice, give_back) => {
                 // Concurrently: a slow revocation must not leave the flow without an outcome.
@@ -201,7 +201,7 @@ impl Callback {
                 };
                 let settle = self.vault.store.settle(&flow.claim_key, &attempt, notice, deadline);
                 let (settled, ()) = tokio::join!(settle, give_back);
-                match settled {
+                let in_plain_mode = match settled {
                     Ok(_) => Answer::Flow(flow.id()),
                     // The claim does not have the outcome, so the URL carries it.
                     Err(error) => {
@@ -209,8 +209,18 @@ impl Callback {
                         tracing::error!(error, "an outcome could not be recorded");
                         Answer::Reason(notice)
                     }
-                }
+                };
+                self.ended(flow, notice, in_plain_mode)
             }
+        }
+    }
+
+    /// The state was claimed before: the same answer again.
+    fn repeated(&self, flow: &Flow, claim: Claim, line: &mut RequestLine) -> Answer {
+        line.count(Metric::Repeated);
+        match page_of(Some(claim), self.vault.clock.now()) {
+            Page::Connected(led) => self.connected(flow, &led),
+            Page::Fixed(notice) => self.ended(flow, notice, Answer::Flow(flow.id())),
         }
     }
 
@@ -256,7 +266,10 @@ impl Callback {
         };
         match self.vault.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
             Ok(claim) => match page_of(claim, now) {
-                Page::Fixed(answer) => answer,
+                Page::Fixed(notice) => self.ended(&flow, notice, Answer::Ended(notice)),
+                Page::Connected(led) if flow.app.is_some() && self.can_return(&flow) => {
+                    self.connected(&flow, &led)
+                }
                 Page::Connected(led) => Answer::Connected(self.names_of(&flow, &led, budget, line).await),
             },
             Err(error) => {

@@ -78,6 +78,9 @@ impl Sweep {
             // The row is another connection's. Notion would not tell us anything about its tokens.
             return vault.store.reschedule(id, vault.next_look(now), run.ends_at).await;
         }
+        if row.is_unclaimed() && row.claim_by_ms.is_some_and(|claim_by_ms| claim_by_ms <= now.0) {
+            return self.give_back_unclaimed(&row, run).await;
+        }
         if let Some(lease) = row.lease() {
             let takeover = run.takeover(&row.id).filter(|ended_before| lease.until_ms < ended_before.0);
             if takeover.is_some() && row.health != Health::NeedsReinstall {
@@ -87,6 +90,10 @@ impl Sweep {
             return Ok(());
         }
         let Some(row) = self.check_superseded(row, run).await? else { return Ok(()) };
+        if row.is_unclaimed() {
+            let claim_by = UnixMillis(row.claim_by_ms.unwrap_or(0));
+            return vault.store.reschedule(id, claim_by, run.ends_at).await;
+        }
         match (&row.pair, row.health) {
             (Some(pair), Health::Active | Health::Unverified) => self.check_current(&row, pair, run).await,
             // A pair that it replaced may be alive.
@@ -97,6 +104,19 @@ impl Sweep {
             }
             _ if row.superseded.is_empty() => vault.store.clear_due(&row, run.ends_at).await,
             _ => vault.store.reschedule(id, vault.next_look(now), run.ends_at).await,
+        }
+    }
+
+    /// An app asked for it, and nobody has claimed it in time. If somebody claims or installs it at this very moment, one
+    /// of the two writes is refused.
+    async fn give_back_unclaimed(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let now = self.vault.clock.now_millis();
+        match self.vault.store.tombstone_as_read(row, false, now, run.ends_at).await? {
+            Some(tombstone) => {
+                run.line.count(Metric::GivenBackUnclaimed);
+                self.go_on_removing(&tombstone, run).await
+            }
+            None => Ok(()),
         }
     }
 

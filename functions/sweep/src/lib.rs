@@ -43,7 +43,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Reads the settings of the vault, `RESCUE_DEAD_LETTERS_URL`, `IDLE_CHECK_DAYS`, `SWEEP_PACE_MS` (default 1000:
+    /// Reads the settings of the vault, `RESCUE_DEAD_LETTERS_URL`, `IDLE_CHECK_DAYS`, `CLAIM_WINDOW_MINUTES`, `SWEEP_PACE_MS` (default 1000:
     /// the time between two questions to Notion), `SWEEP_MAX_LOOKS` (default 150: the questions of one run), and
     /// `REVOKE_SUPERSEDED` (default false: whether a pair that a later install replaced is revoked. Notion does not
     /// document whether that spares the later one).
@@ -56,7 +56,7 @@ impl Sweep {
         clock: impl Clock + 'static,
         random: impl Random + 'static,
     ) -> Result<Self, SetUpError> {
-        let vault = Vault::read(lookup, clock, random)?.with_idle_check(lookup)?;
+        let vault = Vault::read(lookup, clock, random)?.with_idle_check(lookup)?.with_claim_window(lookup)?;
         Ok(Self {
             dead_letters: vault.rescue.at(required(lookup, "RESCUE_DEAD_LETTERS_URL")?),
             vault,

@@ -117,7 +117,7 @@ impl Sweep {
         let led = self.vault.led(&key, installation, &run.in_hand.key_ring.value);
         // The grant may have been revoked although no claim says so. So the row is `unverified` and checked in this
         // run.
-        let save = Save { install: installation, claim: &key, led: &led, prompt: false };
+        let save = Save { install: installation, claim: &key, led: &led, terms: self.vault.terms(false) };
         match store.save(&save, budget.save_by, &*self.vault.random).await? {
             Saved::Current | Saved::KeptAside => run.line.count(Metric::Recovered),
             Saved::TombstoneWins => self.give_back(&installation.id, &installation.pair, run).await?,

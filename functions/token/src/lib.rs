@@ -2,7 +2,9 @@
 //!
 //! The input:
 //!
-//! - `workspace_id`, `user_id`: whose token; `user_id` is null if the workspace owns the installation
+//! - `subject`: whose token, by the app's own name for the person; with `workspace_id`, and if need be `user_id`, if the
+//!   subject has several installations
+//! - or `workspace_id`, `user_id`: by Notion's ids; `user_id` is null if the workspace owns the installation
 //! - `refused_fingerprint`, optional: the fingerprint of a token that Notion answered with 401. A different token is
 //!   returned. If a report led to a new token minutes ago and Notion says that this one is alive, the answer is
 //!   `refused_but_alive`
@@ -11,7 +13,7 @@
 //!
 //! The answer has `access_token`, `fingerprint`, `version`, `generation`, `health` and, if Notion said when the token
 //! ends, `expires_at` (seconds since the epoch). Otherwise it has `error` (`not_installed`, `needs_reinstall`,
-//! `removed`, `refused_but_alive`, `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps:
+//! `removed`, `unclaimed`, `ambiguous` (with the subject's `installations`), `refused_but_alive`, `try_later`, `malformed`, `misconfigured`, `internal`), `message`, and what helps:
 //! `install_url`, `retry_after_secs`. The refresh token never leaves the vault.
 
 mod no_token;
@@ -26,7 +28,8 @@ use shared::config::Lookup;
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
 use shared::random::Random;
 use shared::telemetry::{Metric, RequestLine};
-use vault::installation::InstallationId;
+use vault::subject::Subject;
+use vault::whose::Whose;
 use vault::{NoSecrets, SetUpError, Vault};
 
 use crate::want::Want;
@@ -67,15 +70,15 @@ impl AnswersInJson for Token {
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
         let asked_at = self.vault.clock.now_millis();
         let read =
-            InstallationId::named(&asked.input).and_then(|id| Ok((id, Want::read(&asked.input, asked_at)?)));
-        let (id, want) = match read {
+            Whose::read(&asked.input).and_then(|whose| Ok((whose, Want::read(&asked.input, asked_at)?)));
+        let (whose, want) = match read {
             Ok(read) => read,
             Err(message) => {
                 line.reject("malformed");
                 return malformed(message);
             }
         };
-        line.note("installation", id.as_str());
+        line.note("subject", whose.subject().map(Subject::as_str));
         line.note("want", want.key());
         let budget = self.vault.budget(asked.deadline_ms);
         let in_hand = match self.vault.secrets_in_hand(&budget, line).await {
@@ -83,7 +86,14 @@ impl AnswersInJson for Token {
             Err(NoSecrets::Misconfigured) => return Answer::misconfigured(),
             Err(NoSecrets::Unavailable) => return Answer::try_later(Duration::from_secs(5), "secrets"),
         };
-        match self.vend(&id, &want, &in_hand, &budget, line).await {
+        let vended = match self.find(&whose, &budget).await {
+            Ok(id) => {
+                line.note("installation", id.as_str());
+                self.vend(&id, whose.subject(), &want, &in_hand, &budget, line).await
+            }
+            Err(no_token) => Err(no_token),
+        };
+        match vended {
             Ok(vended) => {
                 line.count(Metric::Vended);
                 line.note("version", vended.version);

@@ -7,9 +7,11 @@ use shared::config::PublicConnection;
 use shared::entry::backend::Answer;
 use shared::telemetry::{Metric, RequestLine};
 use vault::seal::Fingerprint;
+use vault::store::Installation;
+use vault::whose::ambiguous;
 
 /// Why no token is returned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum NoToken {
     /// The installation does not exist.
     NotInstalled,
@@ -17,6 +19,10 @@ pub(crate) enum NoToken {
     NeedsReinstall,
     /// It was uninstalled.
     Removed,
+    /// An app asked for it, and has not claimed it yet.
+    Unclaimed,
+    /// The subject has several installations.
+    Ambiguous(Vec<Installation>),
     /// Notion says that the token reported as refused is alive. Another one would be refused too.
     RefusedButAlive(Fingerprint),
     /// It cannot be decided yet.
@@ -46,6 +52,12 @@ impl NoToken {
                 "removed",
                 "the installation was removed; the person may install again at install_url",
             ),
+            Self::Unclaimed => {
+                let message = "the person approved, but the installation is not claimed yet: claim it with the code that \
+                               your return destination got";
+                Answer::error(StatusCode::CONFLICT, "unclaimed", message)
+            }
+            Self::Ambiguous(rows) => ambiguous(&rows),
             Self::RefusedButAlive(fingerprint) => {
                 line.count(Metric::RefusedButAlive);
                 tracing::warn!(

@@ -12,6 +12,8 @@ use vault::notion::TokenError;
 use vault::protocol::{Cause, DeadPairOutcome, Look, NotRefreshed, RefreshOutcome};
 use vault::seal::Fingerprint;
 use vault::store::{Health, Installation, StoreError};
+use vault::subject::Subject;
+use vault::whose::{Found, Whose};
 use vault::{InHand, report_broken_seal, report_store};
 
 use crate::Token;
@@ -50,9 +52,21 @@ enum Step {
 }
 
 impl Token {
+    /// Finds the installation whose token is asked for.
+    pub(crate) async fn find(&self, whose: &Whose, budget: &Budget) -> Result<InstallationId, NoToken> {
+        match self.vault.store.find(whose, budget.claim_by).await {
+            Ok(Found::One(id)) => Ok(id),
+            Ok(Found::Nothing) => Err(NoToken::NotInstalled),
+            Ok(Found::Several(rows)) => Err(NoToken::Ambiguous(rows)),
+            Err(error) => Err(store_failed(&error)),
+        }
+    }
+
+    /// `subject`: only if the installation is linked to it.
     pub(crate) async fn vend(
         &self,
         id: &InstallationId,
+        subject: Option<&Subject>,
         want: &Want,
         in_hand: &InHand,
         budget: &Budget,
@@ -68,12 +82,16 @@ impl Token {
                     Err(error) => return Err(store_failed(&error)),
                 },
             };
+            if subject.is_some_and(|subject| !row.subjects.contains(subject)) {
+                return Err(NoToken::NotInstalled);
+            }
             match Box::pin(self.step(&row, want, in_hand, budget, line)).await? {
                 Step::Done(vended) => return Ok(vended),
                 Step::Again(row) => seen = row,
                 Step::Wait => {
                     line.note("waited", true);
-                    until(budget.save_by, self.pause(wait_ms)).await.map_err(still_refreshing)?;
+                    let pause = random::jittered(wait_ms, &*self.vault.random);
+                    until(budget.save_by, tokio::time::sleep(pause)).await.map_err(still_refreshing)?;
                     wait_ms = (wait_ms * 2).min(MAX_WAIT_MS);
                 }
             }
@@ -91,6 +109,9 @@ impl Token {
         budget: &Budget,
         line: &mut RequestLine,
     ) -> Result<Step, NoToken> {
+        if row.is_unclaimed() {
+            return Err(NoToken::Unclaimed);
+        }
         match row.health {
             Health::Removed => return Err(NoToken::Removed),
             Health::NeedsReinstall => return Err(NoToken::NeedsReinstall),
@@ -249,12 +270,6 @@ impl Token {
                 Err(broken_seal())
             }
         }
-    }
-
-    /// Sleeps between half of `wait_ms` and all of it.
-    async fn pause(&self, wait_ms: u64) {
-        let [draw] = random::bytes::<1>(&*self.vault.random);
-        tokio::time::sleep(Duration::from_millis(wait_ms / 2 + wait_ms * u64::from(draw) / 510)).await;
     }
 }
 

@@ -2,18 +2,22 @@
 //!
 //! The input:
 //!
-//! - `workspace_id`, `user_id`: whose installation; `user_id` is null if the workspace owns it
+//! - `subject`: the app's own name for a user, who disconnects; with `workspace_id`, and if need be `user_id`, if the
+//!   subject has several installations. The subject is unlinked. If it was the last one, the installation is removed
+//! - or `workspace_id`, `user_id`: removes the installation of this person for all its subjects; `user_id` is null if the
+//!   workspace owns it
 //! - `generation`, optional: remove only this one, so that a late message never removes a later install
-//! - `forget`, optional; true: nothing about the person is kept, not even the row's key
+//! - `forget`, optional; true: if the installation is removed, nothing about the person is kept, not even the row's key
 //! - `caller`, optional: the caller's name for itself, for the audit
 //!
 //! It is safe to repeat, even late: a repeated message about one `generation` neither removes a later install nor
 //! counts as a removal at its own time.
 //!
-//! The answer has `removed`, `revoked` and `generation`. If `revoked` is false, the tokens stay sealed in the
+//! The answer has `removed` (false: the subject was unlinked, and others are still linked), `revoked` and `generation`. If
+//! `revoked` is false, the tokens stay sealed in the
 //! tombstone, nothing is vended, and the sweep keeps trying to revoke them. `generation` 0 means that there was no
-//! installation. Otherwise `error` is `other_generation`, `not_installed` (only with a `generation`), `try_later`,
-//! `malformed`, `misconfigured` or `internal`.
+//! installation. Otherwise `error` is `other_generation`, `not_installed` (only with a `generation` or a `subject`),
+//! `ambiguous`, `try_later`, `malformed`, `misconfigured` or `internal`.
 
 use std::time::Duration;
 
@@ -22,12 +26,20 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::Lookup;
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
-use shared::random::Random;
-use shared::telemetry::RequestLine;
+use shared::random::{Random, jittered};
+use shared::telemetry::{Metric, RequestLine};
+use tokio::time::Instant;
+use vault::budget::Budget;
 use vault::installation::InstallationId;
 use vault::protocol::Removal;
-use vault::store::{StoreError, TombstoneOutcome};
+use vault::store::{Health, Installation, StoreError, TombstoneOutcome};
+use vault::subject::Subject;
+use vault::whose::{Found, Whose, ambiguous};
 use vault::{NoSecrets, SetUpError, Vault, report_store};
+
+/// How long to wait before a row is read again that another process has written, in milliseconds.
+const RETRY_MS: u64 = 25;
+const MAX_RETRY_MS: u64 = 400;
 
 /// The function's state.
 pub struct Uninstall {
@@ -36,7 +48,7 @@ pub struct Uninstall {
 
 /// What the input asks for.
 struct UninstallRequest {
-    id: InstallationId,
+    whose: Whose,
     generation: Option<u64>,
     forget: bool,
 }
@@ -59,7 +71,7 @@ impl Uninstall {
 impl UninstallRequest {
     fn read(input: &Value) -> Result<Self, &'static str> {
         Ok(Self {
-            id: InstallationId::named(input)?,
+            whose: Whose::read(input)?,
             generation: match input.get("generation") {
                 None | Some(Value::Null) => None,
                 Some(number) => Some(number.as_u64().ok_or("generation must be a number")?),
@@ -69,6 +81,88 @@ impl UninstallRequest {
                 Some(flag) => flag.as_bool().ok_or("forget must be true or false")?,
             },
         })
+    }
+}
+
+/// How far the tables are.
+enum Step {
+    /// The installation is a tombstone.
+    Removed(Box<Installation>),
+    /// Others are linked to it.
+    Unlinked(Box<Installation>),
+}
+
+impl Uninstall {
+    /// Writes the tombstone, or unlinks a subject that is not the last one.
+    async fn remove(&self, request: &UninstallRequest, budget: &Budget) -> Result<Step, Answer> {
+        let store = &self.vault.store;
+        let id = match store.find(&request.whose, budget.claim_by).await {
+            Ok(Found::One(id)) => id,
+            Ok(Found::Nothing) => return Err(not_installed()),
+            Ok(Found::Several(rows)) => return Err(ambiguous(&rows)),
+            Err(error) => return Err(store_failed(&error)),
+        };
+        if let Some(subject) = request.whose.subject() {
+            return self.disconnect(&id, subject, request, budget).await;
+        }
+        let entombing = store.tombstone(
+            &id,
+            &self.vault.connection.client_id,
+            request.generation,
+            request.forget,
+            self.vault.clock.now_millis(),
+            budget.claim_by,
+        );
+        match entombing.await {
+            Ok(TombstoneOutcome::Removed(tombstone)) => Ok(Step::Removed(tombstone)),
+            Ok(TombstoneOutcome::OtherGeneration(standing)) => Err(other_generation(&standing)),
+            Ok(TombstoneOutcome::NotInstalled) => Err(not_installed()),
+            Err(error) => Err(store_failed(&error)),
+        }
+    }
+
+    /// Unlinks a subject. The last one takes the installation with it.
+    async fn disconnect(
+        &self,
+        id: &InstallationId,
+        subject: &Subject,
+        request: &UninstallRequest,
+        budget: &Budget,
+    ) -> Result<Step, Answer> {
+        let (store, mut wait_ms) = (&self.vault.store, RETRY_MS);
+        loop {
+            let read = store.read_installation(id, budget.claim_by).await;
+            let row = read.map_err(|error| store_failed(&error))?.map(Box::new);
+            let Some(row) = row.filter(|row| row.subjects.contains(subject)) else {
+                return Err(not_installed());
+            };
+            if row.health == Health::Removed {
+                // A removal that was cut off.
+                return Ok(Step::Removed(row));
+            }
+            if request.generation.is_some_and(|generation| generation != row.generation) {
+                return Err(other_generation(&row));
+            }
+            let done = if row.subjects.len() > 1 {
+                let unlinking = store.unlink(&row, subject, budget.claim_by).await;
+                unlinking.map(|done| done.then_some(Step::Unlinked(row)))
+            } else {
+                let now = self.vault.clock.now_millis();
+                let entombing = store.tombstone_as_read(&row, request.forget, now, budget.claim_by).await;
+                entombing.map(|tombstone| tombstone.map(Step::Removed))
+            };
+            match done {
+                Ok(Some(step)) => return Ok(step),
+                // Written in between.
+                Ok(None) => {}
+                Err(error) => return Err(store_failed(&error)),
+            }
+            tokio::time::sleep(jittered(wait_ms, &*self.vault.random)).await;
+            wait_ms = (wait_ms * 2).min(MAX_RETRY_MS);
+            if Instant::now() >= budget.claim_by {
+                return Err(Answer::try_later(Duration::from_secs(1), "busy"));
+            }
+        }
     }
 }
 
@@ -94,37 +188,28 @@ impl AnswersInJson for Uninstall {
                 return malformed(message);
             }
         };
-        line.note("installation", request.id.as_str());
+        line.note("subject", request.whose.subject().map(Subject::as_str));
         line.note("forget", request.forget);
-        let vault = &self.vault;
-        let budget = vault.budget(asked.deadline_ms);
-        let entombed = vault.store.tombstone(
-            &request.id,
-            &vault.connection.client_id,
-            request.generation,
-            request.forget,
-            vault.clock.now_millis(),
-            budget.claim_by,
-        );
+        let budget = self.vault.budget(asked.deadline_ms);
         // Concurrently: neither may use up the other's time.
-        let (entombed, in_hand) = tokio::join!(entombed, vault.secrets_in_hand(&budget, line));
-        let tombstone = match entombed {
-            Ok(TombstoneOutcome::Removed(tombstone)) => tombstone,
-            Ok(TombstoneOutcome::OtherGeneration(standing)) => {
-                let message = "the installation has another generation and was not removed";
-                return Answer::error(StatusCode::CONFLICT, "other_generation", message)
-                    .with("generation", standing.generation);
+        let removing = Box::pin(self.remove(&request, &budget));
+        let (removing, in_hand) = tokio::join!(removing, self.vault.secrets_in_hand(&budget, line));
+        let tombstone = match removing {
+            Ok(Step::Removed(tombstone)) => tombstone,
+            Ok(Step::Unlinked(row)) => {
+                line.count(Metric::Unlinked);
+                line.note("installation", row.id.as_str());
+                return Answer::success(
+                    json!({"removed": false, "revoked": false, "generation": row.generation}),
+                );
             }
-            Ok(TombstoneOutcome::NotInstalled) => {
-                let message = "there is no installation of this person in this workspace";
-                return Answer::error(StatusCode::NOT_FOUND, "not_installed", message);
-            }
-            Err(error) => return store_failed(&error),
+            Err(answer) => return answer,
         };
+        line.note("installation", tombstone.id.as_str());
         line.note("generation", tombstone.generation);
         // From here on it counts as removed. The sweep can do the rest.
         let removal = match in_hand {
-            Ok(in_hand) => match vault.finish_removal(&tombstone, &in_hand, &budget, line).await {
+            Ok(in_hand) => match self.vault.finish_removal(&tombstone, &in_hand, &budget, line).await {
                 Ok(removal) => removal,
                 Err(error) => return store_failed(&error),
             },
@@ -136,6 +221,16 @@ impl AnswersInJson for Uninstall {
             "generation": tombstone.generation,
         }))
     }
+}
+
+fn not_installed() -> Answer {
+    let message = "there is no such installation";
+    Answer::error(StatusCode::NOT_FOUND, "not_installed", message)
+}
+
+fn other_generation(standing: &Installation) -> Answer {
+    let message = "the installation has another generation and was not removed";
+    Answer::error(StatusCode::CONFLICT, "other_generation", message).with("generation", standing.generation)
 }
 
 fn store_failed(error: &StoreError) -> Answer {

@@ -10,7 +10,7 @@ use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;
 
-const TABLES: [&str; 2] = ["InstallationsTable", "ClaimsTable"];
+const TABLES: [&str; 3] = ["InstallationsTable", "ClaimsTable", "LinksTable"];
 
 /// The keys that encrypt tables, secrets and alarms: enabled, and rotated once a year.
 pub(super) async fn keys(aws: &Aws, stack: &Stack, report: &mut Report) {
@@ -54,7 +54,7 @@ async fn key(
     }
 }
 
-/// Both tables exist and are protected from accidental deletion.
+/// The tables exist and are protected from accidental deletion.
 pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "tables";
     for table in TABLES {
@@ -98,7 +98,7 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
             );
         }
     }
-    report.ok(STEP, "both active, protected from deletion");
+    report.ok(STEP, "all active, protected from deletion");
 }
 
 /// What to do about a missing table. A restored table is never used directly: its refresh tokens may have been
@@ -137,7 +137,7 @@ pub(super) async fn expiry(aws: &Aws, stack: &Stack, report: &mut Report) {
     }
 }
 
-/// Both tables can be restored to any second of the last 35 days.
+/// All tables can be restored to any second of the last 35 days.
 pub(super) async fn backups(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "backups";
     for table in TABLES {
@@ -159,7 +159,7 @@ pub(super) async fn backups(aws: &Aws, stack: &Stack, report: &mut Report) {
             return report.problem(STEP, found, aws.commands.aws(&command));
         }
     }
-    report.ok(STEP, "both tables can be restored to a point in time");
+    report.ok(STEP, "all tables can be restored to a point in time");
 }
 
 /// No message is waiting for somebody to act.

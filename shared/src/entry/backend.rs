@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 use super::{payload, start};
 use crate::clock::{Clock, SystemClock};
 use crate::pages::Pages;
+use crate::query::Query;
 use crate::telemetry::{Metric, RequestLine};
 
 /// The longest name that a caller may give itself, in characters.
@@ -124,6 +125,14 @@ pub trait AnswersInJson: Send + Sync {
     fn warm_up(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
+    /// Whether its route is a `GET`, whose input is the query.
+    fn reads_query(&self) -> bool {
+        false
+    }
+    /// The answer to input without the required form.
+    fn malformed(&self, message: &str) -> Answer {
+        malformed(message)
+    }
     /// Answers one invocation. What it notes in `line` is the audit record.
     fn handle(&self, asked: Invocation, line: &mut RequestLine) -> impl Future<Output = Answer> + Send;
 }
@@ -135,10 +144,14 @@ pub async fn answer(function: &impl AnswersInJson, event: &RawValue, context: Co
     let answering = async {
         let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
         let mut line = RequestLine::begin(function.function());
-        let answer = match invocation(&event, context.deadline) {
+        let answer = match invocation(&event, function.reads_query(), context.deadline) {
             None => {
                 line.reject("malformed");
-                malformed("the body must be a JSON object")
+                function.malformed(if function.reads_query() {
+                    "a parameter of the query is repeated or cannot be decoded"
+                } else {
+                    "the body must be a JSON object"
+                })
             }
             Some(asked) => {
                 note_caller(&asked, &mut line);
@@ -180,10 +193,17 @@ fn is_http(event: &Value) -> bool {
 }
 
 /// The invocation that an event holds; `None` if it is not an object.
-fn invocation(event: &Value, deadline_ms: u64) -> Option<Invocation> {
+fn invocation(event: &Value, reads_query: bool, deadline_ms: u64) -> Option<Invocation> {
     if !is_http(event) {
         let input = event.is_object().then(|| event.clone())?;
         return Some(Invocation { input, caller_arn: None, deadline_ms });
+    }
+    let arn = event.pointer("/requestContext/authorizer/iam/userArn").and_then(Value::as_str);
+    let caller_arn = arn.map(str::to_owned);
+    if reads_query {
+        let raw_query = event.get("rawQueryString").and_then(Value::as_str).unwrap_or_default();
+        let input = Query::parse(raw_query).ok()?.into_object()?;
+        return Some(Invocation { input, caller_arn, deadline_ms });
     }
     let body = event.get("body").and_then(Value::as_str).unwrap_or_default();
     let decoded = match event.get("isBase64Encoded") {
@@ -191,8 +211,7 @@ fn invocation(event: &Value, deadline_ms: u64) -> Option<Invocation> {
         _ => body.as_bytes().to_vec(),
     };
     let input: Map<String, Value> = serde_json::from_slice(&decoded).ok()?;
-    let arn = event.pointer("/requestContext/authorizer/iam/userArn").and_then(Value::as_str);
-    Some(Invocation { input: input.into(), caller_arn: arn.map(str::to_owned), deadline_ms })
+    Some(Invocation { input: input.into(), caller_arn, deadline_ms })
 }
 
 fn to_event_response(event: &Value, answer: &Answer) -> Box<RawValue> {

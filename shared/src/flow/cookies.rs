@@ -3,11 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{COOKIE_PREFIX, FlowRejected, MAX_COOKIE_BYTES, MAX_FLOWS, set_cookie};
+use super::rejected::FlowRejected;
 use crate::app_request::AppRequest;
 use crate::clock::UnixSeconds;
 use crate::secret::FlowCookie;
 
+/// How many flows one browser may have open. Beyond that, the oldest is dropped: API Gateway accepts 10,240 bytes of
+/// headers.
+pub const MAX_FLOWS: usize = 4;
+/// The longest flow cookie that is read, in bytes: the fixed part and what an app asked for (less than 1 KiB), in base64.
+pub const MAX_COOKIE_BYTES: usize = 1424;
+
+pub(super) const COOKIE_PREFIX: &str = "__Host-notion_install_";
 /// The version of a cookie without anything of an app.
 const PLAIN: u8 = 1;
 /// The version of a cookie that ends with what an app asked for.
@@ -100,4 +107,10 @@ impl FlowCookies {
 
 fn issued_at(value: &str) -> Option<UnixSeconds> {
     Content::read(value).ok().map(|content| content.issued_at)
+}
+
+/// `__Host-` requires Secure, Path=/ and no Domain. Lax, because Notion sends the person back by a cross-site
+/// navigation, for which the browser withholds a Strict cookie.
+pub(super) fn set_cookie(name: &str, value: &str, max_age_secs: u64) -> String {
+    format!("{name}={value}; Max-Age={max_age_secs}; Path=/; Secure; HttpOnly; SameSite=Lax")
 }

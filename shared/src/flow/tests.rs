@@ -22,7 +22,8 @@ fn cookies(pairs: &[(&str, &str)]) -> FlowCookies {
 fn app() -> AppRequest {
     let lookup = |_: &str| Some("app=https://app.example/back".to_owned());
     let destinations = crate::return_destination::ReturnDestinations::read(&lookup).unwrap();
-    let raw_query = "return_to=app&state=of-the-app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let raw_query =
+        "return_to=app&state=of-the-app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     AppRequest::read(raw_query, &destinations).unwrap().unwrap()
 }
 
@@ -166,7 +167,8 @@ fn two_cookies_of_one_name_are_refused() {
 
 #[test]
 fn a_fifth_flow_drops_the_oldest_and_what_is_not_ours() {
-    let flows: Vec<Flow> = (0..4).map(|i| Flow::issue(&connection(), None, NOW.plus_secs(i), &OsRandom)).collect();
+    let flows: Vec<Flow> =
+        (0..4).map(|i| Flow::issue(&connection(), None, NOW.plus_secs(i), &OsRandom)).collect();
     let named: Vec<(String, String)> =
         flows.iter().map(|flow| (flow.id().cookie_name(), flow.cookie.expose().to_owned())).collect();
     let pairs: Vec<(&str, &str)> = named.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();

@@ -35,7 +35,7 @@ pub fn init(lookup: &impl Lookup) {
 /// Secrets Manager, including the secrets.
 #[must_use]
 pub fn targets(level: Level) -> Targets {
-    ["callback", "install", "shared", "sweep", "token", "uninstall", "vault"]
+    ["callback", "claim", "install", "installations", "shared", "sweep", "token", "uninstall", "vault"]
         .into_iter()
         .fold(Targets::new().with_default(Level::WARN), |targets, ours| targets.with_target(ours, level))
         .with_target(REQUEST_TARGET, Level::INFO)

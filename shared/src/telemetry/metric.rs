@@ -41,6 +41,14 @@ pub enum Metric {
     RefusedButAlive,
     /// An installation was removed, and its tokens were deleted.
     Removed,
+    /// A subject was linked to an installation that an app had asked for.
+    Claimed,
+    /// A claim was refused. Also counted by `reason`.
+    ClaimRefused,
+    /// A subject was unlinked from an installation that has others.
+    Unlinked,
+    /// The sweep gave back an installation that an app had asked for and nobody claimed.
+    GivenBackUnclaimed,
     /// The sweep asked Notion about an idle installation, which is alive.
     Verified,
     /// The sweep re-encrypted an installation's tokens with the newest key.

@@ -35,6 +35,7 @@ fn resources(variables: &HashMap<String, String>) -> String {
         ("ClaimsTable", variables["CLAIMS_TABLE"].as_str()),
         ("ClientSecret", &variables["CLIENT_SECRET_ARN"]),
         ("InstallationsTable", &variables["INSTALLATIONS_TABLE"]),
+        ("LinksTable", &variables["LINKS_TABLE"]),
         ("RescueDeadLetters", &dead_letters),
         ("RescueQueue", &variables["RESCUE_QUEUE_URL"]),
         ("SweepFunction", "sweep"),

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use shared::clock::{UnixMillis, UnixSeconds};
 use tokio::time::Instant;
 
-use super::item::{number, string, text};
+use super::item::{Row, number, string, text};
 use super::{Store, StoreError, failed};
 use crate::budget::until;
 use crate::installation::InstallationId;
@@ -48,7 +48,7 @@ pub struct Page<K> {
 
 /// Where a page ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Next(super::item::Row);
+pub struct Next(pub(super) Row);
 
 struct Index {
     table: Table,
@@ -57,6 +57,8 @@ struct Index {
     /// The sort key, and its largest value.
     up_to: Option<(&'static str, u64)>,
     key: &'static str,
+    /// How many keys a page has at most; by default as many as DynamoDB returns.
+    limit: Option<u16>,
 }
 
 impl Index {
@@ -65,7 +67,7 @@ impl Index {
         partition: (&'static str, String),
         up_to: Option<(&'static str, u64)>,
     ) -> Self {
-        Self { table: Table::Installations, name, partition, up_to, key: "installation_id" }
+        Self { table: Table::Installations, name, partition, up_to, key: "installation_id", limit: None }
     }
 }
 
@@ -153,8 +155,34 @@ impl Store {
             partition: ("exchanging_shard", format!("{shard:x}")),
             up_to: Some(("claimed_at", claimed_before.0)),
             key: "claim",
+            limit: None,
         };
         self.keys(index, after, deadline).await
+    }
+
+    /// At most `limit` installations of a workspace after the one named `after`, tombstones included.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn page_of_workspace(
+        &self,
+        workspace_id: &str,
+        after: Option<&InstallationId>,
+        limit: u16,
+        deadline: Instant,
+    ) -> Result<Page<InstallationId>, StoreError> {
+        let index = Index {
+            limit: Some(limit),
+            ..Index::of_installations("workspace", ("workspace_id", workspace_id.to_owned()), None)
+        };
+        let after = after.map(|id| {
+            Next(Row::from([
+                ("workspace_id".to_owned(), string(workspace_id)),
+                ("installation_id".to_owned(), string(id.as_str())),
+            ]))
+        });
+        self.installation_keys(index, after, deadline).await
     }
 
     async fn installation_keys(
@@ -185,6 +213,7 @@ impl Store {
             .table_name(table)
             .index_name(index.name)
             .expression_attribute_values(":partition", string(&value))
+            .set_limit(index.limit.map(i32::from))
             .set_exclusive_start_key(after.map(|Next(key)| key));
         query = match index.up_to {
             None => query.key_condition_expression(format!("{partition} = :partition")),

@@ -4,19 +4,16 @@
 //! So nothing in such a row is used before Notion has confirmed it, and nothing that happened since is undone.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
-use super::cancelled::Cancelled;
 use super::forgotten::{Forgotten, is_forgotten_marker};
 use super::item::{Row, integer, list, number, string, text};
+use super::links::subjects_attribute;
 use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
-use super::update::CONFLICT_WAIT_MS;
-use super::{Store, StoreError, due, failed, not_built};
+use super::{Store, StoreError, due, not_built};
 use crate::budget::until;
 use crate::installation::SealedPair;
 use crate::seal::{KeyRing, OpenError};
@@ -61,9 +58,16 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
         return Ok(Prepared::Forgotten { row, forgotten });
     }
     opens(&read, ring).map_err(|error| error.to_string())?;
-    for name in
-        ["due_at_ms", "due_shard", "found_alive_at_ms", "refresh_after_ms", "refused_at_ms", "seal_shard"]
-    {
+    for name in [
+        "due_at_ms",
+        "due_shard",
+        "found_alive_at_ms",
+        // A code of back then has expired.
+        "pending",
+        "refresh_after_ms",
+        "refused_at_ms",
+        "seal_shard",
+    ] {
         row.remove(name);
     }
     // The process that was refreshing them at the time of the backup ended long ago.
@@ -124,6 +128,10 @@ impl Candidate {
             let same_pair = standing.pair.as_ref().is_some_and(is_same);
             generation = generation.max(standing.generation.saturating_add(u64::from(!same_pair)));
             version = version.max(standing.version);
+            // Who has been linked and unlinked since stays so. What was removed since comes back with the links of then.
+            if standing.health != Health::Removed {
+                row.insert("subjects".to_owned(), subjects_attribute(&standing.subjects));
+            }
             dropped_bots = keep_pairs_of(&mut row, standing_row);
         }
         row.insert("generation".to_owned(), number(generation));
@@ -233,7 +241,7 @@ impl Store {
                     self.import_forgotten(row, forgotten, deadline).await
                 }
                 Ok(Prepared::Installation(candidate)) => {
-                    self.import_installation(&candidate, overwrite, deadline).await
+                    self.import_installation(&candidate, overwrite, now, deadline).await
                 }
             }
         };
@@ -244,6 +252,7 @@ impl Store {
         &self,
         candidate: &Candidate,
         overwrite: bool,
+        now: UnixMillis,
         deadline: Instant,
     ) -> Result<Imported, StoreError> {
         loop {
@@ -253,6 +262,7 @@ impl Store {
                 Plan::Keep(kept) => return Ok(kept),
                 Plan::Write { row, dropped_bots } => (row, dropped_bots),
             };
+            let subjects = row::read_subjects(&row);
             let put = Put::builder().table_name(&self.installations_table).set_item(Some(row));
             let put = match standing.as_ref().and_then(|standing| integer(standing, "version")) {
                 None => put.condition_expression("attribute_not_exists(installation_id)"),
@@ -261,8 +271,10 @@ impl Store {
                     .expression_attribute_values(":if_version", number(version)),
             };
             let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
-            let as_seen = self.marker_unchanged(&candidate.forgotten_id, forgotten)?;
-            if self.write_imported(vec![put, as_seen]).await? {
+            let mut writes = vec![put, self.marker_unchanged(&candidate.forgotten_id, forgotten)?];
+            let before = standing.as_ref().map(row::read_subjects).unwrap_or_default();
+            writes.extend(self.replace_links(&candidate.read.id, &before, &subjects, now)?);
+            if self.write_all(writes).await? {
                 for bot_id in &dropped_bots {
                     report_dropped(bot_id);
                 }
@@ -286,31 +298,9 @@ impl Store {
             let generation = standing.map_or(0, |standing| standing.generation).max(forgotten.generation);
             row.insert("generation".to_owned(), number(generation));
             let put = self.put_forgotten(row.clone(), standing)?;
-            if self.write_imported(vec![put]).await? {
+            if self.write_all(vec![put]).await? {
                 return Ok(Imported::Written);
             }
-        }
-    }
-
-    /// Sends the writes. Returns false if something has changed since it was read.
-    async fn write_imported(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
-        loop {
-            let sent =
-                self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
-            let Err(error) = sent else { return Ok(true) };
-            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-                error.as_service_error()
-            else {
-                return Err(failed(&error));
-            };
-            let cancelled = Cancelled::read(cancelled.cancellation_reasons());
-            if cancelled.is_by_condition() {
-                return Ok(false);
-            }
-            if !cancelled.is_transient() {
-                return Err(cancelled.error());
-            }
-            tokio::time::sleep(Duration::from_millis(CONFLICT_WAIT_MS)).await;
         }
     }
 }

@@ -19,6 +19,10 @@
 //! - `removed_at_ms`, `forget` (N, BOOL): the last removal, even after a later install: nothing that was exchanged
 //!   before it is saved; on a tombstone, whether the person asked to be forgotten
 //! - `due_shard`, `due_at_ms`, `seal_shard` (S, N, S): see `due`
+//! - `subjects` (L of S): the subjects that it is linked to; see `links`
+//! - `pending` (L of M): the codes with which an app may claim it; see `pending`
+//! - `owned_since_ms` (N): since when it is somebody's: a person installed without an app, or an app has claimed it
+//! - `claim_by_ms` (N): an app asked for it, and unless it is somebody's by then, it is given back
 //!
 //! The other attributes are what Notion said, under Notion's names. The pair is a list so that one update can move it
 //! aside without reading it first (`list_append`).
@@ -26,13 +30,16 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use shared::clock::UnixMillis;
 
 use super::item::{Row, insert_text, integer, list, number, string, text};
-use super::row::{MAX_SUPERSEDED, MAX_USED_UP, oldest_key, oldest_key_in, pair_attribute};
+use super::pending::{MAX_PENDING, Pending};
+use super::row::{self, MAX_SUPERSEDED, MAX_USED_UP, oldest_key, oldest_key_in, pair_attribute};
 use super::{StoreError, due};
 use crate::installation::NewInstallation;
 use crate::notion::Owner;
 use crate::seal::Fingerprint;
+use crate::subject::Subject;
 
 /// Attributes that follow Notion's newest answer, which may also leave them out. `duplicated_template_id` is not among
 /// them: once duplicated, a template stays in the workspace.
@@ -62,9 +69,30 @@ pub(super) const REFRESH_TOKEN_IS_NEW: &str = "attribute_not_exists(installation
 pub(super) const GENERATION_GOES_ON: &str =
     "attribute_not_exists(generation) OR generation >= :generation_before";
 
+/// In addition, for an install that an app asked for: it is new, known to be somebody's, or known to be nobody's. Rows of
+/// earlier versions say neither.
+pub(super) const OWNERSHIP_IS_KNOWN: &str = "attribute_not_exists(installation_id) OR (\
+    (attribute_exists(owned_since_ms) OR attribute_exists(claim_by_ms)) \
+    AND (attribute_not_exists(pending) OR size(pending) < :max_pending))";
+
 /// Attributes that describe the current pair, and are removed when another one takes its place.
 pub(super) const OF_THE_PAIR_BEFORE: [&str; 4] =
     ["found_alive_at_ms", "needs_reinstall_at_ms", "refresh_after_ms", "refused_at_ms"];
+
+/// The terms of a save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether the grant comes straight from Notion. An install from the rescue queue may have been revoked in the
+    /// meantime. It is `unverified` until Notion has said that it is alive, and due immediately.
+    pub prompt: bool,
+    /// Until when the app's code is valid.
+    pub code_expires_at: UnixMillis,
+    /// When an installation that an app asked for is given back if nobody has claimed it.
+    pub claim_by: UnixMillis,
+}
+
+/// Attributes that say whose an installation is. They end with it.
+pub(super) const OF_THE_OWNER: [&str; 4] = ["claim_by_ms", "owned_since_ms", "pending", "subjects"];
 
 /// What an install does to a row that the fast path did not write.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,13 +107,16 @@ pub(super) enum Decision {
         current: bool,
         /// The bots of superseded pairs for which there was no room.
         dropped_bots: Vec<String>,
+        /// The subjects of an installation that was removed: their links go with it.
+        dropped_subjects: Vec<Subject>,
     },
     /// The installation was removed after our exchange.
     TombstoneWins,
 }
 
 /// The attributes that an install sets. A grant that is not saved promptly may be revoked: Notion is asked first.
-pub(super) fn facts(install: &NewInstallation, prompt: bool) -> Row {
+pub(super) fn facts(install: &NewInstallation, terms: &Terms) -> Row {
+    let prompt = terms.prompt;
     let mut row = HashMap::from([
         ("client_id".to_owned(), string(&install.pair.client_id)),
         ("workspace_id".to_owned(), string(&install.workspace_id)),
@@ -95,8 +126,11 @@ pub(super) fn facts(install: &NewInstallation, prompt: bool) -> Row {
         ("verified_at_ms".to_owned(), number(install.pair.exchanged_at_ms)),
         ("written_by".to_owned(), string(&install.attempt)),
     ]);
-    let first_look_ms =
-        if prompt { install.pair.exchanged_at_ms.saturating_add(due::FIRST_LOOK_MS) } else { 0 };
+    let first_look_ms = match install.claimable {
+        _ if !prompt => 0,
+        Some(_) => terms.claim_by.0,
+        None => install.pair.exchanged_at_ms.saturating_add(due::FIRST_LOOK_MS),
+    };
     row.extend(due::due_attributes(&install.id, first_look_ms).map(|(name, value)| (name.to_owned(), value)));
     insert_text(&mut row, "workspace_name", install.workspace_name.as_deref());
     insert_text(&mut row, "workspace_icon", install.workspace_icon.as_deref());
@@ -134,7 +168,7 @@ fn is_pair_of(pair: &AttributeValue, access_fingerprint: &Fingerprint) -> bool {
 pub(super) fn decide(
     standing: &Row,
     install: &NewInstallation,
-    prompt: bool,
+    terms: &Terms,
     generation_before: u64,
 ) -> Result<Decision, StoreError> {
     if text(standing, "written_by") == Some(&install.attempt) {
@@ -153,10 +187,15 @@ pub(super) fn decide(
     let mut superseded = list(standing, "superseded").to_vec();
     let mut dead = None;
     let mut current = list(standing, "pair").first();
-    let mut due_at_once = !prompt;
+    let mut due_at_once = !terms.prompt;
+    let mut dropped_subjects = Vec::new();
     match health {
         // What was removed is still to be revoked at Notion, and never becomes current again.
         Some("removed") => {
+            dropped_subjects = row::read_subjects(standing);
+            for name in OF_THE_OWNER {
+                row.remove(name);
+            }
             superseded.extend(current.take().cloned());
             superseded.iter_mut().for_each(mark_to_revoke);
             due_at_once |= !superseded.is_empty();
@@ -206,7 +245,7 @@ pub(super) fn decide(
     if !keeps_current {
         // The pair that becomes current must not be superseded too: revoking superseded pairs would kill it.
         superseded.retain(|pair| !is_ours(pair));
-        let facts = facts(install, prompt);
+        let facts = facts(install, terms);
         for name in absent(&facts) {
             row.remove(name);
         }
@@ -225,6 +264,7 @@ pub(super) fn decide(
         row.insert("installed_at_ms".to_owned(), number(ours.exchanged_at_ms));
         row.entry("first_installed_at_ms".to_owned()).or_insert_with(|| number(ours.exchanged_at_ms));
     }
+    own(&mut row, standing, install, terms);
     let surplus = superseded.len().saturating_sub(MAX_SUPERSEDED);
     let bot_of =
         |pair: AttributeValue| pair.as_m().ok().and_then(|map| text(map, "bot_id").map(str::to_owned));
@@ -240,7 +280,33 @@ pub(super) fn decide(
         row.extend(due.map(|(name, value)| (name.to_owned(), value)));
     }
     row.insert("version".to_owned(), number(if_version + 1));
-    Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots })
+    Ok(Decision::Write { row, if_version, current: !keeps_current, dropped_bots, dropped_subjects })
+}
+
+/// Whose the installation is from now on. `row` is what is written over `standing`.
+fn own(row: &mut Row, standing: &Row, install: &NewInstallation, terms: &Terms) {
+    let owned_since_ms = number(install.pair.exchanged_at_ms);
+    let Some(claimable) = &install.claimable else {
+        row.entry("owned_since_ms".to_owned()).or_insert(owned_since_ms);
+        row.remove("claim_by_ms");
+        return;
+    };
+    let mut pending = list(row, "pending").to_vec();
+    pending.push(Pending::of(claimable, terms.code_expires_at).attribute());
+    pending.drain(..pending.len().saturating_sub(MAX_PENDING));
+    row.insert("pending".to_owned(), AttributeValue::L(pending));
+    let nobodys = standing.contains_key("claim_by_ms") && !standing.contains_key("owned_since_ms");
+    let was_active = matches!(text(standing, "health"), Some("active" | "unverified")) && !nobodys;
+    if was_active || !list(row, "subjects").is_empty() {
+        row.entry("owned_since_ms".to_owned()).or_insert(owned_since_ms);
+        return;
+    }
+    row.remove("owned_since_ms");
+    row.insert("claim_by_ms".to_owned(), number(terms.claim_by.0));
+    if integer(row, "due_at_ms").is_none_or(|due_at_ms| due_at_ms > terms.claim_by.0) {
+        let due = due::due_attributes(&install.id, terms.claim_by.0);
+        row.extend(due.map(|(name, value)| (name.to_owned(), value)));
+    }
 }
 
 fn refresh_fingerprint_of(pair: &AttributeValue) -> Option<Fingerprint> {

@@ -3,13 +3,13 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use shared::clock::UnixMillis;
-use shared::random::Random;
+use shared::random::{Random, jittered};
 use tokio::time::Instant;
 
-use super::item::{Row, number, string};
-use super::row::{self, Health, Installation, fingerprints_attribute, lease_attribute, pair_attribute};
+use super::item::{number, string};
+use super::row::{Health, Installation, fingerprints_attribute, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
-use super::{Store, StoreError, due, save};
+use super::{Store, StoreError, due};
 use crate::budget::until;
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion};
@@ -58,40 +58,6 @@ pub enum SavedRefresh {
 }
 
 impl Store {
-    /// Reads an installation, consistently.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn read_installation(
-        &self,
-        id: &InstallationId,
-        deadline: Instant,
-    ) -> Result<Option<Installation>, StoreError> {
-        self.read_row(id.as_str(), deadline).await?.as_ref().map(row::read).transpose()
-    }
-
-    /// Reads any row of the table, consistently.
-    pub(super) async fn read_row(&self, key: &str, deadline: Instant) -> Result<Option<Row>, StoreError> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.installations_table)
-            .key("installation_id", string(key))
-            .consistent_read(true)
-            .send();
-        Ok(until(deadline, get).await?.map_err(|error| super::failed(&error))?.item)
-    }
-
-    /// One cheap read that opens the connection before the first request.
-    pub async fn warm_up(&self) {
-        let get = self.client.get_item().table_name(&self.installations_table);
-        if let Err(error) = get.key("installation_id", string("warm-up")).send().await {
-            let error = super::failed(&error);
-            tracing::debug!(error = &error as &dyn std::error::Error, "the DynamoDB warm-up failed");
-        }
-    }
-
     /// `take_lease`: marks the pair as being refreshed, if the row still holds the refresh token `used` and nobody else
     /// holds the lease. A lease that ended before `takeover` was never released and may be taken over. Then the pair is
     /// in doubt, because the last holder may have consumed the token.
@@ -211,7 +177,7 @@ impl Store {
                     Err(error) if error.is_permanent() => return Err(error),
                     Err(error) => last = Some(error),
                 }
-                tokio::time::sleep(save::jittered(backoff_ms, random)).await;
+                tokio::time::sleep(jittered(backoff_ms, random)).await;
                 backoff_ms = (backoff_ms * 2).min(MAX_BACKOFF_MS);
             }
         };

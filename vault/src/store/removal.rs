@@ -22,8 +22,9 @@ use crate::installation::InstallationId;
 use crate::seal::Fingerprint;
 
 /// What a tombstone does not need: tokens, and everything that says more about the person than the row's key.
-const PURGED: [&str; 20] = [
+const PURGED: [&str; 24] = [
     "bot_id",
+    "claim_by_ms",
     "used_up",
     "due_at_ms",
     "due_shard",
@@ -36,10 +37,13 @@ const PURGED: [&str; 20] = [
     "owner_email",
     "owner_email_verified",
     "owner_name",
+    "owned_since_ms",
     "pair",
+    "pending",
     "refresh_after_ms",
     "refused_at_ms",
     "seal_shard",
+    "subjects",
     "superseded",
     "workspace_icon",
     "workspace_name",
@@ -80,15 +84,10 @@ impl Store {
             Some(_) => "generation = :generation AND health <> :removed",
             None => "attribute_not_exists(installation_id) OR attribute_exists(installation_id)",
         };
-        let mut update = RowUpdate::of(id, condition)
-            .set("health", string("removed"))
+        let mut update = entombing(RowUpdate::of(id, condition), now)
             .set_to("client_id = if_not_exists(client_id, :client_id)")
             .text("client_id", client_id)
-            .set_to("generation = if_not_exists(generation, :zero)")
-            .set("removed_at_ms", number(now.0))
-            .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
-            // If we are cut off, the sweep continues.
-            .due_at(now.0);
+            .set_to("generation = if_not_exists(generation, :zero)");
         if let Some(generation) = generation {
             update = update.value("generation", number(generation)).text("removed", "removed");
         }
@@ -105,6 +104,27 @@ impl Store {
             Written::Refused(Some(row)) => Ok(TombstoneOutcome::OtherGeneration(row)),
             Written::Refused(None) => Ok(TombstoneOutcome::NotInstalled),
         }
+    }
+
+    /// `tombstone` for an installation that nobody has any more, or ever had: only if the row has not changed since it was
+    /// read, so that a claim or an install in between is not undone. Returns the tombstone, if it was written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; it may have been written.
+    pub async fn tombstone_as_read(
+        &self,
+        standing: &Installation,
+        forget: bool,
+        now: UnixMillis,
+        deadline: Instant,
+    ) -> Result<Option<Box<Installation>>, StoreError> {
+        let mut update = entombing(RowUpdate::of(&standing.id, AS_READ), now)
+            .value("if_version", number(standing.version));
+        if forget {
+            update = update.set("forget", AttributeValue::Bool(true));
+        }
+        Ok(update.send(self, deadline).await?.done())
     }
 
     /// Adds to an existing tombstone that the person asked to be forgotten.
@@ -130,8 +150,9 @@ impl Store {
         })
     }
 
-    /// `purge`: the tokens are revoked, so nothing of them is kept, and of the person only the row's key. Not if there
-    /// was an install or another request since the tombstone was read. Returns whether nothing is left to do.
+    /// `purge`: the tokens are revoked, so nothing of them is kept, nor of its links, and of the person only the row's
+    /// key. Not if there was an install or another request since the tombstone was read. Returns whether nothing is left
+    /// to do.
     ///
     /// # Errors
     ///
@@ -140,6 +161,11 @@ impl Store {
         let update = RowUpdate::of(&tombstone.id, AS_READ)
             .value("if_version", number(tombstone.version))
             .remove(&PURGED);
+        if !tombstone.subjects.is_empty() {
+            let mut writes = vec![update.part(self)?];
+            writes.extend(self.delete_links(&tombstone.id, &tombstone.subjects)?);
+            return until(deadline, Box::pin(self.write_all(writes))).await?;
+        }
         Ok(match update.send(self, deadline).await? {
             Written::Done(_) | Written::Refused(None) => true,
             // Our own success, whose reply was lost, or another process's.
@@ -240,7 +266,7 @@ impl Store {
         until(deadline, Box::pin(forgotten)).await?
     }
 
-    /// Deletes the row and writes what is kept. If there was a record `before`, the later time and higher generation
+    /// Deletes the row with its links and writes what is kept. If there was a record `before`, the later time and higher generation
     /// stay.
     fn forgetting(
         &self,
@@ -268,11 +294,23 @@ impl Store {
             .condition_expression(AS_READ)
             .expression_attribute_values(":if_version", number(tombstone.version))
             .build();
-        Ok(vec![
+        let mut writes = vec![
             TransactWriteItem::builder().delete(delete.map_err(not_built)?).build(),
             self.put_forgotten(row, before)?,
-        ])
+        ];
+        writes.extend(self.delete_links(&tombstone.id, &tombstone.subjects)?);
+        Ok(writes)
     }
+}
+
+/// The part of an update that makes a row a tombstone. The links stay until the tokens are revoked.
+fn entombing(update: RowUpdate<'_>, now: UnixMillis) -> RowUpdate<'_> {
+    update
+        .set("health", string("removed"))
+        .set("removed_at_ms", number(now.0))
+        .remove(&["refresh_after_ms", "needs_reinstall_at_ms"])
+        // If we are cut off, the sweep continues.
+        .due_at(now.0)
 }
 
 /// It is a tombstone of that generation.

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use shared::clock::UnixMillis;
 
 use super::StoreError;
+use super::due::FIRST_LOOK_MS;
 use super::item::{Row, binary, insert_text, integer, list, number, sealed, string, text};
+use super::pending::Pending;
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion, Sealed};
+use crate::subject::Subject;
 
 /// How many superseded pairs a row keeps. If a person installs more often before the sweep has dealt with them, the
 /// oldest are dropped, and the log says so.
@@ -59,12 +63,20 @@ pub struct Installation {
     pub workspace_id: Option<String>,
     /// The workspace's name.
     pub workspace_name: Option<String>,
+    /// The workspace's icon: an emoji or a URL.
+    pub workspace_icon: Option<String>,
     /// Notion's id of the person; absent if the workspace owns it.
     pub owner_user_id: Option<String>,
     /// The person's name.
     pub owner_name: Option<String>,
     /// The person's e-mail address.
     pub owner_email: Option<String>,
+    /// Whether Notion has verified the address, if it said so.
+    pub owner_email_verified: Option<bool>,
+    /// The address of the person's picture.
+    pub owner_avatar_url: Option<String>,
+    /// The page that was created from the template.
+    pub duplicated_template_id: Option<String>,
     /// Notion's id of the authorization.
     pub bot_id: Option<String>,
     /// Whether it can be used.
@@ -97,12 +109,42 @@ pub struct Installation {
     pub found_alive_at_ms: Option<u64>,
     /// When the sweep looks at it, if it does.
     pub due_at_ms: Option<u64>,
+    /// The subjects that it is linked to.
+    pub subjects: Vec<Subject>,
+    /// The codes with which it may be claimed.
+    pub pending: Vec<Pending>,
+    /// Since when it is somebody's: no app asked for it, or it was claimed.
+    pub owned_since_ms: Option<u64>,
+    /// When it is given back, unless it is somebody's by then.
+    pub claim_by_ms: Option<u64>,
 }
 
 impl Installation {
     /// Every pair that the row holds.
     pub fn pairs(&self) -> impl Iterator<Item = &SealedPair> {
         self.pair.iter().chain(&self.superseded)
+    }
+
+    /// Whether an app asked for it and has not claimed it: it is not vended, and given back after the claim window.
+    #[must_use]
+    pub fn is_unclaimed(&self) -> bool {
+        self.claim_by_ms.is_some() && self.owned_since_ms.is_none() && self.health != Health::Removed
+    }
+
+    /// The row as it is once a subject is linked: somebody's, with these codes, and no longer waiting to be claimed.
+    #[must_use]
+    pub fn linked(&self, subject: &Subject, pending: Vec<Pending>, now: UnixMillis) -> Self {
+        let mut linked = Self { pending, claim_by_ms: None, ..self.clone() };
+        if !linked.subjects.contains(subject) {
+            linked.subjects.push(subject.clone());
+        }
+        linked.owned_since_ms = self.owned_since_ms.or(Some(now.0));
+        // It was due for being given back. What may be dead is looked at in the sweep's next run.
+        if self.due_at_ms.is_none() || self.due_at_ms == self.claim_by_ms {
+            let first_look_ms = if self.health == Health::Active { FIRST_LOOK_MS } else { 0 };
+            linked.due_at_ms = Some(now.0.saturating_add(first_look_ms));
+        }
+        linked
     }
 
     /// The lease on the current tokens.
@@ -189,15 +231,20 @@ pub(super) fn oldest_key_in(row: &Row) -> Result<Option<KeyVersion>, StoreError>
 /// Parses a row.
 pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
     let owned = |name: &str| text(row, name).map(str::to_owned);
+    let flag = |name: &str| row.get(name).and_then(|value| value.as_bool().ok()).copied();
     let id = text(row, "installation_id").ok_or(StoreError::Row("installation_id"))?;
     Ok(Installation {
         id: InstallationId::of_row(id),
         client_id: owned("client_id").unwrap_or_default(),
         workspace_id: owned("workspace_id"),
         workspace_name: owned("workspace_name"),
+        workspace_icon: owned("workspace_icon"),
         owner_user_id: owned("owner_user_id"),
         owner_name: owned("owner_name"),
         owner_email: owned("owner_email"),
+        owner_email_verified: flag("owner_email_verified"),
+        owner_avatar_url: owned("owner_avatar_url"),
+        duplicated_template_id: owned("duplicated_template_id"),
         bot_id: owned("bot_id"),
         health: text(row, "health").and_then(Health::parse).ok_or(StoreError::Row("health"))?,
         generation: integer(row, "generation").ok_or(StoreError::Row("generation"))?,
@@ -206,7 +253,7 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
         refreshed_at_ms: integer(row, "refreshed_at_ms"),
         verified_at_ms: integer(row, "verified_at_ms"),
         removed_at_ms: integer(row, "removed_at_ms"),
-        forget: matches!(row.get("forget"), Some(AttributeValue::Bool(true))),
+        forget: flag("forget") == Some(true),
         pair: list(row, "pair").first().map(read_pair).transpose()?,
         superseded: list(row, "superseded").iter().map(read_pair).collect::<Result<_, _>>()?,
         used_up: list(row, "used_up")
@@ -218,7 +265,16 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
         refused_at_ms: integer(row, "refused_at_ms"),
         found_alive_at_ms: integer(row, "found_alive_at_ms"),
         due_at_ms: integer(row, "due_at_ms"),
+        subjects: read_subjects(row),
+        pending: list(row, "pending").iter().map(Pending::read).collect::<Result<_, _>>()?,
+        owned_since_ms: integer(row, "owned_since_ms"),
+        claim_by_ms: integer(row, "claim_by_ms"),
     })
+}
+
+/// The subjects of a row.
+pub(super) fn read_subjects(row: &Row) -> Vec<Subject> {
+    list(row, "subjects").iter().filter_map(|text| Subject::parse(text.as_s().ok()?)).collect()
 }
 
 fn read_lease(lease: &Row) -> Result<Lease, StoreError> {

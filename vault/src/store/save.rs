@@ -1,22 +1,23 @@
 //! Saves an installation and the outcome of its flow, in one transaction.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use shared::flow::ClaimKey;
-use shared::random::{self, Random};
+use shared::random::{Random, jittered};
 use tokio::time::Instant;
 
 use super::cancelled::{Cancelled, ConditionResult};
 use super::claims::Led;
 use super::forgotten::Forgotten;
+pub use super::installations::Terms;
 use super::installations::{
-    self, Decision, GENERATION_GOES_ON, OF_THE_PAIR_BEFORE, PLAINLY_OLDER, REFRESH_TOKEN_IS_NEW,
+    self, Decision, GENERATION_GOES_ON, OF_THE_PAIR_BEFORE, OWNERSHIP_IS_KNOWN, PLAINLY_OLDER,
+    REFRESH_TOKEN_IS_NEW,
 };
 use super::item::{Row, number, string};
+use super::pending::{MAX_PENDING, Pending};
 use super::row::{MAX_SUPERSEDED, pair_attribute, report_dropped};
 use super::{Store, StoreError, failed, not_built};
 use crate::budget::until;
@@ -62,9 +63,8 @@ pub struct Save<'a> {
     pub claim: &'a ClaimKey,
     /// What the claim records.
     pub led: &'a Led,
-    /// Whether it comes straight from Notion. An install from the rescue queue may have been revoked in the meantime.
-    /// It is `unverified` until Notion has said that it is alive, and due immediately.
-    pub prompt: bool,
+    /// The terms.
+    pub terms: Terms,
 }
 
 impl Store {
@@ -99,7 +99,7 @@ impl Store {
         let mut backoff_ms = FIRST_BACKOFF_MS;
         loop {
             let generation_before = forgotten.map_or(0, |forgotten: Forgotten| forgotten.generation);
-            let decide = |row| installations::decide(row, install, save.prompt, generation_before);
+            let decide = |row| installations::decide(row, install, &save.terms, generation_before);
             let decision = standing.as_ref().map(decide).transpose()?;
             if decision == Some(Decision::AlreadyWritten) {
                 return Ok(Saved::Current);
@@ -107,21 +107,24 @@ impl Store {
             if forgotten.is_some_and(|forgotten| forgotten.removed_at_ms >= install.pair.exchanged_at_ms) {
                 return Ok(Saved::TombstoneWins);
             }
-            let (write, saved, dropped_bots) = match decision {
+            let (write, saved, dropped_bots, dropped_links) = match decision {
                 // Without having read the row.
                 None => {
-                    (self.unread_write(install, save.prompt, generation_before)?, Saved::Current, Vec::new())
+                    let write = self.unread_write(install, &save.terms, generation_before)?;
+                    (write, Saved::Current, Vec::new(), Vec::new())
                 }
-                Some(Decision::Write { row, if_version, current, dropped_bots }) => {
+                Some(Decision::Write { row, if_version, current, dropped_bots, dropped_subjects }) => {
                     let saved = if current { Saved::Current } else { Saved::KeptAside };
-                    (self.write_decision(&row, if_version)?, saved, dropped_bots)
+                    let dropped_links = self.delete_links(&install.id, &dropped_subjects)?;
+                    (self.write_decision(&row, if_version)?, saved, dropped_bots, dropped_links)
                 }
                 Some(Decision::TombstoneWins | Decision::AlreadyWritten) => return Ok(Saved::TombstoneWins),
             };
             let not_forgotten = self.marker_unchanged(&install.forgotten_id, forgotten)?;
             let tell = self.connected_update(save.claim, &install.attempt, save.led)?;
             let tell = tell_claim.then(|| TransactWriteItem::builder().update(tell).build());
-            match self.transact(write, not_forgotten, tell).await {
+            let writes = [write, not_forgotten].into_iter().chain(tell).chain(dropped_links).collect();
+            match self.transact(writes).await {
                 Ok(()) => {
                     for bot_id in &dropped_bots {
                         report_dropped(bot_id);
@@ -154,13 +157,7 @@ impl Store {
         }
     }
 
-    async fn transact(
-        &self,
-        write: TransactWriteItem,
-        not_forgotten: TransactWriteItem,
-        tell: Option<TransactWriteItem>,
-    ) -> Result<(), Refused> {
-        let writes = [write, not_forgotten].into_iter().chain(tell).collect();
+    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), Refused> {
         let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = sent else { return Ok(()) };
         match error.as_service_error() {
@@ -181,11 +178,11 @@ impl Store {
     fn unread_write(
         &self,
         install: &NewInstallation,
-        prompt: bool,
+        terms: &Terms,
         generation_before: u64,
     ) -> Result<TransactWriteItem, StoreError> {
-        let facts = installations::facts(install, prompt);
-        let remove: Vec<&str> = installations::absent(&facts).chain(OF_THE_PAIR_BEFORE).collect();
+        let facts = installations::facts(install, terms);
+        let mut remove: Vec<&str> = installations::absent(&facts).chain(OF_THE_PAIR_BEFORE).collect();
         let refresh = install.pair.refresh_fingerprint.as_ref();
         let mut condition = match refresh {
             Some(_) => format!("({PLAINLY_OLDER}) AND ({REFRESH_TOKEN_IS_NEW})"),
@@ -193,6 +190,9 @@ impl Store {
         };
         if generation_before > 0 {
             condition = format!("({condition}) AND ({GENERATION_GOES_ON})");
+        }
+        if install.claimable.is_some() {
+            condition = format!("({condition}) AND ({OWNERSHIP_IS_KNOWN})");
         }
         let mut sets = vec![
             "superseded = list_append(if_not_exists(superseded, :empty), if_not_exists(pair, :empty))"
@@ -223,6 +223,18 @@ impl Store {
                 ":access_fingerprint",
                 string(install.pair.access_fingerprint.as_str()),
             );
+        if let Some(claimable) = &install.claimable {
+            sets.push("pending = list_append(if_not_exists(pending, :empty), :pending)".to_owned());
+            sets.push("claim_by_ms = :claim_by_ms".to_owned());
+            let pending = Pending::of(claimable, terms.code_expires_at).attribute();
+            update = update
+                .expression_attribute_values(":pending", AttributeValue::L(vec![pending]))
+                .expression_attribute_values(":claim_by_ms", number(terms.claim_by.0))
+                .expression_attribute_values(":max_pending", number(MAX_PENDING as u64));
+        } else {
+            sets.push("owned_since_ms = if_not_exists(owned_since_ms, :exchanged_at_ms)".to_owned());
+            remove.push("claim_by_ms");
+        }
         if let Some(refresh) = refresh {
             update = update.expression_attribute_values(":refresh_fingerprint", string(refresh.as_str()));
         }
@@ -261,10 +273,4 @@ fn refused(cancelled: &Cancelled<'_>) -> Refused {
     }
     let error = cancelled.error();
     if cancelled.is_transient() { Refused::TryAgain(error) } else { Refused::Failed(error) }
-}
-
-/// A random time between half of `backoff_ms` and all of it.
-pub(super) fn jittered(backoff_ms: u64, random: &dyn Random) -> Duration {
-    let draw = u64::from(u16::from_be_bytes(random::bytes(random)));
-    Duration::from_millis(backoff_ms / 2 + backoff_ms * draw / (2 * u64::from(u16::MAX)))
 }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use tokio::time::Instant;
 
 use super::item::{number, string};
 use super::row::{self, Installation};
-use super::{Store, StoreError, due, failed};
+use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::installation::InstallationId;
 
@@ -92,12 +94,26 @@ impl<'a> RowUpdate<'a> {
         self.set(shard, of_id).set(due_at, at)
     }
 
+    /// As part of a transaction.
+    pub(super) fn part(self, store: &Store) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&store.installations_table)
+            .key("installation_id", string(self.id.as_str()))
+            .update_expression(self.expression())
+            .condition_expression(self.condition)
+            .set_expression_attribute_values(Some(self.values))
+            .build();
+        Ok(TransactWriteItem::builder().update(update.map_err(not_built)?).build())
+    }
+
+    fn expression(&self) -> String {
+        let sets = format!("SET {}", self.sets.join(", "));
+        if self.removes.is_empty() { sets } else { format!("{sets} REMOVE {}", self.removes.join(", ")) }
+    }
+
     /// Sends it. If it conflicts with a transaction, it is sent again until `deadline`.
     pub(super) async fn send(self, store: &Store, deadline: Instant) -> Result<Written, StoreError> {
-        let mut expression = format!("SET {}", self.sets.join(", "));
-        if !self.removes.is_empty() {
-            expression = format!("{expression} REMOVE {}", self.removes.join(", "));
-        }
+        let expression = self.expression();
         let update = || {
             store
                 .client

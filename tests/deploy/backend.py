@@ -3,7 +3,7 @@
 import http.client
 import json
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -16,10 +16,16 @@ from tools import ROOT, check
 WHO = {"workspace_id": ACME, "user_id": ADA}
 NOTION_VERSION = "2022-06-28"
 # The names in the guide, and the resources that they stand for.
+ROUTES = ("POST/claim", "GET/installations", "POST/token", "POST/uninstall")
 NAMED = {
-    "arn:aws:execute-api:REGION:ACCOUNT:API/*/POST/token": "arn:aws:execute-api:us-east-1:*:{HttpApi}/*/POST/token",
-    "the token function": "arn:aws:lambda:us-east-1:*:function:{TokenFunction}",
-    "the uninstall function": "arn:aws:lambda:us-east-1:*:function:{UninstallFunction}",
+    **{
+        f"arn:aws:execute-api:REGION:ACCOUNT:API/*/{route}": f"arn:aws:execute-api:us-east-1:*:{{HttpApi}}/*/{route}"
+        for route in ROUTES
+    },
+    **{
+        f"the {name} function": f"arn:aws:lambda:us-east-1:*:function:{{{name.capitalize()}Function}}"
+        for name in ("claim", "installations", "token", "uninstall")
+    },
 }
 
 
@@ -53,11 +59,22 @@ class Backend:
 
     def post_token(self, *, signed=True, **wish):
         """`POST /token`."""
-        url, body = self.outputs["TokenUrl"], json.dumps(WHO | wish)
-        request = AWSRequest("POST", url, {"content-type": "application/json"}, body)
+        return self.send("POST", self.outputs["TokenUrl"], WHO | wish, signed=signed)
+
+    def post(self, output, **asked):
+        """A signed `POST` to the URL in an output."""
+        return self.send("POST", self.outputs[output], asked)
+
+    def get(self, output, **asked):
+        """A signed `GET`."""
+        return self.send("GET", self.outputs[output] + "?" + urlencode(asked, quote_via=quote))
+
+    def send(self, method, url, asked=None, *, signed=True):
+        body = None if asked is None else json.dumps(asked)
+        request = AWSRequest(method, url, {"content-type": "application/json"}, body)
         if signed:
             SigV4Auth(Credentials(*self.key), "execute-api", "us-east-1").add_auth(request)
-        return post(url, dict(request.headers.items()), body)
+        return send(method, url, dict(request.headers.items()), body)
 
     def token(self, **wish):
         return self.aws.invoke(self.outputs["TokenFunctionName"], WHO | wish, *self.key)
@@ -75,11 +92,12 @@ class Backend:
         return status
 
 
-def post(url, headers, body):
+def send(method, url, headers, body):
     """Connects to this machine for any name under `localhost` in the URL (RFC 6761)."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
-    connection.request("POST", parts.path, body, {"host": parts.netloc} | headers)
+    target = parts.path + ("?" + parts.query if parts.query else "")
+    connection.request(method, target, body, {"host": parts.netloc} | headers)
     response = connection.getresponse()
     answer = Answer(url, response.status, response.getheaders(), response.read().decode())
     connection.close()

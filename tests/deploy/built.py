@@ -9,6 +9,8 @@ BUILD = ROOT / ".aws-sam" / "build"
 BARS = {
     "InstallFunction": 1.3,
     "CallbackFunction": 3.2,
+    "ClaimFunction": 3.2,
+    "InstallationsFunction": 3.2,
     "TokenFunction": 3.2,
     "UninstallFunction": 3.2,
     "SweepFunction": 3.2,

@@ -1,27 +1,36 @@
 """The stack on an emulated AWS, from nothing to deletion, in the order of the deploy guide."""
 
+import base64
+import hashlib
 import json
 import re
+import secrets
+from urllib.parse import parse_qsl, urlsplit
 
 import browser
 import faults
 from backend import Backend
 from built import BARS
 from emulator import CLIENT_SECRET, PRODUCTION, STACK, Emulator
-from person import Person
+from person import ACME, Person
 from tools import ROOT, Failed, check, run_in_terminal
 
 _emulator = None
 OUTPUTS = (
+    "ClaimFunctionName",
+    "ClaimUrl",
     "ClientSecretName",
     "InstallUrl",
+    "InstallationsFunctionName",
     "InstallationsTableName",
+    "InstallationsUrl",
     "NextCommand",
     "RedirectUri",
     "SweepFunctionName",
     "TokenFunctionName",
     "TokenUrl",
     "UninstallFunctionName",
+    "UninstallUrl",
 )
 
 
@@ -64,7 +73,7 @@ def heal_what_the_emulator_leaves_out(aws, resources):
     dynamodb = aws.client("dynamodb")
     expiry = {"Enabled": True, "AttributeName": "expires_at"}
     dynamodb.update_time_to_live(TableName=resources["ClaimsTable"], TimeToLiveSpecification=expiry)
-    for table in ("ClaimsTable", "InstallationsTable"):
+    for table in ("ClaimsTable", "InstallationsTable", "LinksTable"):
         backups = {"PointInTimeRecoveryEnabled": True}
         dynamodb.update_continuous_backups(TableName=resources[table], PointInTimeRecoverySpecification=backups)
 
@@ -157,6 +166,56 @@ def backend_takes_tokens():
     return "by route and directly: one token; another one for a refused one; swept; uninstalled, revoked"
 
 
+RETURN_TO = "https://app.example.com/back?tab=notion"
+
+
+def an_app_claims():
+    """The app's side, over the signed routes: connect, claim, what is connected, a token, disconnect."""
+    aws = emulator()
+    aws.sam("deploy", ReturnDestinations=f"app={RETURN_TO}")
+    outputs, resources = aws.stack()
+    backend = Backend(aws, outputs, resources, "app")
+    stranger = Backend(aws, outputs, resources, "stranger", allowed=False)
+    verifier = secrets.token_urlsafe(32)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    wrong = Person().request(outputs["InstallUrl"] + "?return_to=https://evil.example&code_challenge=" + challenge)
+    check(wrong.status == 400 and "location" not in str(wrong.headers).lower(), str(wrong))
+    person = Person()
+    callback = person.approve(f"{outputs['InstallUrl']}?return_to=app&code_challenge={challenge}&state=of-the-app")
+    back = person.request(callback)
+    check(back.status == 303 and back.location.startswith(RETURN_TO + "&code="), str(back.headers))
+    check(person.request(callback).location == back.location, "a reload goes elsewhere")
+    came = dict(parse_qsl(urlsplit(back.location).query))
+    check(came["state"] == "of-the-app" and outputs["InstallUrl"].startswith(came["iss"] + "/"), str(came.keys()))
+    check(backend.token().get("error") == "unclaimed", "an unclaimed installation was vended")
+
+    mine = {"code": came["code"], "code_verifier": verifier, "subject": "user 4711"}
+    check(stranger.post("ClaimUrl", **mine).status == 403, "anybody may claim")
+    other = backend.post("ClaimUrl", **mine | {"code_verifier": secrets.token_urlsafe(32)})
+    check(other.status == 400 and other.json()["error"] == "invalid_grant", str(other))
+    claimed = backend.post("ClaimUrl", **mine)
+    check(claimed.status == 200 and claimed.json()["subjects"] == ["user 4711"], str(claimed))
+    again = aws.invoke(outputs["ClaimFunctionName"], mine, *backend.key)
+    check(again == claimed.json(), f"a repeat has another answer: {again}")
+    listed = backend.get("InstallationsUrl", subject="user 4711").json()
+    check(listed == {"installations": [claimed.json()], "next": None}, str(listed))
+    of_workspace = aws.invoke(outputs["InstallationsFunctionName"], {"workspace_id": ACME}, *backend.key)
+    check(of_workspace == listed, f"the workspace has others: {of_workspace}")
+    vended = backend.post("TokenUrl", subject="user 4711").json()
+    check(backend.asks_notion(vended) == 200, "Notion does not accept the token")
+    swept = aws.invoke(outputs["SweepFunctionName"], {})
+    check("GivenBackUnclaimed" not in swept, str(swept))
+    removed = backend.post("UninstallUrl", subject="user 4711").json()
+    check(removed["removed"] is True and removed["revoked"] is True, str(removed))
+    check(backend.asks_notion(vended) == 401, "Notion still accepts the token")
+    links = aws.client("dynamodb").scan(TableName=resources["LinksTable"])["Items"]
+    check(not links, f"links are left: {links}")
+    for secret in (came["code"], verifier, "of-the-app"):
+        for group in ("InstallLog", "CallbackLog", "ClaimLog", "AccessLog"):
+            check(not any(secret in line for line in log(aws, resources[group])), f"{group} has something of the app")
+    return "connected, returned, claimed, listed, vended, disconnected; nothing of the app in a log"
+
+
 def one_statement_less():
     """Removes each statement that the emulator can enforce. Exactly its calls must be denied."""
     aws = emulator()
@@ -173,6 +232,8 @@ def one_statement_less():
         # Without it, each secret is read on its own.
         ("BothSecrets",): (set(), "connected"),
         ("Rescue",): (set(), "connected"),
+        # Only an install over a removal that was cut off ends links.
+        ("Links",): (set(), "connected"),
         ("Installations", "Rescue"): ({"DynamoDB", "SQS"}, "not_saved"),
         (): (set(), "connected"),
     }
@@ -299,7 +360,7 @@ def update():
     aws.sam("deploy", AppName="Renamed", StateTtlSecs="900", AlarmEmail=email)
     after, resources_after = aws.stack()
     check(before == after, "the outputs changed, so people would have to register another redirect URI")
-    kept = ("InstallationsTable", "ClaimsTable", "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
+    kept = ("InstallationsTable", "ClaimsTable", "LinksTable", "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
     for resource in kept:
         check(resources_before[resource] == resources_after[resource], f"{resource} was replaced")
     subscribed = aws.client("sns").list_subscriptions_by_topic(TopicArn=resources_after["AlarmTopic"])["Subscriptions"]
@@ -396,6 +457,7 @@ def roll_back():
 RETAINED = (
     "InstallationsTable",
     "ClaimsTable",
+    "LinksTable",
     "ClientSecret",
     "TokenKeyRing",
     "RescueQueue",
@@ -403,6 +465,8 @@ RETAINED = (
     "DataKey",
     "InstallLog",
     "CallbackLog",
+    "ClaimLog",
+    "InstallationsLog",
     "TokenLog",
     "UninstallLog",
     "SweepLog",

@@ -42,6 +42,7 @@ def fresh_event(code):
 # The status for each checked-in event. For all others it is 303 to a clean page with a fixed reason.
 STATUSES = {
     "callback-bare.json": 400,
+    "claim-route.json": 400,
     "callback-flow-page.json": 400,
     "callback-foreign-flow-page.json": 403,
     "callback-framed.json": 403,
@@ -49,18 +50,28 @@ STATUSES = {
     "callback-prefetch.json": 403,
     "callback-reason-page-json.json": 400,
     "callback-reason-page.json": 200,
+    "install-app-no-challenge.json": 400,
+    "install-app-plain.json": 400,
+    "install-app-unknown.json": 400,
+    "install-app.json": 302,
     "install-head.json": 405,
     "install-prefetch.json": 403,
     "install-state-in-link.json": 302,
     "install-two-tabs.json": 302,
     "install.json": 302,
+    "installations-route.json": 200,
     "token-route.json": 404,
+    "uninstall-route.json": 404,
 }
 # The error for each event of our own backend's functions: the person has not installed. A route's answer has it in
 # the body.
 ERRORS = {
+    "claim-direct.json": "invalid_grant",
+    "claim-route.json": "invalid_grant",
     "token-direct.json": "not_installed",
     "token-route.json": "not_installed",
+    "token-subject.json": "not_installed",
+    "uninstall-route.json": "not_installed",
     "uninstall.json": "not_installed",
 }
 
@@ -69,6 +80,8 @@ def check_answer(event, answer):
     """Every answer must be ours, and no expired event may be accepted."""
     if event.name == "sweep.json":
         return check(answer.get("complete") is True, f"{event.name}: {answer}")
+    if event.name == "installations-direct.json":
+        return check(answer == {"installations": [], "next": None}, f"{event.name}: {answer}")
     error = ERRORS.get(event.name)
     if error and event.name not in STATUSES:
         return check(answer.get("error") == error and "statusCode" not in answer, f"{event.name}: {answer}")
@@ -87,6 +100,9 @@ def check_answer(event, answer):
     if status == 303:
         restarts = event.name == "callback-no-state.json"
         clean = location.path == "install" if restarts else location.query.startswith("reason=")
+        if event.name == "callback-app-refused.json":
+            # Back to the app. The flow has expired.
+            clean = location.path == "/app/back" and parse_qs(location.query)["error_description"] == ["expired"]
         check(clean, f"{event.name}: {headers['location']}")
 
 

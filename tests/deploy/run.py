@@ -29,6 +29,7 @@ STEPS = [
     ("guide to the first install", deployed.first_install),
     ("install in Chromium", deployed.browser_install),
     ("backend takes tokens", deployed.backend_takes_tokens),
+    ("an app claims", deployed.an_app_claims),
     ("one statement less", deployed.one_statement_less),
     ("secret rotated in flight", deployed.secret_rotated_in_flight),
     ("operator's permissions", deployed.operator_permissions),

@@ -3,11 +3,13 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use shared::app_request::AppRequest;
 use shared::clock::{UnixMillis, UnixSeconds};
 use shared::config::{ConfigError, PublicConnection};
 use shared::flow::Flow;
 use shared::query::encode;
 use shared::random::Random;
+use shared::return_destination::ReturnDestinations;
 
 use super::sample::Sample;
 use super::{HttpRequest, backend};
@@ -18,6 +20,10 @@ const SAMPLE_TIME: UnixMillis = UnixMillis(1_795_305_600_000);
 const SAMPLE_PORT: u16 = 3000;
 /// The code in the samples, unless another is given. Notion never issued it.
 const SAMPLE_CODE: &str = "sample-code";
+
+/// What an app asks for. The challenge is the example of RFC 7636, appendix B.
+const SAMPLE_APP: &str =
+    "return_to=app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&state=of-the-app";
 
 struct Case {
     name: &'static str,
@@ -32,6 +38,7 @@ struct Visit {
     flow: Flow,
     other_flow: Flow,
     future_flow: Flow,
+    app_flow: Flow,
     code: String,
 }
 
@@ -48,6 +55,30 @@ const CASES: &[Case] = &[
         about: "a state in the link (session fixation): ignored",
         outcome: "started",
         make: |visit| visit.request.raw_query = "state=chosen-by-somebody-else".into(),
+    },
+    Case {
+        name: "install-app",
+        about: "an app sends the person, and wants them back",
+        outcome: "started",
+        make: |visit| visit.request.raw_query = format!("{SAMPLE_APP}&code_challenge_method=S256"),
+    },
+    Case {
+        name: "install-app-unknown",
+        about: "the app names a URL instead of the key of a return destination",
+        outcome: "unknown_return_to",
+        make: |visit| visit.request.raw_query = SAMPLE_APP.replace("=app&", "=https://evil.example&"),
+    },
+    Case {
+        name: "install-app-no-challenge",
+        about: "the app forgot the code challenge",
+        outcome: "no_code_challenge",
+        make: |visit| visit.request.raw_query = "return_to=app&state=of-the-app".into(),
+    },
+    Case {
+        name: "install-app-plain",
+        about: "the code challenge method plain: not accepted",
+        outcome: "bad_code_challenge_method",
+        make: |visit| visit.request.raw_query = format!("{SAMPLE_APP}&code_challenge_method=plain"),
     },
     Case {
         name: "install-head",
@@ -72,6 +103,15 @@ const CASES: &[Case] = &[
         about: "the person pressed Cancel",
         outcome: "to_flow",
         make: |visit| visit.refused("access_denied"),
+    },
+    Case {
+        name: "callback-app-refused",
+        about: "the person pressed Cancel, and an app wants them back",
+        outcome: "refused",
+        make: |visit| {
+            visit.flow = visit.app_flow.clone();
+            visit.refused("access_denied");
+        },
     },
     Case {
         name: "callback-refused-empty-state",
@@ -343,12 +383,18 @@ pub fn samples(
             flow: issue(now.seconds()),
             other_flow: issue(now.seconds()),
             future_flow: issue(now.seconds().plus_secs(3600)),
+            app_flow: Flow::issue(connection, app_request(), now.seconds(), random),
             code: encode(code),
         };
         (case.make)(&mut visit);
         Sample { name: case.name, about: case.about, outcome: case.outcome, event: visit.request.event() }
     };
     CASES.iter().map(sample).chain(backend::samples(now.0)).collect()
+}
+
+fn app_request() -> Option<AppRequest> {
+    let destinations = ReturnDestinations::read(&|_: &str| Some("app=https://app.example/back".to_owned()));
+    AppRequest::read(SAMPLE_APP, &destinations.ok()?).ok()?
 }
 
 /// The connection of the dev stack on `port`, as variables. The samples use it unless the environment sets another.

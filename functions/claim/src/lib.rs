@@ -63,9 +63,10 @@ impl ClaimInstallation {
         clock: impl Clock + 'static,
         random: impl Random + 'static,
     ) -> Result<Self, SetUpError> {
+        let connection = PublicConnection::read(lookup)?;
         let clients = Clients::read(lookup, http_client::build()?)?;
         Ok(Self {
-            connection: PublicConnection::read(lookup)?,
+            connection,
             key_rings: KeyRings::read(lookup, clients.secrets_manager)?,
             store: Store::read(lookup, clients.dynamodb)?,
             clock: Box::new(clock),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::world::{World, backend, browser};
+use crate::world::{World, backend, browser, subject_of};
 
 /// One row of the table.
 pub(crate) struct Case {
@@ -22,19 +22,28 @@ pub(crate) enum Event {
     Install,
     /// Another person each time comes back from Notion, and has never installed before.
     Callback,
+    /// An app claims another person's installation each time.
+    Claim,
+    /// An app asks what one of its users has connected.
+    List,
     /// A backend asks for a token that is alive.
     Vend,
+    /// An app asks for the token of one of its users.
+    VendBySubject,
     /// A backend removes another person's installation each time.
     Uninstall,
     /// The schedule: nothing has to be done.
     Sweep,
 }
 
-pub(crate) const CASES: [Case; 6] = [
+pub(crate) const CASES: [Case; 9] = [
     Case { name: "floor", function: "floor", event: Event::Install, many: 2000 },
     Case { name: "install", function: "install", event: Event::Install, many: 2000 },
     Case { name: "callback", function: "callback", event: Event::Callback, many: 1000 },
+    Case { name: "claim", function: "claim", event: Event::Claim, many: 400 },
+    Case { name: "installations", function: "installations", event: Event::List, many: 2000 },
     Case { name: "token", function: "token", event: Event::Vend, many: 2000 },
+    Case { name: "token by subject", function: "token", event: Event::VendBySubject, many: 2000 },
     Case { name: "uninstall", function: "uninstall", event: Event::Uninstall, many: 400 },
     Case { name: "sweep", function: "sweep", event: Event::Sweep, many: 200 },
 ];
@@ -43,7 +52,12 @@ impl Event {
     /// Does what has to have happened before the function is invoked `calls` times.
     pub(crate) async fn prepare(self, world: &World, calls: usize) -> Result<(), Error> {
         let installed = match self {
-            Self::Install | Self::Callback | Self::Sweep => 0,
+            Self::Install | Self::Callback | Self::Claim | Self::Sweep => 0,
+            Self::List | Self::VendBySubject => {
+                let claim = world.claim(0).await?;
+                let claimed = world.stack.ask("claim", &claim).await;
+                return if claimed["error"].is_null() { Ok(()) } else { Err("the claim was refused".into()) };
+            }
             Self::Vend => 1,
             Self::Uninstall => calls,
         };
@@ -58,6 +72,8 @@ impl Event {
         Ok(match self {
             Self::Install => browser("/install", "", &[]),
             Self::Callback => world.callback(number).await?,
+            Self::Claim => world.claim(number).await?,
+            Self::List | Self::VendBySubject => json!({"subject": subject_of(0), "caller": "bench"}),
             Self::Vend => backend(0),
             Self::Uninstall => backend(number),
             Self::Sweep => json!({"caller": "the schedule"}),
@@ -70,7 +86,11 @@ impl Event {
         match self {
             Self::Install => location.contains("/v1/oauth/authorize") || answer["body"] == "hello",
             Self::Callback => location.starts_with("?flow="),
-            Self::Vend => answer["health"] == "active" && answer["access_token"].is_string(),
+            Self::Claim => answer["subjects"].as_array().is_some_and(|subjects| subjects.len() == 1),
+            Self::List => answer["installations"][0]["health"] == "active",
+            Self::Vend | Self::VendBySubject => {
+                answer["health"] == "active" && answer["access_token"].is_string()
+            }
             Self::Uninstall => answer["removed"] == true && answer["revoked"] == true,
             Self::Sweep => answer["complete"] == true,
         }

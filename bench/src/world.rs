@@ -4,6 +4,7 @@ use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
+use shared::pkce::{self, CodeChallenge};
 use simulated_notion::{ACME, Approval, Person, ROADMAP, sample_workspaces};
 use vault::http_client;
 
@@ -32,7 +33,12 @@ impl World {
 
     /// The event of the person with this number who comes back from Notion.
     pub(crate) async fn callback(&self, number: usize) -> Result<Value, Error> {
-        let started = self.http.get(format!("{}/install", self.stack.url())).send().await?;
+        self.callback_of(number, "").await
+    }
+
+    /// The same, after the person opened `/install` with this query.
+    async fn callback_of(&self, number: usize, query: &str) -> Result<Value, Error> {
+        let started = self.http.get(format!("{}/install{query}", self.stack.url())).send().await?;
         let header = |name: &str| {
             let value = started.headers().get(name).and_then(|value| value.to_str().ok());
             value.map(str::to_owned).ok_or_else(|| format!("install answered without {name}"))
@@ -53,13 +59,32 @@ impl World {
 
     /// Installs for the person with this number, through the stack's own functions.
     pub(crate) async fn install(&self, number: usize) -> Result<(), Error> {
-        let event = self.callback(number).await?;
+        let landed = self.land(self.callback(number).await?).await?;
+        if landed.starts_with("?flow=") {
+            Ok(())
+        } else {
+            Err(format!("{} could not install", id_of(number)).into())
+        }
+    }
+
+    /// Installs for the person with this number, whom an app has sent. Returns the app's claim for a user of its own.
+    pub(crate) async fn claim(&self, number: usize) -> Result<Value, Error> {
+        let verifier = format!("{number:043}");
+        let challenge = pkce::verifier(&verifier).map(|verifier| CodeChallenge::of(&verifier).to_text());
+        let query = format!("?return_to=app&code_challenge={}&state=bench", challenge.unwrap_or_default());
+        let landed = self.land(self.callback_of(number, &query).await?).await?;
+        let code = after(after(&landed, '?'), '=').split('&').next().unwrap_or_default().to_owned();
+        Ok(json!({"code": code, "code_verifier": verifier, "subject": subject_of(number), "caller": "bench"}))
+    }
+
+    /// Opens a callback in the browser that it is for. Returns where it redirects to.
+    async fn land(&self, event: Value) -> Result<String, Error> {
         let (query, cookie) = (&event["rawQueryString"], &event["cookies"][0]);
         let url = format!("{}/callback?{}", self.stack.url(), query.as_str().unwrap_or_default());
         let request = self.http.get(url).header("cookie", cookie.as_str().unwrap_or_default());
-        let location = request.send().await?.headers().get("location").cloned();
-        let landed = location.is_some_and(|to| to.to_str().is_ok_and(|to| to.starts_with("?flow=")));
-        if landed { Ok(()) } else { Err(format!("{} could not install", id_of(number)).into()) }
+        let answer = request.send().await?;
+        let location = answer.headers().get("location").and_then(|to| to.to_str().ok());
+        Ok(location.ok_or("the callback redirects nowhere")?.to_owned())
     }
 
     /// What has reached the stand-ins so far.
@@ -103,6 +128,11 @@ pub(crate) fn browser(path: &str, query: &str, more: &[(&str, &str)]) -> Value {
 /// An event of a backend about the person with this number.
 pub(crate) fn backend(number: usize) -> Value {
     json!({"workspace_id": ACME, "user_id": id_of(number), "caller": "bench"})
+}
+
+/// An app's own name for the person with this number.
+pub(crate) fn subject_of(number: usize) -> String {
+    format!("user {number}")
 }
 
 fn id_of(number: usize) -> String {

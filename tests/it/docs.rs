@@ -121,6 +121,7 @@ fn the_code_names_the_steps_of_the_refresh_protocol_as_the_model_does() {
     let models = [
         (include_str!("model/mod.rs"), "    NotionAnswers"),
         (include_str!("model/lifecycle/mod.rs"), "    Approves"),
+        (include_str!("model/ownership/mod.rs"), "    ReadForClaim"),
     ];
     let steps: Vec<String> = models
         .iter()

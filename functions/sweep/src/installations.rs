@@ -107,7 +107,7 @@ impl Sweep {
         }
     }
 
-    /// An app asked for it, and nobody has claimed it in time. If somebody claims or installs it at this very moment, one
+    /// `give_back_unclaimed`: an app asked for it, and nobody has claimed it in time. If somebody claims or installs it at this very moment, one
     /// of the two writes is refused.
     async fn give_back_unclaimed(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         let now = self.vault.clock.now_millis();

@@ -16,6 +16,7 @@ mod environment;
 mod flaws;
 mod lifecycle;
 mod notion;
+mod ownership;
 mod proof;
 mod properties;
 mod protocol;

@@ -7,12 +7,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::error::TokenError;
+use crate::installation::Installation;
 use crate::token::{Answered, Token};
 
 /// Parses an answer. `request_id` is Lambda's.
-pub(crate) fn read(payload: &[u8], request_id: Option<&str>) -> Result<Token, TokenError> {
-    // The parser's error is dropped, because it may quote the answer.
-    let answer: Value = serde_json::from_slice(payload).map_err(|_| TokenError::Unreadable)?;
+pub(crate) fn read(answer: &Value, request_id: Option<&str>) -> Result<Token, TokenError> {
     let text = |field: &str| answer[field].as_str().map(str::to_owned).ok_or(TokenError::Unreadable);
     let Some(error) = answer.get("error") else {
         let access_token: SecretString = text("access_token")?.into();
@@ -24,6 +23,11 @@ pub(crate) fn read(payload: &[u8], request_id: Option<&str>) -> Result<Token, To
         "not_installed" => TokenError::NotInstalled { install_url: text("install_url")? },
         "needs_reinstall" => TokenError::NeedsReinstall { install_url: text("install_url")? },
         "removed" => TokenError::Removed { install_url: text("install_url")? },
+        "unclaimed" => TokenError::Unclaimed,
+        "ambiguous" => {
+            let several = Installation::read_all(&answer["installations"]);
+            TokenError::Ambiguous(several.ok_or(TokenError::Unreadable)?)
+        }
         "refused_but_alive" => TokenError::RefusedButAlive { message: text("message")? },
         "try_later" => {
             let secs = answer["retry_after_secs"].as_u64().ok_or(TokenError::Unreadable)?;
@@ -44,7 +48,7 @@ pub(crate) mod tests {
 
     pub(crate) fn token(fingerprint: &str) -> Token {
         let answer = json!({"access_token": "ntn_secret", "fingerprint": fingerprint, "version": 7});
-        read(answer.to_string().as_bytes(), None).unwrap()
+        read(&answer, None).unwrap()
     }
 
     #[test]
@@ -67,6 +71,8 @@ pub(crate) mod tests {
                 json!({"error": "try_later", "retry_after_secs": 5, "reason": "store"}),
                 "TryLater { retry_after: 5s, reason: \"store\" }",
             ),
+            (json!({"error": "unclaimed"}), "Unclaimed"),
+            (json!({"error": "ambiguous", "installations": []}), "Ambiguous([])"),
             (json!({"error": "malformed", "message": "m"}), "Malformed(\"m\")"),
             (json!({"error": "refused_but_alive", "message": "m"}), "RefusedButAlive { message: \"m\" }"),
             (json!({"error": "misconfigured", "message": "m"}), "Misconfigured"),
@@ -79,11 +85,8 @@ pub(crate) mod tests {
             (json!("ntn_secret"), "Unreadable"),
             (Value::Null, "Unreadable"),
         ] {
-            let error = read(answer.to_string().as_bytes(), Some("r")).unwrap_err();
+            let error = read(&answer, Some("r")).unwrap_err();
             assert_eq!(format!("{error:?}"), expected, "{answer}");
-        }
-        for payload in ["", "ntn_secret", "{"] {
-            assert_eq!(format!("{:?}", read(payload.as_bytes(), None).unwrap_err()), "Unreadable");
         }
     }
 }

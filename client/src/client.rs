@@ -3,15 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::error::SdkError;
-use aws_sdk_lambda::operation::RequestId as _;
-use aws_sdk_lambda::primitives::Blob;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::answer;
 use crate::cache::{Cache, Kept};
 use crate::error::{CallError, TokenError};
 use crate::flight::{Flights, Ticket};
+use crate::invoke::invoke;
 use crate::person::Person;
 use crate::token::{Token, Wanted};
 
@@ -156,6 +154,8 @@ impl TokenClient {
                 TokenError::NotInstalled { .. }
                 | TokenError::NeedsReinstall { .. }
                 | TokenError::Removed { .. }
+                | TokenError::Unclaimed
+                | TokenError::Ambiguous(_)
                 // The refused token is still valid. It is fetched again.
                 | TokenError::RefusedButAlive { .. },
             ) => cache.remove(person),
@@ -179,35 +179,14 @@ impl TokenClient {
             Wanted::Live => Value::Null,
             Wanted::OtherThan(fingerprint) => fingerprint.as_str().into(),
         };
-        let input = json!({
-            "workspace_id": person.workspace_id,
-            "user_id": person.user_id,
-            "refused_fingerprint": refused,
-            "caller": self.caller,
-        });
-        let asking = self.lambda.invoke().function_name(&self.function_name);
-        let answer = asking.payload(Blob::new(input.to_string())).send().await.map_err(not_invoked)?;
-        if answer.function_error().is_some() {
-            return Err(TokenError::FunctionError { request_id: answer.request_id().map(str::to_owned) });
-        }
-        answer::read(answer.payload().map(Blob::as_ref).unwrap_or_default(), answer.request_id())
+        let mut input = person.input();
+        input.insert("refused_fingerprint".to_owned(), refused);
+        input.insert("caller".to_owned(), self.caller.clone().into());
+        let answered = invoke(&self.lambda, &self.function_name, &input.into()).await?;
+        answer::read(&answered.answer, answered.request_id.as_deref())
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Drops the response: even if it could not be parsed as an answer, it may contain a token.
-fn not_invoked<E, R>(error: SdkError<E, R>) -> TokenError
-where
-    E: Into<aws_sdk_lambda::Error>,
-    aws_sdk_lambda::Error: From<SdkError<E, R>>,
-{
-    let error = match error {
-        SdkError::ResponseError(_) => return TokenError::Unreadable,
-        SdkError::ServiceError(said) => said.into_err().into(),
-        not_answered => not_answered.into(),
-    };
-    TokenError::Invoke(Arc::new(error))
 }

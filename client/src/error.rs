@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::installation::Installation;
+use crate::invoke::NotAnswered;
+
 /// Why there is no token.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -25,6 +28,12 @@ pub enum TokenError {
         /// The URL for installing again.
         install_url: String,
     },
+    /// An app asked for the installation, and has not claimed it yet.
+    #[error("the installation is not claimed yet")]
+    Unclaimed,
+    /// The subject has several installations: name one by its workspace.
+    #[error("the subject has {} installations: name one by its workspace", .0.len())]
+    Ambiguous(Vec<Installation>),
     /// Notion says that the token reported as refused is alive. Another one would be refused too.
     #[error("refused, but alive: {message}")]
     RefusedButAlive {
@@ -57,6 +66,16 @@ pub enum TokenError {
     /// None of the above: another function answered, or a newer version of this one.
     #[error("the answer is not a known answer of the token function")]
     Unreadable,
+}
+
+impl From<NotAnswered> for TokenError {
+    fn from(error: NotAnswered) -> Self {
+        match error {
+            NotAnswered::NotReached(error) => Self::Invoke(error),
+            NotAnswered::Failed { request_id } => Self::FunctionError { request_id },
+            NotAnswered::Unreadable => Self::Unreadable,
+        }
+    }
 }
 
 /// Why a call failed: for a reason of its own, or because there is no valid token.

@@ -33,15 +33,23 @@
 //! tokens: keep them at `WARN`.
 
 mod answer;
+mod begin;
 mod cache;
 mod client;
 mod error;
 mod flight;
+mod installation;
+mod installations;
+mod invoke;
 mod person;
 mod token;
 
+pub use begin::{Begun, NoRandomness, begin};
 pub use client::TokenClient;
 pub use error::{CallError, TokenError};
+pub use installation::Installation;
+pub use installations::{Claim, Disconnected, Functions, InstallationsClient, InstallationsError, Page};
+pub use invoke::NotAnswered;
 pub use person::Person;
 pub use token::Token;
 

@@ -1,35 +1,90 @@
 //! Whose token.
 
-/// Whose token. A UUID is the same id with or without dashes, in upper or lower case.
+use serde_json::{Map, Value};
+
+/// Whose token: by this backend's own name for a user, or by Notion's ids. A UUID is the same id with or without dashes,
+/// in upper or lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Person {
-    pub(crate) workspace_id: String,
-    pub(crate) user_id: Option<String>,
+    subject: Option<String>,
+    workspace_id: Option<String>,
+    owner: Owner,
+}
+
+/// Who owns the installation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Owner {
+    Unnamed,
+    Workspace,
+    User(String),
 }
 
 impl Person {
-    /// A person who installed for themselves.
+    /// The user that this backend knows by this name: the `subject` with which it has claimed the installation.
+    #[must_use]
+    pub fn subject(subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), workspace_id: None, owner: Owner::Unnamed }
+    }
+
+    /// Only in this workspace, for a subject who has several installations.
+    #[must_use]
+    pub fn in_workspace(mut self, workspace_id: impl Into<String>) -> Self {
+        self.workspace_id = Some(canonical(workspace_id.into()));
+        self
+    }
+
+    /// Only as this user of the workspace, for a subject who has several installations there.
+    #[must_use]
+    pub fn as_user(mut self, user_id: impl Into<String>) -> Self {
+        self.owner = Owner::User(canonical(user_id.into()));
+        self
+    }
+
+    /// A person who installed for themselves, by Notion's ids.
     #[must_use]
     pub fn user(workspace_id: impl Into<String>, user_id: impl Into<String>) -> Self {
-        Self { workspace_id: canonical(workspace_id.into()), user_id: Some(canonical(user_id.into())) }
+        Self { subject: None, workspace_id: None, owner: Owner::Unnamed }
+            .in_workspace(workspace_id)
+            .as_user(user_id)
     }
 
-    /// A workspace that owns its installation.
+    /// A workspace that owns its installation, by Notion's id.
     #[must_use]
     pub fn workspace(workspace_id: impl Into<String>) -> Self {
-        Self { workspace_id: canonical(workspace_id.into()), user_id: None }
+        Self { subject: None, workspace_id: None, owner: Owner::Workspace }.in_workspace(workspace_id)
     }
 
-    /// Notion's id of the workspace.
+    /// Notion's id of the workspace, if it was named.
     #[must_use]
-    pub fn workspace_id(&self) -> &str {
-        &self.workspace_id
+    pub fn workspace_id(&self) -> Option<&str> {
+        self.workspace_id.as_deref()
     }
 
-    /// Notion's id of the person; `None` if the workspace owns the installation.
+    /// Notion's id of the person, if it was named.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
-        self.user_id.as_deref()
+        match &self.owner {
+            Owner::User(id) => Some(id),
+            Owner::Unnamed | Owner::Workspace => None,
+        }
+    }
+
+    /// The fields of an input that name this person.
+    pub(crate) fn input(&self) -> Map<String, Value> {
+        let mut input = Map::new();
+        let mut set = |name: &str, value: Value| drop(input.insert(name.to_owned(), value));
+        if let Some(subject) = &self.subject {
+            set("subject", subject.as_str().into());
+        }
+        if let Some(workspace_id) = &self.workspace_id {
+            set("workspace_id", workspace_id.as_str().into());
+        }
+        match &self.owner {
+            Owner::Unnamed => {}
+            Owner::Workspace => set("user_id", Value::Null),
+            Owner::User(id) => set("user_id", id.as_str().into()),
+        }
+        input
     }
 }
 

@@ -360,7 +360,8 @@ def update():
     aws.sam("deploy", AppName="Renamed", StateTtlSecs="900", AlarmEmail=email)
     after, resources_after = aws.stack()
     check(before == after, "the outputs changed, so people would have to register another redirect URI")
-    kept = ("InstallationsTable", "ClaimsTable", "LinksTable", "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
+    tables = ("InstallationsTable", "ClaimsTable", "LinksTable")
+    kept = (*tables, "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
     for resource in kept:
         check(resources_before[resource] == resources_after[resource], f"{resource} was replaced")
     subscribed = aws.client("sns").list_subscriptions_by_topic(TopicArn=resources_after["AlarmTopic"])["Subscriptions"]

@@ -11,9 +11,11 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
+use vault::http_client;
 
 use crate::events::HttpRequest;
 use crate::inside::Inside;
+use crate::sample_app;
 use crate::signed;
 use crate::start_page;
 
@@ -22,8 +24,9 @@ pub const MAX_HEADER_BYTES: usize = 10_240;
 /// API Gateway's limit for a body, in bytes.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-pub(crate) fn router(inside: Arc<Inside>) -> Router {
-    Router::new()
+pub(crate) fn router(inside: Arc<Inside>) -> Result<Router, http_client::ClientError> {
+    let router = Router::new()
+        .merge(sample_app::router(Arc::clone(&inside), http_client::build()?))
         .route("/", get(start))
         .route("/client-secret", post(store_client_secret))
         .route("/installations/refresh", post(refresh))
@@ -37,7 +40,8 @@ pub(crate) fn router(inside: Arc<Inside>) -> Router {
         .route("/uninstall", post(uninstall_route))
         .fallback(undeclared)
         .method_not_allowed_fallback(undeclared)
-        .with_state(inside)
+        .with_state(inside);
+    Ok(router)
 }
 
 async fn start(State(inside): State<Arc<Inside>>) -> Response {
@@ -65,15 +69,22 @@ async fn store_client_secret(
 }
 
 /// A form sent by the start page. Another site's page could post to localhost too.
-struct OwnForm;
+pub(crate) struct OwnForm;
+
+impl OwnForm {
+    /// Whether a page of `url`'s origin sent it.
+    pub(crate) fn is_sent_by(headers: &HeaderMap, url: &str) -> bool {
+        headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes() == url.as_bytes())
+    }
+}
 
 impl FromRequestParts<Arc<Inside>> for OwnForm {
     type Rejection = (StatusCode, &'static str);
 
     async fn from_request_parts(head: &mut Parts, inside: &Arc<Inside>) -> Result<Self, Self::Rejection> {
-        let origin = head.headers.get(header::ORIGIN);
-        let is_own = origin.is_none_or(|origin| origin.as_bytes() == inside.url.as_bytes());
-        is_own.then_some(Self).ok_or((StatusCode::FORBIDDEN, "This form belongs to the start page."))
+        Self::is_sent_by(&head.headers, &inside.url)
+            .then_some(Self)
+            .ok_or((StatusCode::FORBIDDEN, "This form belongs to the start page."))
     }
 }
 

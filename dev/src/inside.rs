@@ -10,6 +10,7 @@ use lambda_http::Context;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::random::Random;
 use simulated_notion::Simulator;
 
 use crate::aws::Services;
@@ -26,6 +27,7 @@ pub(crate) struct Inside {
     pub(crate) aws_url: Option<String>,
     pub(crate) notion: Option<Simulator>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
     pub(crate) url: String,
     pub(crate) variables: HashMap<String, String>,
     pub(crate) function_timeout_ms: u64,

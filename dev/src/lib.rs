@@ -11,6 +11,7 @@ pub mod functions;
 mod inside;
 mod lambda_api;
 pub mod runtime_api;
+mod sample_app;
 mod signed;
 pub mod stack;
 mod start_page;

@@ -10,6 +10,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use shared::clock::UnixMillis;
 
 /// The secret of every access key here.
 pub(crate) const SECRET_ACCESS_KEY: &str = "local";
@@ -59,6 +60,35 @@ fn signature(
         SignableRequest::new(head.method.as_str(), url, headers.into_iter(), SignableBody::Bytes(body))
             .ok()?;
     Some(sign(request, &params.into()).ok()?.signature().to_owned())
+}
+
+/// The headers that sign a request as this access key, for a backend on this machine.
+pub(crate) fn headers(
+    method: &str,
+    url: &str,
+    body: &[u8],
+    access_key: &str,
+    now: UnixMillis,
+) -> Vec<(String, String)> {
+    let signed = || {
+        let identity = Credentials::new(access_key, SECRET_ACCESS_KEY, None, None, "the dev stack's").into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name("execute-api")
+            .time(UNIX_EPOCH + Duration::from_millis(now.0))
+            .settings(SigningSettings::default())
+            .build()
+            .ok()?;
+        let host = url.split('/').nth(2)?;
+        let request =
+            SignableRequest::new(method, url, [("host", host)].into_iter(), SignableBody::Bytes(body))
+                .ok()?;
+        let (instructions, _signature) = sign(request, &params.into()).ok()?.into_parts();
+        let headers = instructions.headers();
+        Some(headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    };
+    signed().unwrap_or_default()
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -198,6 +198,7 @@ impl Stack {
                 .callback_limits
                 .map(|limits| Throttle::new(limits, options.clock.now_millis())),
             clock: options.clock,
+            random: options.random,
             url,
             variables,
             function_timeout_ms: options.function_timeout_ms,
@@ -207,7 +208,7 @@ impl Stack {
             kept_answers: options.keep_answers.then(Mutex::default),
             said: Mutex::default(),
         });
-        let router = front::router(Arc::clone(&inside));
+        let router = front::router(Arc::clone(&inside)).map_err(vault::SetUpError::from)?;
         let tasks = listeners
             .into_iter()
             .map(|listener| {

@@ -50,7 +50,8 @@ impl Chromium {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        let profile = std::env::temp_dir().join(format!("notion-install-browser-{}", std::process::id()));
+        let profile =
+            std::env::temp_dir().join(format!("notion-install-browser-{port}-{}", std::process::id()));
         let profile_argument = format!("--user-data-dir={}", profile.display());
         let arguments = [
             "--headless=new",
@@ -113,7 +114,32 @@ impl Chromium {
             page.click().await.unwrap();
         }
         self.click("#allow").await;
+    }
+
+    /// Allows without an app, so that our own page is the last one.
+    async fn allow_and_see(&self) {
+        self.allow().await;
         self.client.wait().for_element(Locator::Css("main.good")).await.unwrap();
+    }
+
+    /// Signs in at the sample app.
+    async fn sign_in_at_app(&self, stack: &Stack, user: &str) {
+        self.client.goto(&format!("{}/app", stack.url())).await.unwrap();
+        self.click(&format!("#sign-in-{user}")).await;
+        self.client.wait().for_element(Locator::Css("#user")).await.unwrap();
+    }
+
+    /// The text of the first element, once it is there.
+    async fn text_of(&self, css: &str) -> String {
+        self.client.wait().for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
+    }
+
+    async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    async fn address(&self) -> String {
+        self.client.current_url().await.unwrap().to_string()
     }
 
     /// Checks what a person with a screen reader, with a phone, or with an eye on the address bar relies on.
@@ -173,6 +199,111 @@ pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some()
 }
 
+/// The sample app in a real browser: two users connect, one forwards a link to the other, cancels, reloads, uses a
+/// window of its own, calls Notion and disconnects.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_of_an_app_connect_with_a_real_browser() {
+    let Some(chromium) = Chromium::start().await else { return };
+    let stack = Box::pin(Stack::start(Options::default())).await.unwrap();
+    let client = &chromium.client;
+
+    // Connect: two clicks at the app, and those at Notion.
+    chromium.sign_in_at_app(&stack, "anna").await;
+    chromium.screenshot("app-1-nothing").await;
+    chromium.click("#connect").await;
+    chromium.sign_in(ADA).await;
+    chromium.allow().await;
+    assert_eq!(chromium.text_of("#said").await, "Connected to Acme as Ada");
+    assert!(chromium.address().await.ends_with("/app"), "neither code nor state stays in the address bar");
+    chromium.screenshot("app-2-connected").await;
+    chromium.click(".call-notion").await;
+    assert_eq!(chromium.text_of("#said").await, "Notion says: you are Ada");
+
+    // A reload and Back claim nothing again.
+    client.refresh().await.unwrap();
+    assert_eq!(chromium.count(".connection").await, 1);
+
+    // Cancel.
+    chromium.click("#connect").await;
+    chromium.sign_in(GRACE).await;
+    chromium.click("#cancel").await;
+    assert_eq!(chromium.text_of("#said").await, "Not connected (access_denied, refused)");
+    assert_eq!(chromium.count(".connection").await, 1);
+
+    // Anna begins, and somebody opens her link in Ben's session: nothing is connected to either.
+    let link = {
+        let begun = client.execute(
+            "const r = await fetch('/app/connect', {redirect: 'manual'}); return r.type",
+            Vec::new(),
+        );
+        assert_eq!(begun.await.unwrap(), "opaqueredirect", "a script does not even see the link");
+        client.goto(&format!("{}/app/connect", stack.url())).await.unwrap();
+        client.wait().for_element(Locator::Css("#sign-in")).await.unwrap();
+        chromium.address().await
+    };
+    chromium.sign_in_at_app(&stack, "ben").await;
+    client.goto(&link).await.unwrap();
+    chromium.sign_in(GRACE).await;
+    chromium.allow().await;
+    assert!(chromium.text_of("#problem").await.contains("did not begin this connection here"));
+    chromium.screenshot("app-3-forwarded").await;
+    assert_eq!(chromium.count(".connection").await, 0);
+    let vended = stack.ask("token", &json!({"workspace_id": ACME, "user_id": GRACE})).await;
+    assert_eq!(vended["error"], "unclaimed");
+
+    // Ben connects in a window of its own. Notion's pages and ours cut its opener; it tells the app all the same.
+    let app: WindowHandle = client.window().await.unwrap();
+    client.goto(&format!("{}/app", stack.url())).await.unwrap();
+    chromium.click("#connect-popup").await;
+    let popup = loop {
+        let windows = client.windows().await.unwrap();
+        if let Some(popup) = windows.into_iter().find(|window| *window != app) {
+            break popup;
+        }
+        tokio::task::yield_now().await;
+    };
+    client.switch_to_window(popup).await.unwrap();
+    chromium.sign_in(GRACE).await;
+    assert_eq!(client.execute("return window.opener", Vec::new()).await.unwrap(), json!(null));
+    chromium.allow().await;
+    client.switch_to_window(app).await.unwrap();
+    assert!(chromium.text_of(".connection h2").await.contains("Acme"), "the app has reloaded by itself");
+    while client.windows().await.unwrap().len() > 1 {
+        tokio::task::yield_now().await;
+    }
+    chromium.screenshot("app-4-after-the-popup").await;
+
+    // Both share a Notion account: the first who leaves does not take it from the other.
+    chromium.click("#connect").await;
+    chromium.sign_in(ADA).await;
+    chromium.allow().await;
+    client.wait().for_element(Locator::Css("#said")).await.unwrap();
+    assert_eq!(chromium.count(".connection").await, 2);
+    chromium.sign_in_at_app(&stack, "anna").await;
+    chromium.click(".disconnect").await;
+    assert!(chromium.text_of("#said").await.contains("still uses this Notion account"));
+    assert_eq!(chromium.text_of("#nothing").await, "Nothing is connected.");
+    chromium.sign_in_at_app(&stack, "ben").await;
+    for left in [1, 0] {
+        chromium.click(".disconnect").await;
+        assert!(chromium.text_of("#said").await.contains("Notion has revoked the access"));
+        assert_eq!(chromium.count(".connection").await, left);
+    }
+    // On a phone, in the dark.
+    let metrics = json!({"width": 360, "height": 760, "deviceScaleFactor": 1, "mobile": true});
+    chromium.emulate("Emulation.setDeviceMetricsOverride", metrics).await;
+    let features = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
+    chromium.emulate("Emulation.setEmulatedMedia", features).await;
+    chromium.click("#connect").await;
+    chromium.sign_in(ADA).await;
+    chromium.allow().await;
+    client.wait().for_element(Locator::Css("#said")).await.unwrap();
+    let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    assert_eq!(client.execute(wide, Vec::new()).await.unwrap(), false);
+    chromium.screenshot("app-5-phone-dark").await;
+    chromium.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_with_a_real_browser_installs() {
     let Some(chromium) = Chromium::start().await else { return };
@@ -198,10 +329,10 @@ async fn a_person_with_a_real_browser_installs() {
     chromium.screenshot("3-consent").await;
     chromium.click("#template-select").await;
     client.switch_to_window(second).await.unwrap();
-    chromium.allow().await;
+    chromium.allow_and_see().await;
     assert!(chromium.text().await.contains("Grace"));
     client.switch_to_window(first).await.unwrap();
-    chromium.allow().await;
+    chromium.allow_and_see().await;
     assert!(chromium.text().await.contains("Ada"));
     chromium.assert_page_is_sound("connected").await;
     chromium.screenshot("4-connected").await;
@@ -224,7 +355,7 @@ async fn a_person_with_a_real_browser_installs() {
     chromium.screenshot("5-refused").await;
     chromium.click("a.button").await;
     chromium.sign_in(ADA).await;
-    chromium.allow().await;
+    chromium.allow_and_see().await;
     assert_eq!(notion.count(Endpoint::Token), 3);
     client.goto(stack.url()).await.unwrap();
     let rows = client.find_all(Locator::Css(".installation")).await.unwrap();

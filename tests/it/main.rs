@@ -6,6 +6,7 @@ mod app;
 mod harness;
 mod leaks;
 
+mod attacks;
 mod base_path;
 mod binaries;
 mod browser;

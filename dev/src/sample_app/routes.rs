@@ -199,6 +199,7 @@ impl App {
 }
 
 fn page(status: StatusCode, html: String) -> Response {
-    let headers = [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")];
+    // With `no-referrer`, browsers send forms with the origin `null`.
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "same-origin")];
     (status, headers, Html(html)).into_response()
 }

@@ -1,8 +1,6 @@
-//! A backend: the Rust client with Lambda's Invoke, and the Python of docs/backend.md with the signed route.
+//! A backend: the Rust client with Lambda's Invoke.
 
 use std::cell::Cell;
-use std::io::Write as _;
-use std::process::Output;
 use std::time::Duration;
 
 use aws_sdk_lambda::config::retry::RetryConfig;
@@ -14,14 +12,12 @@ use notion_token_client::{CallError, Person, Token, TokenClient, TokenError};
 use serde_json::json;
 use simulated_notion::{ACME, ADA, Endpoint, Fault};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 use vault::http_client::{self, SdkHttpClient};
 
-use crate::browser::in_ci;
 use crate::harness::{World, ada};
 use crate::leaks::Leaks;
 
-fn lambda(endpoint: &str) -> aws_sdk_lambda::Client {
+pub(crate) fn lambda(endpoint: &str) -> aws_sdk_lambda::Client {
     let config = aws_sdk_lambda::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -398,72 +394,4 @@ async fn errors_of_lambda_are_told_apart_from_answers_of_the_function() {
     }
     let nowhere = TokenClient::new(lambda("http://127.0.0.1:1"), "token");
     assert!(matches!(nowhere.token(&person()).await, Err(TokenError::Invoke(_))));
-}
-
-/// Runs the Python of docs/backend.md as Ada. `None` if this machine has no Python, unless this is CI.
-async fn run_the_python(world: &World, more: &[(&str, &str)]) -> Option<Output> {
-    let document = include_str!("../../docs/backend.md");
-    let code = document.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
-    let process = std::process::id();
-    let folder = std::env::temp_dir().join(format!("notion-install-python-{process}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("notion_me.py");
-    std::fs::write(&file, code).unwrap();
-    let ran = Command::new("python3")
-        .args(["-I", "-W", "error"])
-        .arg(&file)
-        .args([ACME, ADA])
-        .env_remove("AWS_SESSION_TOKEN")
-        .env("no_proxy", "*")
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "backend")
-        .env("AWS_SECRET_ACCESS_KEY", "local")
-        .env("TOKEN_URL", world.url("/token"))
-        .env("NOTION_URL", world.notion().base_url())
-        .envs(more.iter().copied())
-        .output()
-        .await;
-    std::fs::remove_dir_all(folder).unwrap();
-    let output = match ran {
-        Ok(output) => output,
-        Err(error) => {
-            assert!(!in_ci(), "docs/backend.md cannot be tested: python3: {error}");
-            // Directly to the terminal, because the test runner would hide the line.
-            let line = "\n*** NOT RUN: the test of docs/backend.md needs python3 on the path ***\n\n";
-            std::io::stderr().write_all(line.as_bytes()).unwrap();
-            return None;
-        }
-    };
-    Leaks::saw_output(&String::from_utf8_lossy(&output.stdout));
-    Leaks::saw_output(&String::from_utf8_lossy(&output.stderr));
-    Some(output)
-}
-
-#[tokio::test]
-async fn the_python_of_the_document_gets_a_token_and_reports_a_401() {
-    let (world, _) = installed().await;
-    let Some(output) = run_the_python(&world, &[]).await else { return };
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let before = world.vend(json!({})).await["fingerprint"].as_str().unwrap().to_owned();
-    assert!(said.starts_with("Notion answers 200") && said.contains(&before), "{said}");
-    let line = world.last_line_with("caller_arn");
-    assert_eq!(line["caller_arn"], "arn:aws:iam::123456789012:user/backend");
-    assert_eq!(line["caller_says"], "notion_me.py");
-
-    world.expire_access_tokens();
-    let output = run_the_python(&world, &[("AWS_SESSION_TOKEN", "of/a+role==")]).await.unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.starts_with("Notion answers 200") && !said.contains(&before), "{said}");
-    assert_eq!(world.notion().count(Endpoint::Token), 2, "one exchange, one refresh");
-
-    let output = run_the_python(&world, &[("AWS_SECRET_ACCESS_KEY", "another")]).await.unwrap();
-    assert!(!output.status.success() && output.stdout.is_empty());
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("403 API Gateway: Forbidden"), "{said}");
-
-    world.ask("uninstall", ada(json!({}))).await;
-    let output = run_the_python(&world, &[]).await.unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("410 removed") && said.contains(&world.url("/install")), "{said}");
 }

@@ -17,6 +17,7 @@ mod crash;
 mod dependencies;
 mod dev_stack;
 mod docs;
+mod documented;
 mod events;
 mod exchange;
 mod expiry;

@@ -33,34 +33,51 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Say, step by step, what is right and what to do next; changes nothing
-    Doctor,
+    Doctor {
+        /// Also open this return destination of your app with a made-up code, which it has to refuse
+        #[arg(long, value_name = "KEY")]
+        return_to: Option<String>,
+    },
     /// The client secret in Secrets Manager; read from a prompt or standard input, never from an argument
     #[command(subcommand)]
     Secret(SecretCommand),
     /// List the installations that have tokens, one per line
     List {
         /// Only those of this workspace, including removed ones
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", conflicts_with = "subject")]
         workspace: Option<String>,
+        /// Only those of this user of your app
+        #[arg(long, value_name = "NAME")]
+        subject: Option<String>,
     },
     /// Show everything that is kept of an installation, except its tokens
     Show {
         /// Notion's id of the workspace
-        #[arg(required_unless_present = "bot", conflicts_with = "bot", requires = "user_id")]
+        #[arg(required_unless_present_any = ["bot", "subject"], conflicts_with_all = ["bot", "subject"], requires = "user_id")]
         workspace_id: Option<String>,
         /// Notion's id of the person; - for an installation that the workspace owns
-        #[arg(required_unless_present = "bot", conflicts_with = "bot")]
+        #[arg(required_unless_present_any = ["bot", "subject"], conflicts_with_all = ["bot", "subject"])]
         user_id: Option<String>,
         /// The installation of the bot that an alarm names
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", conflicts_with = "subject")]
         bot: Option<String>,
+        /// The installations of this user of your app
+        #[arg(long, value_name = "NAME")]
+        subject: Option<String>,
     },
     /// Refresh the tokens of an installation; the new ones are not shown
     Refresh(Person),
     /// Revoke the tokens of an installation at Notion, and delete them
     Revoke {
-        #[command(flatten)]
-        person: Person,
+        /// Notion's id of the workspace
+        #[arg(required_unless_present = "subject")]
+        workspace_id: Option<String>,
+        /// Notion's id of the person; - for an installation that the workspace owns
+        #[arg(required_unless_present = "subject")]
+        user_id: Option<String>,
+        /// Disconnect this user of your app; the installation stays if others are linked to it
+        #[arg(long, value_name = "NAME")]
+        subject: Option<String>,
         /// Keep nothing about the person
         #[arg(long)]
         forget: bool,
@@ -151,7 +168,12 @@ mod tests {
         Cli::command().debug_assert();
         for typed in [
             "list",
+            "doctor --return-to app",
             "list --workspace w",
+            "list --subject s",
+            "show --subject s",
+            "revoke --subject s --yes",
+            "revoke w u --subject s --yes",
             "show w u",
             "show w -",
             "show --bot b",
@@ -173,6 +195,10 @@ mod tests {
             "show",
             "show w",
             "show w u --bot b",
+            "show w u --subject s",
+            "list --workspace w --subject s",
+            "revoke",
+            "revoke w",
             "show w --bot b",
             "import",
             "import f --table t",

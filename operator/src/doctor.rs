@@ -7,14 +7,15 @@ mod account;
 mod address;
 mod alarms;
 mod finding;
+mod returning;
 mod secrets;
 mod storage;
 
 use crate::aws::Aws;
 use crate::report::Report;
 
-/// Examines the stack `name`.
-pub async fn examine(aws: &Aws, name: &str, report: &mut Report) {
+/// Examines the stack `name`. With the key of a return destination, it also opens that page with a made-up code.
+pub async fn examine(aws: &Aws, name: &str, return_to: Option<&str>, report: &mut Report) {
     if !account::credentials(aws, report).await {
         return;
     }
@@ -25,6 +26,10 @@ pub async fn examine(aws: &Aws, name: &str, report: &mut Report) {
     Box::pin(address::custom_domain(&stack, report)).await;
     Box::pin(address::install(aws, &stack, report)).await;
     Box::pin(address::callback(aws, &stack, report)).await;
+    Box::pin(returning::destinations(aws, &stack, report)).await;
+    if let Some(key) = return_to {
+        Box::pin(returning::refuses_a_made_up_code(aws, &stack, key, report)).await;
+    }
     Box::pin(storage::tables(aws, &stack, report)).await;
     Box::pin(storage::expiry(aws, &stack, report)).await;
     Box::pin(storage::backups(aws, &stack, report)).await;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::aws::{Aws, in_words};
-use crate::installations::{input, named};
+use crate::installations::{input, named, subject};
 use crate::outcome::{Failure, Outcome, plain};
 use crate::stack::Stack;
 
@@ -22,6 +22,7 @@ struct Answer {
     version: Option<u64>,
     generation: Option<u64>,
     health: Option<String>,
+    removed: Option<bool>,
     revoked: Option<bool>,
     #[serde(flatten)]
     problem: Problem,
@@ -41,10 +42,10 @@ struct Problem {
 /// Which installation is removed, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
-    /// Notion's id of the workspace.
-    pub workspace_id: String,
-    /// Notion's id of the person; `-` if the workspace owns it.
-    pub user_id: String,
+    /// Notion's ids of the workspace and of the person; `-` if the workspace owns it.
+    pub person: Option<(String, String)>,
+    /// Only for this user of the app.
+    pub subject: Option<String>,
     /// Whether nothing about the person is kept.
     pub forget: bool,
     /// Only this generation.
@@ -87,12 +88,19 @@ pub async fn refresh(
 ///
 /// [`Failure`].
 pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Outcome, Failure> {
-    let id = named(&wanted.workspace_id, &wanted.user_id)?;
+    let (mut asked, mut whom) = (json!({}), String::new());
+    if let Some((workspace_id, user_id)) = &wanted.person {
+        whom = plain(named(workspace_id, user_id)?.as_str());
+        asked = input(workspace_id, user_id);
+    }
+    if let Some(name) = &wanted.subject {
+        asked["subject"] = subject(name)?.as_str().into();
+        whom = [plain(name), whom].join(" ");
+    }
     if !wanted.yes {
         let wish = if wanted.forget { "remove and forget" } else { "remove" };
-        confirm(&format!("{wish} {}", plain(id.as_str())))?;
+        confirm(&format!("{wish} {whom}"))?;
     }
-    let mut asked = input(&wanted.workspace_id, &wanted.user_id);
     asked["forget"] = wanted.forget.into();
     asked["generation"] = wanted.generation.into();
     let answer: Answer = invoke(aws, stack, "UninstallFunction", asked).await?;
@@ -105,10 +113,15 @@ pub async fn revoke(aws: &Aws, stack: &Stack, wanted: &Revocation) -> Result<Out
     answer.problem.check()?;
     if answer.generation == Some(0) {
         return Err(Failure::Refused(format!(
-            "there was no installation for these ids ({}), in the order workspace, person; see `operator list`. If an \
-             install of this person is in progress, its grant will be revoked",
-            plain(id.as_str())
+            "there was no installation for these ids ({whom}), in the order workspace, person; see `operator list`. If \
+             an install of this person is in progress, its grant will be revoked"
         )));
+    }
+    if answer.removed == Some(false) {
+        let said =
+            "Disconnected; the installation stays, because others are linked to it: see `operator list`";
+        let json = json!({"removed": false, "revoked": false, "generation": answer.generation});
+        return Ok(Outcome::well(said.to_owned(), json));
     }
     let revoked = answer.revoked.unwrap_or(false);
     let said = if revoked {

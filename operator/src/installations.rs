@@ -7,12 +7,13 @@ use shared::ids::canonical;
 use vault::installation::{InstallationId, SealedPair};
 use vault::seal::{Fingerprint, Sealed};
 use vault::store::Installation;
+use vault::subject::Subject;
 
 use crate::aws::Aws;
 use crate::keys;
 use crate::outcome::{Failure, Outcome, plain};
 use crate::stack::Stack;
-use crate::tables::{of_workspace, sealed_with, soon, store};
+use crate::tables::{of_subject, of_workspace, sealed_with, soon, store};
 
 /// Which installations to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,29 @@ pub enum Which {
     Of(InstallationId),
     /// Those of the bot that an alarm names.
     OfBot(String),
+    /// Those of a user of the app.
+    OfSubject(Subject),
+}
+
+/// Which installations to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// All that have tokens.
+    All,
+    /// Those of a workspace.
+    OfWorkspace(String),
+    /// Those of a user of the app.
+    OfSubject(Subject),
+}
+
+/// The subject named on the command line.
+///
+/// # Errors
+///
+/// [`Failure::Misused`] with what is expected.
+pub fn subject(name: &str) -> Result<Subject, Failure> {
+    let expected = "a subject has 1 to 256 bytes and no control characters";
+    Subject::parse(name).ok_or_else(|| Failure::Misused(expected.to_owned()))
 }
 
 /// The installation named on the command line.
@@ -38,19 +62,21 @@ pub(crate) fn input(workspace_id: &str, user_id: &str) -> Value {
     json!({"workspace_id": workspace_id, "user_id": (user_id != "-").then_some(user_id)})
 }
 
-/// One line per installation, of one workspace or of all that have tokens.
+/// One line per installation.
 ///
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn list(aws: &Aws, stack: &Stack, workspace_id: Option<&str>) -> Result<Outcome, Failure> {
+pub async fn list(aws: &Aws, stack: &Stack, which: &Listed) -> Result<Outcome, Failure> {
     let store = store(aws, stack)?;
     let mut ids = Vec::new();
-    if let Some(id) = workspace_id {
-        ids = of_workspace(&store, &canonical(id)).await?;
-    } else {
-        for version in keys::read(aws, stack).await?.ring.versions() {
-            ids.extend(sealed_with(&store, version).await?);
+    match which {
+        Listed::OfWorkspace(id) => ids = of_workspace(&store, &canonical(id)).await?,
+        Listed::OfSubject(subject) => ids = of_subject(&store, subject).await?,
+        Listed::All => {
+            for version in keys::read(aws, stack).await?.ring.versions() {
+                ids.extend(sealed_with(&store, version).await?);
+            }
         }
     }
     let (mut lines, mut rows, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
@@ -85,6 +111,7 @@ pub async fn show(aws: &Aws, stack: &Stack, which: &Which) -> Result<Outcome, Fa
     let ids = match which {
         Which::Of(id) => vec![id.clone()],
         Which::OfBot(bot_id) => store.of_bot(bot_id, soon()).await?.keys,
+        Which::OfSubject(subject) => of_subject(&store, subject).await?,
     };
     let (mut blocks, mut rows) = (Vec::new(), Vec::new());
     for id in &ids {
@@ -97,6 +124,7 @@ pub async fn show(aws: &Aws, stack: &Stack, which: &Which) -> Result<Outcome, Fa
         let whom = match which {
             Which::Of(id) => id.as_str(),
             Which::OfBot(bot_id) => bot_id,
+            Which::OfSubject(subject) => subject.as_str(),
         };
         return Err(Failure::Refused(format!("there is no installation of {}", plain(whom))));
     }
@@ -114,6 +142,7 @@ const BRIEF: fn(&str) -> bool = |name| {
             | "health"
             | "generation"
             | "refreshed_at"
+            | "subjects"
             | "verified_at"
     )
 };
@@ -125,9 +154,11 @@ fn line(row: &Installation) -> String {
     };
     let day =
         |at_ms: Option<u64>| at_ms.map_or_else(|| "never".to_owned(), |at_ms| moment(at_ms)[..10].to_owned());
+    let subjects: Vec<String> = row.subjects.iter().map(|subject| plain(subject.as_str())).collect();
+    let of = if subjects.is_empty() { String::new() } else { format!(", of {}", subjects.join(", ")) };
     format!(
-        "{:<15} {}, {}: generation {}, refreshed {}, verified {}",
-        row.health.key(),
+        "{:<15} {}, {}: generation {}, refreshed {}, verified {}{of}",
+        health_of(row),
         named(row.workspace_name.as_ref(), row.workspace_id.as_ref()),
         named(row.owner_name.as_ref(), row.owner_user_id.as_ref()),
         row.generation,
@@ -175,7 +206,11 @@ fn all(row: &Installation) -> Vec<(&'static str, Value)> {
         ("owner_user_id", row.owner_user_id.clone().into()),
         ("bot_id", row.bot_id.clone().into()),
         ("client_id", row.client_id.clone().into()),
-        ("health", row.health.key().into()),
+        ("health", health_of(row).into()),
+        ("subjects", row.subjects.iter().map(Subject::as_str).collect()),
+        ("codes", row.pending.len().into()),
+        ("claim_by", at(row.claim_by_ms)),
+        ("owned_since", at(row.owned_since_ms)),
         ("generation", row.generation.into()),
         ("version", row.version.into()),
         ("installed_at", at(row.installed_at_ms)),
@@ -193,6 +228,10 @@ fn all(row: &Installation) -> Vec<(&'static str, Value)> {
         ("used_up", row.used_up.len().into()),
         ("superseded", superseded.into()),
     ]
+}
+
+fn health_of(row: &Installation) -> &'static str {
+    if row.is_unclaimed() { "unclaimed" } else { row.health.key() }
 }
 
 fn key_versions_of(pair: &SealedPair) -> Vec<u32> {

@@ -16,7 +16,7 @@ use cli::{Cli, Command, KeysCommand, SecretCommand};
 use operator::aws::{Aws, ConnectError};
 use operator::client_secret::{self, Proof};
 use operator::functions::{self, Revocation};
-use operator::installations::{self, Which};
+use operator::installations::{self, Listed, Which};
 use operator::outcome::{Failure, Outcome};
 use operator::report::Report;
 use operator::rows::Source;
@@ -42,8 +42,8 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let connected = Aws::connect(&cli.stack, cli.region.clone(), cli.profile.as_deref(), &environment).await;
-    if let Command::Doctor = cli.command {
-        return Box::pin(doctor(&cli, connected)).await;
+    if let Command::Doctor { return_to } = &cli.command {
+        return Box::pin(doctor(&cli, return_to.as_deref(), connected)).await;
     }
     let aws = match connected {
         Ok(aws) => aws,
@@ -75,11 +75,11 @@ fn is_about_secrets(argument: &OsStr) -> bool {
         .is_none_or(|text| text == "secret" || NOTIONS.iter().any(|prefix| text.starts_with(prefix)))
 }
 
-async fn doctor(cli: &Cli, connected: Result<Aws, ConnectError>) -> ExitCode {
+async fn doctor(cli: &Cli, return_to: Option<&str>, connected: Result<Aws, ConnectError>) -> ExitCode {
     let region = connected.as_ref().map_or("no Region", |aws| aws.commands.region.as_str());
     let mut report = Report::begin(&cli.stack, region, !cli.json);
     match &connected {
-        Ok(aws) => Box::pin(doctor::examine(aws, &cli.stack, &mut report)).await,
+        Ok(aws) => Box::pin(doctor::examine(aws, &cli.stack, return_to, &mut report)).await,
         Err(error) => report.unknown("region", error.to_string(), "give --region, or set AWS_REGION"),
     }
     if cli.json {
@@ -94,25 +94,33 @@ async fn doctor(cli: &Cli, connected: Result<Aws, ConnectError>) -> ExitCode {
 async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     match command {
         // The doctor also runs without a stack.
-        Command::Doctor => Err(Failure::Misused("doctor is run separately".to_owned())),
+        Command::Doctor { .. } => Err(Failure::Misused("doctor is run separately".to_owned())),
         Command::Secret(command) => Box::pin(secret(command, aws, stack)).await,
-        Command::List { workspace } => Box::pin(installations::list(aws, stack, workspace.as_deref())).await,
-        Command::Show { workspace_id, user_id, bot } => {
-            let which = match (workspace_id, user_id, bot) {
+        Command::List { workspace, subject } => {
+            let which = match (workspace, subject) {
+                (Some(workspace), _) => Listed::OfWorkspace(workspace.clone()),
+                (None, Some(subject)) => Listed::OfSubject(installations::subject(subject)?),
+                (None, None) => Listed::All,
+            };
+            Box::pin(installations::list(aws, stack, &which)).await
+        }
+        Command::Show { workspace_id, user_id, bot, subject } => {
+            let which = match (workspace_id, user_id, subject) {
                 (Some(workspace_id), Some(user_id), _) => {
                     Which::Of(installations::named(workspace_id, user_id)?)
                 }
-                (.., bot) => Which::OfBot(bot.clone().unwrap_or_default()),
+                (.., Some(subject)) => Which::OfSubject(installations::subject(subject)?),
+                _ => Which::OfBot(bot.clone().unwrap_or_default()),
             };
             Box::pin(installations::show(aws, stack, &which)).await
         }
         Command::Refresh(person) => {
             Box::pin(functions::refresh(aws, stack, &person.workspace_id, &person.user_id)).await
         }
-        Command::Revoke { person, forget, generation, yes } => {
+        Command::Revoke { workspace_id, user_id, subject, forget, generation, yes } => {
             let wanted = Revocation {
-                workspace_id: person.workspace_id.clone(),
-                user_id: person.user_id.clone(),
+                person: workspace_id.clone().zip(user_id.clone()),
+                subject: subject.clone(),
                 forget: *forget,
                 generation: *generation,
                 yes: *yes,

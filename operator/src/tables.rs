@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use vault::installation::InstallationId;
 use vault::seal::KeyVersion;
 use vault::store::{SHARDS, Store, StoreError};
+use vault::subject::Subject;
 
 use crate::aws::Aws;
 use crate::outcome::Failure;
@@ -63,6 +64,18 @@ pub(crate) async fn of_workspace(
         found.extend(page.keys);
         after = page.next;
         if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// The rows that a user of the app is linked to.
+pub(crate) async fn of_subject(store: &Store, subject: &Subject) -> Result<Vec<InstallationId>, StoreError> {
+    let mut found: Vec<InstallationId> = Vec::new();
+    loop {
+        let page = store.linked_to(subject, None, found.last(), soon()).await?;
+        found.extend(page.keys);
+        if page.next.is_none() {
             return Ok(found);
         }
     }

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::binaries::binary;
 use crate::harness::World;
-use process::{operator, operator_on, said};
+use process::{operator, operator_on, operator_with, said};
 
 /// How often a client secret was stored.
 fn stored(world: &World) -> usize {
@@ -158,4 +158,53 @@ async fn the_doctor_stops_at_a_broken_stack() {
         "{report}"
     );
     assert!(data_key["cure"].as_str().unwrap().contains("sam deploy --stack-name a-stack"), "{data_key}");
+}
+
+/// The steps of a doctor's report with this name.
+async fn steps(world: &World, destinations: &str, arguments: &[&str], name: &str) -> Vec<(String, String)> {
+    let doctor = operator_with(world, destinations, &[&["--json", "doctor"], arguments].concat()).await;
+    let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let all = report["steps"].as_array().unwrap().iter().filter(|step| step["step"] == name);
+    let text = |step: &Value, field: &str| step[field].as_str().unwrap_or_default().to_owned();
+    all.map(|step| (text(step, "status"), text(step, "found"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_opens_the_return_destinations_and_has_a_made_up_code_refused() {
+    let world = World::start().await;
+    let pages = axum::Router::new()
+        .route("/welcomes", axum::routing::get(async || "Connected!"))
+        .route("/broken", axum::routing::get(async || axum::http::StatusCode::INTERNAL_SERVER_ERROR))
+        .route(
+            "/away",
+            axum::routing::get(async || axum::response::Redirect::to("https://elsewhere.example/")),
+        )
+        .route("/login", axum::routing::get(async || axum::response::Redirect::to("/please")))
+        .route("/refuses", axum::routing::get(async || axum::http::StatusCode::BAD_REQUEST));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let app = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move { axum::serve(listener, pages).await });
+    let gone = "http://127.0.0.1:1/gone";
+    let destinations =
+        ["welcomes", "broken", "away", "login", "refuses"].map(|key| format!("{key}={app}/{key}"));
+    let destinations = format!("{} gone={gone}", destinations.join(" "));
+    let statuses: Vec<String> = steps(&world, &destinations, &[], "return destinations")
+        .await
+        .into_iter()
+        .map(|(status, _)| status)
+        .collect();
+    assert_eq!(statuses, ["ok", "problem", "warning", "ok", "ok", "problem"]);
+    for (key, status, found) in [
+        ("welcomes", "problem", "answers 200"),
+        ("login", "warning", "redirects"),
+        ("refuses", "ok", "refuses a code"),
+        ("nothing", "problem", "there are: welcomes, broken"),
+    ] {
+        let said = steps(&world, &destinations, &["--return-to", key], "return page").await;
+        assert!(said.len() == 1 && said[0].0 == status && said[0].1.contains(found), "{key}: {said:?}");
+    }
+    // The sample app refuses it.
+    let sample_app = format!("app={}", world.url("/app/back"));
+    let said = steps(&world, &sample_app, &["--return-to", "app"], "return page").await;
+    assert_eq!(said[0].0, "ok", "{said:?}");
 }

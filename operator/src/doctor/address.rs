@@ -21,7 +21,7 @@ const PAGE_LIMIT_SECS: u64 = 15;
 /// How far this machine's clock may be off, in seconds.
 const MAX_SKEW_SECS: i64 = 60;
 
-async fn get(aws: &Aws, url: &str) -> Result<reqwest::Response, reqwest::Error> {
+pub(super) async fn get(aws: &Aws, url: &str) -> Result<reqwest::Response, reqwest::Error> {
     let mut request = aws.http.get(url);
     // Names under `localhost` are this machine (RFC 6761 §6.3), but not every resolver knows that.
     if let Ok(mut address) = Url::parse(url)
@@ -152,7 +152,7 @@ fn unreachable(stack: &Stack, report: &mut Report, step: &'static str, url: &str
     report.problem(step, found, cure);
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -6,6 +6,7 @@ use simulated_notion::{ACME, ADA, Endpoint, Fault as NotionFault, GRACE};
 use vault::http_client;
 
 use super::process::{in_json, operator, said};
+use crate::app::Begun;
 use crate::harness::{World, number, person, string};
 
 /// A world in which Ada and Grace have installed.
@@ -185,4 +186,39 @@ async fn dead_letters_are_saved_once_the_cause_is_gone() {
     assert_eq!(rescued["after"], json!({"rescue": 0, "dead_letters": 0}), "{rescued}");
     let row = world.row().await;
     assert_eq!((string(&row, "health"), number(&row, "generation")), (Some("active"), 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_of_the_app_are_shown_and_disconnected() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    world.connected("user 2", |_| {}).await;
+    let grace = Begun::new(&world);
+    world.browser().connect(&grace, |approval| GRACE.clone_into(&mut approval.person)).await;
+    let (code, listed) = in_json(&world, &["list", "--subject", "user 1"]).await;
+    assert_eq!((code, people(&listed)), (0, vec![ADA]), "{listed}");
+    assert_eq!(listed["installations"][0]["subjects"], json!(["user 1", "user 2"]));
+    let (_, shown) = in_json(&world, &["show", "--subject", "user 2"]).await;
+    assert_eq!(shown["installations"][0]["owner_user_id"], ADA, "{shown}");
+    assert_eq!(
+        said(&operator(&world, &["show", "--subject", "nobody"], "").await).matches("there is no").count(),
+        1
+    );
+    let list = said(&operator(&world, &["list"], "").await);
+    assert!(list.contains("of user 1, user 2") && list.contains("unclaimed"), "{list}");
+
+    let (code, kept) = in_json(&world, &["revoke", "--subject", "user 1", "--yes"]).await;
+    assert_eq!((code, &kept["removed"]), (0, &json!(false)), "{kept}");
+    assert!(world.ask("token", json!({"subject": "user 2"})).await["error"].is_null());
+    let again = operator(&world, &["revoke", "--subject", "user 1", "--yes"], "").await;
+    assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+    let (code, removed) = in_json(&world, &["revoke", "--subject", "user 2", "--yes"]).await;
+    assert_eq!(
+        (code, &removed["removed"], &removed["revoked"]),
+        (0, &json!(true), &json!(true)),
+        "{removed}"
+    );
+    assert_eq!(world.links().await, []);
+    let odd = operator(&world, &["list", "--subject", ""], "").await;
+    assert_eq!(odd.status.code(), Some(2), "{}", said(&odd));
 }

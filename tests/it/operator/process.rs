@@ -19,8 +19,7 @@ use crate::leaks::Leaks;
 
 /// STS and CloudFormation, as far as needed: one stack whose secret is the dev stack's, and stacks whose status is
 /// their name.
-async fn cloudformation(world: &World) -> String {
-    let variables = world.stack.variables().clone();
+async fn cloudformation(variables: HashMap<String, String>) -> String {
     let router = Router::new().fallback(describe).with_state(variables);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -67,11 +66,12 @@ async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes)
         }
         ("DescribeStacks", _) if is_status => format!(
             "<Stacks><member><StackName>{stack}</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
-             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}</Parameters></member></Stacks>",
+             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}</Parameters></member></Stacks>",
             member("Output", "InstallUrl", "http://localhost:1/install"),
             member("Output", "RedirectUri", &variables["NOTION_REDIRECT_URI"]),
             member("Parameter", "NotionClientId", &variables["NOTION_CLIENT_ID"]),
             member("Parameter", "NotionBaseUrl", &variables["NOTION_BASE_URL"]),
+            member("Parameter", "ReturnDestinations", &variables["RETURN_DESTINATIONS"]),
         ),
         ("ListStackResources", _) if is_status => {
             format!("<StackResourceSummaries>{}</StackResourceSummaries>", resources(&variables))
@@ -98,7 +98,24 @@ pub(crate) async fn operator(world: &World, arguments: &[&str], input: &str) -> 
 }
 
 pub(crate) async fn operator_on(world: &World, stack: &str, arguments: &[&str], input: &str) -> Output {
-    let stand_in = cloudformation(world).await;
+    run(world, world.stack.variables().clone(), stack, arguments, input).await
+}
+
+/// Runs the operator on a stack with these `ReturnDestinations`.
+pub(crate) async fn operator_with(world: &World, destinations: &str, arguments: &[&str]) -> Output {
+    let mut variables = world.stack.variables().clone();
+    variables.insert("RETURN_DESTINATIONS".to_owned(), destinations.to_owned());
+    run(world, variables, "a-stack", arguments, "").await
+}
+
+async fn run(
+    world: &World,
+    variables: HashMap<String, String>,
+    stack: &str,
+    arguments: &[&str],
+    input: &str,
+) -> Output {
+    let stand_in = cloudformation(variables).await;
     let mut child = Command::new(binary("operator"))
         .env_clear()
         .env("AWS_ACCESS_KEY_ID", "operator")

@@ -57,6 +57,13 @@ class Backend:
         key = iam.create_access_key(UserName=name)["AccessKey"]
         self.key = key["AccessKeyId"], key["SecretAccessKey"]
 
+    @classmethod
+    def holding(cls, aws, outputs, key):
+        """Whoever holds these credentials."""
+        backend = cls.__new__(cls)
+        backend.aws, backend.outputs, backend.key = aws, outputs, key
+        return backend
+
     def post_token(self, *, signed=True, **wish):
         """`POST /token`."""
         return self.send("POST", self.outputs["TokenUrl"], WHO | wish, signed=signed)

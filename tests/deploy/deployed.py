@@ -2,10 +2,14 @@
 
 import base64
 import hashlib
+import http.server
 import json
 import re
 import secrets
+import threading
 from urllib.parse import parse_qsl, urlsplit
+
+import botocore.exceptions
 
 import browser
 import faults
@@ -111,8 +115,8 @@ def first_install():
     return f"doctor: {len(well['steps'])} steps, all well; one row, sealed"
 
 
-def report(aws, expect=0, stack=STACK, **variables):
-    return json.loads(aws.operator("--json", "doctor", stack=stack, expect=expect, **variables).stdout)
+def report(aws, *arguments, expect=0, stack=STACK, **variables):
+    return json.loads(aws.operator("--json", "doctor", *arguments, stack=stack, expect=expect, **variables).stdout)
 
 
 def browser_install():
@@ -166,14 +170,29 @@ def backend_takes_tokens():
     return "by route and directly: one token; another one for a refused one; swept; uninstalled, revoked"
 
 
-RETURN_TO = "https://app.example.com/back?tab=notion"
+class ReturnPage(http.server.BaseHTTPRequestHandler):
+    """The return page of an app, which has no session for anybody who comes by."""
+
+    status = 400
+
+    def do_GET(self):
+        self.send_response(ReturnPage.status)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 def an_app_claims():
     """The app's side, over the signed routes: connect, claim, what is connected, a token, disconnect."""
     aws = emulator()
-    aws.sam("deploy", ReturnDestinations=f"app={RETURN_TO}")
+    return_page = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ReturnPage)
+    threading.Thread(target=return_page.serve_forever, daemon=True).start()
+    return_to = f"http://localhost:{return_page.server_port}/back?tab=notion"
+    aws.sam("deploy", ReturnDestinations=f"app={return_to}")
     outputs, resources = aws.stack()
+    said = {step["step"]: step["status"] for step in report(aws, "--return-to", "app")["steps"]}
+    check(said["return destinations"] == "ok" and said["return page"] == "ok", str(said))
     backend = Backend(aws, outputs, resources, "app")
     stranger = Backend(aws, outputs, resources, "stranger", allowed=False)
     verifier = secrets.token_urlsafe(32)
@@ -183,7 +202,7 @@ def an_app_claims():
     person = Person()
     callback = person.approve(f"{outputs['InstallUrl']}?return_to=app&code_challenge={challenge}&state=of-the-app")
     back = person.request(callback)
-    check(back.status == 303 and back.location.startswith(RETURN_TO + "&code="), str(back.headers))
+    check(back.status == 303 and back.location.startswith(return_to + "&code="), str(back.headers))
     check(person.request(callback).location == back.location, "a reload goes elsewhere")
     came = dict(parse_qsl(urlsplit(back.location).query))
     check(came["state"] == "of-the-app" and outputs["InstallUrl"].startswith(came["iss"] + "/"), str(came.keys()))
@@ -214,6 +233,78 @@ def an_app_claims():
         for group in ("InstallLog", "CallbackLog", "ClaimLog", "AccessLog"):
             check(not any(secret in line for line in log(aws, resources[group])), f"{group} has something of the app")
     return "connected, returned, claimed, listed, vended, disconnected; nothing of the app in a log"
+
+
+ISSUER, AUDIENCE, SUBJECT = (
+    "https://oidc.vercel.com/acme",
+    "https://vercel.com/acme",
+    "owner:acme:project:app:environment:production",
+)
+
+
+def web_identity_token(**claims):
+    """A token as a platform issues it, but not signed: the emulator does not look at the signature."""
+    parts = ({"alg": "RS256"}, {"iss": ISSUER, "aud": AUDIENCE, "sub": SUBJECT} | claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + ".x"
+
+
+def callers_outside_aws():
+    """A backend on another platform: the routes, by a token of its issuer, and nothing else."""
+    aws = emulator()
+    # The emulator cannot make it from a template.
+    provider = aws.client("iam").create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
+    refused = aws.sam("deploy", expect=1, CallerOidcIssuer=ISSUER, CallerOidcAudience=AUDIENCE)
+    check("CallerOidcSubject" in refused.stdout + refused.stderr, refused.stderr)
+    aws.sam(
+        "deploy",
+        CallerOidcIssuer=ISSUER,
+        CallerOidcAudience=AUDIENCE,
+        CallerOidcSubject=SUBJECT,
+        CallerOidcProviderArn=provider["OpenIDConnectProviderArn"],
+    )
+    outputs, resources = aws.stack()
+    sts = aws.client("sts")
+
+    def assume(token):
+        return sts.assume_role_with_web_identity(
+            RoleArn=outputs["CallerRoleArn"], RoleSessionName="app", WebIdentityToken=token
+        )["Credentials"]
+
+    strangers = [
+        {"sub": "owner:acme:project:app:environment:preview"},
+        {"sub": "owner:somebody:project:app:environment:production"},
+        {"sub": SUBJECT + "x"},
+        {"aud": "https://vercel.com/somebody"},
+        {"iss": "https://oidc.vercel.com/somebody"},
+        {"iss": "https://evil.example"},
+    ]
+    for claims in strangers:
+        try:
+            assume(web_identity_token(**claims))
+        except botocore.exceptions.ClientError as error:
+            check(error.response["Error"]["Code"] == "AccessDenied", f"{claims}: {error}")
+        else:
+            raise Failed(f"a token with {claims} got credentials")
+    held = assume(web_identity_token())
+    backend = Backend.holding(aws, outputs, (held["AccessKeyId"], held["SecretAccessKey"], held["SessionToken"]))
+    answers = {
+        "claim": backend.post("ClaimUrl", code="made up", code_verifier="v" * 43, subject="user 1"),
+        "installations": backend.get("InstallationsUrl", subject="user 1"),
+        "token": backend.post("TokenUrl", subject="user 1"),
+        "uninstall": backend.post("UninstallUrl", subject="user 1"),
+    }
+    statuses = {name: answer.status for name, answer in answers.items()}
+    check(statuses == {"claim": 400, "installations": 200, "token": 404, "uninstall": 404}, f"{statuses}")
+    for function in ("TokenFunction", "UninstallFunction", "SweepFunction"):
+        try:
+            aws.invoke(resources[function], {}, *backend.key)
+        except botocore.exceptions.ClientError as error:
+            check("AccessDenied" in str(error), str(error))
+        else:
+            raise Failed(f"the caller may invoke {function}")
+    aws.sam("deploy", CallerOidcIssuer="", CallerOidcSubject="", CallerOidcProviderArn="")
+    check("CallerRole" not in aws.stack()[1], "the role stays although it is off")
+    return f"{len(strangers)} other tokens refused; the right one reaches the four routes and no function"
 
 
 def one_statement_less():
@@ -349,7 +440,10 @@ def operator_permissions():
 
 
 def doctor_finds_faults():
-    return faults.plant_all(emulator(), report)
+    def return_page(status):
+        ReturnPage.status = status
+
+    return faults.plant_all(emulator(), report, return_page)
 
 
 def update():

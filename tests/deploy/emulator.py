@@ -67,13 +67,14 @@ class Emulator:
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         return environment(AWS_ENDPOINT_URL=self.url, **credentials, **more)
 
-    def client(self, service, access_key="test", secret="test"):
+    def client(self, service, access_key="test", secret="test", session_token=None):
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id=access_key,
             aws_secret_access_key=secret,
+            aws_session_token=session_token,
         )
 
     def invoke(self, function, event, *signed_by):

@@ -24,7 +24,7 @@ class Fault:
     status: str = "problem"
 
 
-def plant_all(aws, report):
+def plant_all(aws, report, return_page):
     outputs, resources = aws.stack()
     client = aws.client
     cloudwatch, kms, sqs = client("cloudwatch"), client("kms"), client("sqs")
@@ -174,6 +174,13 @@ def plant_all(aws, report):
             lambda: setting(callback, "STATE_TTL_SECS", "600"),
             "callback",
             "CallbackFunction",
+        ),
+        Fault(
+            "an app whose return page fails",
+            lambda: return_page(500),
+            lambda: return_page(400),
+            "return destinations",
+            "your app's log",
         ),
         Fault("this machine's clock ahead", lambda: clock(-90), lambda: clock(0), "clock", "clock"),
         Fault("the data key disabled", lambda: kms.disable_key(KeyId=key), enable_key, "data key", "enable-key"),

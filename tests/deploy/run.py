@@ -30,6 +30,7 @@ STEPS = [
     ("install in Chromium", deployed.browser_install),
     ("backend takes tokens", deployed.backend_takes_tokens),
     ("an app claims", deployed.an_app_claims),
+    ("callers outside AWS", deployed.callers_outside_aws),
     ("one statement less", deployed.one_statement_less),
     ("secret rotated in flight", deployed.secret_rotated_in_flight),
     ("operator's permissions", deployed.operator_permissions),

@@ -86,7 +86,16 @@ async fn run(cli: Cli) -> Result<(), String> {
         data_dir: cli.data,
         ..Options::default()
     };
-    for name in ["APP_NAME", "APP_COLOR", "APP_NEXT_URL", "ALLOWED_WORKSPACES", "STATE_TTL_SECS"] {
+    let settings = [
+        "APP_NAME",
+        "APP_COLOR",
+        "APP_NEXT_URL",
+        "ALLOWED_WORKSPACES",
+        "CLAIM_WINDOW_MINUTES",
+        "RETURN_DESTINATIONS",
+        "STATE_TTL_SECS",
+    ];
+    for name in settings {
         options.variables.extend(environment(name).map(|value| (name.to_owned(), value)));
     }
     if cli.real_notion {
@@ -105,7 +114,7 @@ async fn run(cli: Cli) -> Result<(), String> {
             })?;
         }
     }
-    println!("Open {} and press Install.", stack.url());
+    println!("Open {0}/app and connect, or {0} to see everything.", stack.url());
     match stack.notion() {
         Some(notion) => {
             println!("Notion is simulated: {0} (switches and faults: {0}/control)", notion.base_url());

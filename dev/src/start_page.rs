@@ -1,5 +1,7 @@
 //! `/`: what is running, an Install button, and the installations so far (no tokens).
 
+use std::collections::HashMap;
+
 use askama::Template as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -22,6 +24,7 @@ struct Installation {
     workspace: String,
     person: String,
     health: String,
+    subjects: String,
     refreshed: String,
     generation: String,
     superseded: usize,
@@ -58,7 +61,8 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
             Installation {
                 workspace: or(text("workspace_name"), text("workspace_id")),
                 person: or(or(text("owner_name"), text("owner_email")), text("owner_type")),
-                health: text("health"),
+                health: health_of(row),
+                subjects: subjects_of(row),
                 refreshed: refreshed_at_ms.map_or_else(|| "never".to_owned(), |at_ms| ago(inside, at_ms)),
                 generation: text("generation"),
                 superseded,
@@ -82,6 +86,20 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
         installations,
     };
     Ok(page.render()?)
+}
+
+fn health_of(row: &HashMap<String, AttributeValue>) -> String {
+    let has = |name: &str| row.contains_key(name);
+    let health = row.get("health").and_then(|health| health.as_s().ok()).cloned().unwrap_or_default();
+    let unclaimed = has("claim_by_ms") && !has("owned_since_ms") && health != "removed";
+    if unclaimed { "unclaimed".to_owned() } else { health }
+}
+
+/// The users of the app that it is linked to.
+fn subjects_of(row: &HashMap<String, AttributeValue>) -> String {
+    let subjects = row.get("subjects").and_then(|subjects| subjects.as_l().ok());
+    let names = subjects.into_iter().flatten().filter_map(|subject| subject.as_s().ok());
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn ago(inside: &Inside, at_ms: u64) -> String {

@@ -253,15 +253,14 @@ def callers_outside_aws():
     aws = emulator()
     # The emulator cannot make it from a template.
     provider = aws.client("iam").create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
-    refused = aws.sam("deploy", expect=1, CallerOidcIssuer=ISSUER, CallerOidcAudience=AUDIENCE)
-    check("CallerOidcSubject" in refused.stdout + refused.stderr, refused.stderr)
-    aws.sam(
-        "deploy",
-        CallerOidcIssuer=ISSUER,
-        CallerOidcAudience=AUDIENCE,
-        CallerOidcSubject=SUBJECT,
-        CallerOidcProviderArn=provider["OpenIDConnectProviderArn"],
-    )
+    of_issuer = {
+        "CallerOidcIssuer": ISSUER,
+        "CallerOidcAudience": AUDIENCE,
+        "CallerOidcProviderArn": provider["OpenIDConnectProviderArn"],
+    }
+    refused = aws.sam("deploy", expect=1, **of_issuer)
+    check("CallerOidcIssuer needs CallerOidcSubject" in refused.stdout + refused.stderr, refused.stderr)
+    aws.sam("deploy", CallerOidcSubject=SUBJECT, **of_issuer)
     outputs, resources = aws.stack()
     sts = aws.client("sts")
 

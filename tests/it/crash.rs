@@ -37,10 +37,10 @@ const MESSAGES: usize = 12;
 const MOST_TURNS: u64 = 10;
 
 /// `SplitMix64`: a sequence of numbers from a seed.
-struct Seed(u64);
+pub(crate) struct Seed(pub(crate) u64);
 
 impl Seed {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -50,9 +50,9 @@ impl Seed {
 }
 
 /// A process that gets a limited number of turns, until it is thawed.
-struct Process<'a> {
-    running: Pin<Box<dyn Future<Output = Value> + 'a>>,
-    turns: u64,
+pub(crate) struct Process<'a> {
+    pub(crate) running: Pin<Box<dyn Future<Output = Value> + 'a>>,
+    pub(crate) turns: u64,
 }
 
 impl Future for Process<'_> {

@@ -14,6 +14,7 @@ mod callback;
 mod claim;
 mod client;
 mod crash;
+mod crash_claims;
 mod dependencies;
 mod dev_stack;
 mod docs;

@@ -1,4 +1,7 @@
-//! Live Notion access tokens for a Rust backend, from the token function of a `notion-install` stack.
+//! What a Rust backend needs of a `notion-install` stack: to connect its users to Notion, and to call Notion for them.
+//!
+//! [`begin`] makes the install URL of a user, with a verifier that stays in their session. When they come back, an
+//! [`InstallationsClient`] claims the installation with it, lists what a user has, and disconnects them.
 //!
 //! A [`TokenClient`] invokes the function with the [`aws_sdk_lambda::Client`] that you configured, keeps its answers
 //! for a few minutes, and asks for another token when Notion refuses one. Per process, one question about a person is
@@ -9,7 +12,7 @@
 //!
 //! # async fn example(lambda: aws_sdk_lambda::Client, http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let tokens = TokenClient::new(lambda, "the output TokenFunctionName").called("the billing job");
-//! let ada = Person::user("acae0000-0000-4000-8000-0000000000a1", "ada00000-0000-4000-8000-000000000001");
+//! let ada = Person::subject("the user's id in your database");
 //! let me = tokens
 //!     .call(&ada, async |token| {
 //!         let me = http.get("https://api.notion.com/v1/users/me").header("notion-version", "2026-03-11");

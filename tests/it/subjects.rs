@@ -192,6 +192,25 @@ async fn an_install_over_a_removal_that_was_cut_off_has_none_of_its_links() {
 }
 
 #[tokio::test]
+async fn the_sweep_ends_the_links_of_a_removal_that_was_cut_off() {
+    let world = World::start().await;
+    let fault = simulated_notion::Fault::Status { status: 503, retry_after: None };
+    for forget in [false, true] {
+        world.connected("user 1", |_| {}).await;
+        world.notion().inject(simulated_notion::Endpoint::Revoke, fault.clone(), 9);
+        let answer = world.ask("uninstall", json!({"subject": "user 1", "forget": forget})).await;
+        assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(false)));
+        world.notion().clear_faults();
+        world.clock.advance_secs(1);
+        let swept = world.ask("sweep", json!({})).await;
+        assert_eq!((&swept["Removed"], &swept["Revoked"]), (&json!(1), &json!(1)), "{swept}");
+        assert_eq!(world.links().await, []);
+        assert!(world.installations().await.iter().all(|row| !row.contains_key("subjects")));
+        assert_eq!(token(&world, json!({"subject": "user 1"})).await["error"], "not_installed");
+    }
+}
+
+#[tokio::test]
 async fn a_settings_page_sees_what_is_connected_and_no_token() {
     let world = World::start().await;
     let one = [world.connected("user 1", |_| {}).await];

@@ -12,6 +12,7 @@
 //! Time and randomness are injected through `shared`. Everything else is replaced on the wire, by an endpoint URL.
 
 pub mod aws;
+pub mod backoff;
 pub mod budget;
 pub mod code;
 mod facts;

@@ -24,11 +24,12 @@ use serde_json::json;
 use shared::clock::Clock;
 use shared::config::{Lookup, PublicConnection};
 use shared::entry::backend::{Answer, AnswersInJson, Invocation};
-use shared::random::{Random, jittered};
+use shared::random::Random;
 use shared::secret::InstallationCode;
 use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 use vault::aws::Clients;
+use vault::backoff::Backoff;
 use vault::budget::{Budget, until};
 use vault::installation::InstallationId;
 use vault::seal::OpenError;
@@ -38,10 +39,6 @@ use vault::{NoSecrets, SetUpError, code, facts, http_client, report_secret, repo
 
 use crate::decision::{Decision, Refusal, decide};
 use crate::request::ClaimRequest;
-
-/// How long to wait before a row is read again that another process has written, in milliseconds.
-const RETRY_MS: u64 = 25;
-const MAX_RETRY_MS: u64 = 400;
 
 /// The function's state.
 pub struct ClaimInstallation {
@@ -85,7 +82,7 @@ impl ClaimInstallation {
             Err(_out_of_time) => return Answer::try_later(Duration::from_secs(5), "secrets"),
         };
         line.note("installation", id.as_str());
-        let mut wait_ms = RETRY_MS;
+        let mut backoff = Backoff::start();
         loop {
             let row = match self.store.read_installation(&id, budget.save_by).await {
                 Ok(Some(row)) => row,
@@ -121,8 +118,7 @@ impl ClaimInstallation {
             if Instant::now() >= budget.claim_by {
                 return Answer::try_later(Duration::from_secs(1), "busy");
             }
-            tokio::time::sleep(jittered(wait_ms, &*self.random)).await;
-            wait_ms = (wait_ms * 2).min(MAX_RETRY_MS);
+            backoff.wait(&*self.random).await;
         }
     }
 

@@ -26,9 +26,10 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::Lookup;
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
-use shared::random::{Random, jittered};
+use shared::random::Random;
 use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
+use vault::backoff::Backoff;
 use vault::budget::Budget;
 use vault::installation::InstallationId;
 use vault::protocol::Removal;
@@ -36,10 +37,6 @@ use vault::store::{Health, Installation, StoreError, TombstoneOutcome};
 use vault::subject::Subject;
 use vault::whose::{Found, Whose, ambiguous};
 use vault::{NoSecrets, SetUpError, Vault, report_store};
-
-/// How long to wait before a row is read again that another process has written, in milliseconds.
-const RETRY_MS: u64 = 25;
-const MAX_RETRY_MS: u64 = 400;
 
 /// The function's state.
 pub struct Uninstall {
@@ -129,7 +126,7 @@ impl Uninstall {
         request: &UninstallRequest,
         budget: &Budget,
     ) -> Result<Step, Answer> {
-        let (store, mut wait_ms) = (&self.vault.store, RETRY_MS);
+        let (store, mut backoff) = (&self.vault.store, Backoff::start());
         loop {
             let read = store.read_installation(id, budget.claim_by).await;
             let row = read.map_err(|error| store_failed(&error))?.map(Box::new);
@@ -157,8 +154,7 @@ impl Uninstall {
                 Ok(None) => {}
                 Err(error) => return Err(store_failed(&error)),
             }
-            tokio::time::sleep(jittered(wait_ms, &*self.vault.random)).await;
-            wait_ms = (wait_ms * 2).min(MAX_RETRY_MS);
+            backoff.wait(&*self.vault.random).await;
             if Instant::now() >= budget.claim_by {
                 return Err(Answer::try_later(Duration::from_secs(1), "busy"));
             }

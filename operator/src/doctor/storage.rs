@@ -104,14 +104,18 @@ pub(super) async fn tables(aws: &Aws, stack: &Stack, report: &mut Report) {
 /// What to do about a missing table. A restored table is never used directly: its refresh tokens may have been
 /// consumed.
 fn gone(aws: &Aws, table: &str) -> String {
-    if table == "InstallationsTable" {
-        let import = aws.commands.operator("import --table RESTORED_TABLE");
-        format!(
-            "docs/runbook.md, \"Restoring the table\": restore to another name, create an empty one, then {import}"
-        )
-    } else {
-        "docs/runbook.md, \"Changed by hand\", step 3: create an empty one; its contents only matter for an hour"
-            .to_owned()
+    let import = |source| aws.commands.operator(&format!("import --table {source}"));
+    match table {
+        "InstallationsTable" => format!(
+            "docs/runbook.md, \"Restoring the table\": restore to another name, create an empty one, then {}",
+            import("RESTORED_TABLE")
+        ),
+        "LinksTable" => format!(
+            "docs/runbook.md, \"The links are gone\": create an empty one, then {}",
+            import("INSTALLATIONS_TABLE")
+        ),
+        _ => "docs/runbook.md, \"Changed by hand\", step 3: create an empty one; its contents only matter for an hour"
+            .to_owned(),
     }
 }
 

@@ -281,6 +281,13 @@ async fn restored_table(world: &World, rows: Vec<Row>) {
     }
 }
 
+async fn lose_link(world: &World, subject: &str) {
+    let client = world.stack.dynamodb().service().client();
+    let delete = client.delete_item().table_name(dev::aws::LINKS_TABLE.0);
+    let delete = delete.key("subject", AttributeValue::S(subject.to_owned()));
+    delete.key("installation_id", AttributeValue::S(id_of(ADA))).send().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_installation_has_the_links_of_the_backup_unless_it_has_others_since() {
     let world = World::start().await;
@@ -288,10 +295,7 @@ async fn a_restored_installation_has_the_links_of_the_backup_unless_it_has_other
     let backup = Backup::named("links");
     assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
     // Lost with its links.
-    let client = world.stack.dynamodb().service().client();
-    let delete = client.delete_item().table_name(dev::aws::LINKS_TABLE.0);
-    let delete = delete.key("subject", AttributeValue::S("user 1".to_owned()));
-    delete.key("installation_id", AttributeValue::S(id_of(ADA))).send().await.unwrap();
+    lose_link(&world, "user 1").await;
     lose(&world, ADA).await;
     assert_eq!(world.ask("token", json!({"subject": "user 1"})).await["error"], "not_installed");
     assert_eq!(import(&world, &[backup.path()]).await, (0, [1, 0, 0, 0]));
@@ -299,6 +303,14 @@ async fn a_restored_installation_has_the_links_of_the_backup_unless_it_has_other
     assert!(world.ask("token", json!({"subject": "user 1"})).await["error"].is_null());
     let listed = world.ask("installations", json!({"subject": "user 1"})).await;
     assert_eq!(listed["installations"][0]["installation"], claim["installation"]);
+
+    // Only the links are lost: the table of installations is the backup, and its row stays.
+    lose_link(&world, "user 1").await;
+    assert_eq!(world.ask("token", json!({"subject": "user 1"})).await["error"], "not_installed");
+    let table = dev::aws::INSTALLATIONS_TABLE.0;
+    assert_eq!(import(&world, &["--table", table]).await, (0, [0, 1, 0, 0]));
+    assert_eq!(world.links().await, [("user 1".to_owned(), id_of(ADA))]);
+    assert!(world.ask("token", json!({"subject": "user 1"})).await["error"].is_null());
 
     // Another user since: the links of now stay, whatever the backup says.
     world.connected("user 2", |_| {}).await;

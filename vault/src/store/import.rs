@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
 use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use super::links::subjects_attribute;
 use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
 use super::{Store, StoreError, due, not_built};
 use crate::budget::until;
-use crate::installation::SealedPair;
+use crate::installation::{InstallationId, SealedPair};
 use crate::seal::{KeyRing, OpenError};
 
 /// The result of importing a row.
@@ -221,7 +221,8 @@ fn opens(row: &Installation, ring: &KeyRing) -> Result<(), OpenError> {
 impl Store {
     /// Writes a row from a backup, unless the existing one is newer or the person was forgotten since. With `overwrite`
     /// it also replaces a newer row, whose pairs are kept beside the backup's. It never replaces a tombstone whose
-    /// tokens are still to be revoked. The row is vended only after Notion has confirmed it.
+    /// tokens are still to be revoked. The row is vended only after Notion has confirmed it. Links that are missing are
+    /// written again, also those of a row that stays.
     ///
     /// # Errors
     ///
@@ -241,7 +242,7 @@ impl Store {
                     self.import_forgotten(row, forgotten, deadline).await
                 }
                 Ok(Prepared::Installation(candidate)) => {
-                    self.import_installation(&candidate, overwrite, now, deadline).await
+                    self.import_installation(&candidate, overwrite, deadline).await
                 }
             }
         };
@@ -252,14 +253,20 @@ impl Store {
         &self,
         candidate: &Candidate,
         overwrite: bool,
-        now: UnixMillis,
         deadline: Instant,
     ) -> Result<Imported, StoreError> {
         loop {
             let standing = self.read_row(candidate.read.id.as_str(), deadline).await?;
             let forgotten = self.read_forgotten(&candidate.forgotten_id, deadline).await?;
             let (row, dropped_bots) = match candidate.over(standing.as_ref(), forgotten, overwrite)? {
-                Plan::Keep(kept) => return Ok(kept),
+                Plan::Keep(kept) => {
+                    if let Some(standing) = standing
+                        && !Box::pin(self.write_links_again(&candidate.read.id, &standing)).await?
+                    {
+                        continue;
+                    }
+                    return Ok(kept);
+                }
                 Plan::Write { row, dropped_bots } => (row, dropped_bots),
             };
             let subjects = row::read_subjects(&row);
@@ -273,7 +280,7 @@ impl Store {
             let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
             let mut writes = vec![put, self.marker_unchanged(&candidate.forgotten_id, forgotten)?];
             let before = standing.as_ref().map(row::read_subjects).unwrap_or_default();
-            writes.extend(self.replace_links(&candidate.read.id, &before, &subjects, now)?);
+            writes.extend(self.replace_links(&candidate.read.id, &before, &subjects)?);
             if self.write_all(writes).await? {
                 for bot_id in &dropped_bots {
                     report_dropped(bot_id);
@@ -281,6 +288,24 @@ impl Store {
                 return Ok(Imported::Written);
             }
         }
+    }
+
+    /// The links of a row that stays: their table may be what was lost. Returns false if the row has changed since it
+    /// was read.
+    async fn write_links_again(&self, id: &InstallationId, standing: &Row) -> Result<bool, StoreError> {
+        let subjects = row::read_subjects(standing);
+        if subjects.is_empty() {
+            return Ok(true);
+        }
+        let unchanged = ConditionCheck::builder()
+            .table_name(&self.installations_table)
+            .key("installation_id", string(id.as_str()))
+            .condition_expression("version = :if_version")
+            .expression_attribute_values(":if_version", number(integer(standing, "version").unwrap_or(0)));
+        let unchanged = unchanged.build().map_err(not_built)?;
+        let mut writes = vec![TransactWriteItem::builder().condition_check(unchanged).build()];
+        writes.extend(self.put_links(id, &subjects)?);
+        self.write_all(writes).await
     }
 
     async fn import_forgotten(

@@ -77,7 +77,7 @@ impl Store {
             .remove(&["claim_by_ms"])
             .due_at(linked.due_at_ms.unwrap_or(now.0));
         let mut writes = vec![update.part(self)?];
-        writes.extend(self.put_links(&standing.id, std::slice::from_ref(subject), now)?);
+        writes.extend(self.put_links(&standing.id, std::slice::from_ref(subject))?);
         until(deadline, Box::pin(self.write_all(writes))).await?
     }
 
@@ -119,13 +119,12 @@ impl Store {
         id: &InstallationId,
         before: &[Subject],
         subjects: &[Subject],
-        now: UnixMillis,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let without = |all: &[Subject], others: &[Subject]| -> Vec<Subject> {
             all.iter().filter(|subject| !others.contains(subject)).cloned().collect()
         };
         let mut writes = self.delete_links(id, &without(before, subjects))?;
-        writes.extend(self.put_links(id, &without(subjects, before), now)?);
+        writes.extend(self.put_links(id, &without(subjects, before))?);
         Ok(writes)
     }
 
@@ -134,12 +133,10 @@ impl Store {
         &self,
         id: &InstallationId,
         subjects: &[Subject],
-        linked_at: UnixMillis,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let put = |subject: &Subject| {
-            let mut link = link_key(subject, id);
-            link.insert("linked_at_ms".to_owned(), number(linked_at.0));
-            let put = Put::builder().table_name(&self.links_table).set_item(Some(link)).build();
+            let put =
+                Put::builder().table_name(&self.links_table).set_item(Some(link_key(subject, id))).build();
             Ok(TransactWriteItem::builder().put(put.map_err(not_built)?).build())
         };
         subjects.iter().map(put).collect()

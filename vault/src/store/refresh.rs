@@ -3,21 +3,20 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use shared::clock::UnixMillis;
-use shared::random::{Random, jittered};
+use shared::random::Random;
 use tokio::time::Instant;
 
 use super::item::{number, string};
 use super::row::{Health, Installation, fingerprints_attribute, lease_attribute, pair_attribute};
 use super::update::{RowUpdate, Written};
 use super::{Store, StoreError, due};
+use crate::backoff::Backoff;
 use crate::budget::until;
 use crate::installation::{InstallationId, Lease, SealedPair};
 use crate::seal::{Fingerprint, KeyVersion};
 
 /// When the sweep looks at a row that needs a reinstall or has a pair that was kept aside, in milliseconds from now.
 pub(super) const SOON_MS: u64 = 86_400_000;
-const FIRST_BACKOFF_MS: u64 = 25;
-const MAX_BACKOFF_MS: u64 = 1000;
 
 /// A refreshed pair, sealed and ready to be stored, or to wait in the rescue queue. Holds no plain token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,15 +169,14 @@ impl Store {
     ) -> Result<SavedRefresh, StoreError> {
         let mut last = None;
         let saving = async {
-            let mut backoff_ms = FIRST_BACKOFF_MS;
+            let mut backoff = Backoff::start();
             loop {
                 match self.try_to_save_refreshed(refreshed, prompt, due_at, deadline).await {
                     Ok(saved) => return Ok(saved),
                     Err(error) if error.is_permanent() => return Err(error),
                     Err(error) => last = Some(error),
                 }
-                tokio::time::sleep(jittered(backoff_ms, random)).await;
-                backoff_ms = (backoff_ms * 2).min(MAX_BACKOFF_MS);
+                backoff.wait(random).await;
             }
         };
         until(deadline, Box::pin(saving))

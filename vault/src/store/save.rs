@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use shared::flow::ClaimKey;
-use shared::random::{Random, jittered};
+use shared::random::Random;
 use tokio::time::Instant;
 
 use super::cancelled::{Cancelled, ConditionResult};
@@ -20,11 +20,9 @@ use super::item::{Row, number, string};
 use super::pending::{MAX_PENDING, Pending};
 use super::row::{MAX_SUPERSEDED, pair_attribute, report_dropped};
 use super::{Store, StoreError, failed, not_built};
+use crate::backoff::Backoff;
 use crate::budget::until;
 use crate::installation::NewInstallation;
-
-const FIRST_BACKOFF_MS: u64 = 25;
-const MAX_BACKOFF_MS: u64 = 1000;
 
 /// The result of saving a new installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +94,7 @@ impl Store {
     ) -> Result<Saved, StoreError> {
         let install = save.install;
         let (mut standing, mut forgotten, mut tell_claim) = (None, None, true);
-        let mut backoff_ms = FIRST_BACKOFF_MS;
+        let mut backoff = Backoff::start();
         loop {
             let generation_before = forgotten.map_or(0, |forgotten: Forgotten| forgotten.generation);
             let decide = |row| installations::decide(row, install, &save.terms, generation_before);
@@ -152,8 +150,7 @@ impl Store {
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::TryAgain(error)) => *last = Some(error),
             }
-            tokio::time::sleep(jittered(backoff_ms, random)).await;
-            backoff_ms = (backoff_ms * 2).min(MAX_BACKOFF_MS);
+            backoff.wait(random).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! The beginning of a connect: an authorization request to the stack (RFC 6749 §4.1.1) with PKCE (RFC 7636).
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -7,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 /// A connect that has begun. Keep `verifier` and `state` in the session of the user who is logged in, and send the
 /// browser to `url`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Begun {
     /// The link for the browser.
     pub url: String,
@@ -15,6 +17,13 @@ pub struct Begun {
     pub verifier: SecretString,
     /// Comes back to the return destination. Compare it with the one in the session.
     pub state: String,
+}
+
+/// Shows nothing of it: `state` and `verifier` are the session's.
+impl fmt::Debug for Begun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Begun").finish_non_exhaustive()
+    }
 }
 
 /// The operating system cannot supply random bytes.

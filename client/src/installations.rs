@@ -1,5 +1,6 @@
 //! Claiming installs, seeing what is connected, disconnecting.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ pub struct InstallationsClient {
 }
 
 /// What the return destination got, and what the user's session has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Claim<'a> {
     /// The `code` that the browser brought.
     pub code: &'a str,
@@ -38,6 +39,14 @@ pub struct Claim<'a> {
     pub subject: &'a str,
     /// Whether to accept another person or workspace than the one that was expected.
     pub accept_different_account: bool,
+}
+
+/// Without code and verifier.
+impl fmt::Debug for Claim<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Claim");
+        shown.field("subject", &self.subject).finish_non_exhaustive()
+    }
 }
 
 /// A page of installations.

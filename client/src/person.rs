@@ -40,6 +40,13 @@ impl Person {
         self
     }
 
+    /// Only as the workspace itself, for a subject who also has an installation of their own there.
+    #[must_use]
+    pub fn as_workspace(mut self) -> Self {
+        self.owner = Owner::Workspace;
+        self
+    }
+
     /// A person who installed for themselves, by Notion's ids.
     #[must_use]
     pub fn user(workspace_id: impl Into<String>, user_id: impl Into<String>) -> Self {
@@ -51,7 +58,9 @@ impl Person {
     /// A workspace that owns its installation, by Notion's id.
     #[must_use]
     pub fn workspace(workspace_id: impl Into<String>) -> Self {
-        Self { subject: None, workspace_id: None, owner: Owner::Workspace }.in_workspace(workspace_id)
+        Self { subject: None, workspace_id: None, owner: Owner::Unnamed }
+            .in_workspace(workspace_id)
+            .as_workspace()
     }
 
     /// Notion's id of the workspace, if it was named.

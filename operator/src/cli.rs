@@ -82,7 +82,7 @@ pub(crate) enum Command {
         #[arg(long)]
         forget: bool,
         /// Only this generation; a later install stays
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", requires = "workspace_id")]
         generation: Option<u64>,
         /// Do not ask first
         #[arg(long)]

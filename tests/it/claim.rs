@@ -308,6 +308,23 @@ async fn another_account_than_expected_is_linked_only_if_the_app_accepts_it() {
 }
 
 #[tokio::test]
+async fn what_was_expected_is_told_only_to_whom_it_belongs() {
+    let world = World::start().await;
+    let of_ada = world.connected("ada's user", |_| {}).await;
+    let expected = of_ada["installation"].as_str().unwrap().to_owned();
+    // Somebody else's browser names Ada's installation, whose id can be made from Notion's ids.
+    let begun = Begun::new(&world);
+    let browser = world.browser();
+    let authorize = browser.begin(&begun, &format!("&expect={expected}")).await;
+    let callback = browser.allow(&authorize, |approval| approval.person = GRACE.to_owned());
+    let back = Returned::read(&world, &browser.follow(&callback).await);
+    let answer = claim(&world, begun.claim(&back, "another user")).await;
+    assert_eq!(answer["error"], "different_account");
+    assert_eq!(answer["expected"], serde_json::json!({"installation": expected}));
+    assert_eq!(answer["actual"]["user_id"], GRACE);
+}
+
+#[tokio::test]
 async fn an_installation_has_room_for_a_limited_number_of_subjects() {
     let world = World::start().await;
     for user in 0..vault::store::MAX_SUBJECTS {

@@ -146,6 +146,9 @@ async fn a_destination_that_is_removed_meanwhile_spends_nothing() {
     let event = crate::harness::event("GET", "/callback", query, &[("cookie", &browser.cookie())]);
     let answer = world.invoke(&changed, &event).await;
     assert_eq!(answer["headers"]["location"], "?reason=misconfigured");
+    // Anybody can make up such a cookie, so it is not counted as a fault of the stack's.
+    let line = world.last_line_with("reason");
+    assert_eq!((&line["reason"], &line["Misconfigured"]), (&"unknown_return_to".into(), &Value::Null));
     assert_eq!(world.notion().count(Endpoint::Token), 0);
     // With the destination back, the same callback succeeds.
     assert!(Returned::read(&world, &browser.follow(&callback).await).code.is_some());

@@ -1,10 +1,11 @@
 //! Subjects: the app's own names for its users. Tokens by subject, disconnecting, what a settings page shows.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use simulated_notion::{ACME, ADA, GLOBEX, GRACE};
 
 use crate::app::{Begun, Returned, in_globex};
-use crate::harness::{World, ada};
+use crate::harness::{World, ada, string};
 
 async fn token(world: &World, input: Value) -> Value {
     world.ask("token", input).await
@@ -211,6 +212,39 @@ async fn the_sweep_ends_the_links_of_a_removal_that_was_cut_off() {
 }
 
 #[tokio::test]
+async fn a_person_is_forgotten_also_if_that_is_said_after_a_removal_that_was_cut_off() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    let fault = simulated_notion::Fault::Status { status: 503, retry_after: None };
+    world.notion().inject(simulated_notion::Endpoint::Revoke, fault, 99);
+    let input = json!({"subject": "user 1"});
+    assert_eq!(world.ask("uninstall", input).await["revoked"], false);
+    assert_eq!(world.ask("uninstall", json!({"subject": "user 1", "forget": true})).await["removed"], true);
+    world.notion().clear_faults();
+    world.clock.advance_secs(1);
+    assert_eq!(world.ask("sweep", json!({})).await["Removed"], 1);
+    let row = world.row().await;
+    assert!(string(&row, "installation_id").unwrap().starts_with("forgotten/"), "{row:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_uninstalled_because_a_name_is_missing_or_a_generation_says_too_little() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    for vague in [
+        ada(json!({"subject": null})),
+        ada(json!({"subject": ""})),
+        json!({"subject": "user 1", "generation": 1}),
+        json!({"subject": "user 1", "workspace_id": ACME, "generation": 1}),
+    ] {
+        assert_eq!(world.ask("uninstall", vague.clone()).await["error"], "malformed", "{vague}");
+    }
+    assert_eq!(token(&world, ada(json!({"subject": null}))).await["error"], "malformed");
+    let exact = world.ask("uninstall", ada(json!({"subject": "user 1", "generation": 1}))).await;
+    assert_eq!(exact["removed"], true);
+}
+
+#[tokio::test]
 async fn a_settings_page_sees_what_is_connected_and_no_token() {
     let world = World::start().await;
     let one = [world.connected("user 1", |_| {}).await];
@@ -233,6 +267,11 @@ async fn a_settings_page_sees_what_is_connected_and_no_token() {
         json!({"subject": "u", "user_id": ADA}),
         json!({"workspace_id": "a b"}),
         json!({"subject": "u", "after": "?"}),
+        // A page of another workspace, and a user's name that is missing.
+        json!({"subject": "u", "workspace_id": GLOBEX, "after": one[0]["installation"]}),
+        json!({"workspace_id": GLOBEX, "after": one[0]["installation"]}),
+        json!({"subject": null, "workspace_id": ACME}),
+        json!({"subject": "", "workspace_id": ACME}),
     ] {
         assert_eq!(world.ask("installations", odd.clone()).await["error"], "malformed", "{odd}");
     }
@@ -245,6 +284,13 @@ async fn a_settings_page_sees_what_is_connected_and_no_token() {
         .collect();
     assert!(healths.contains(&"active".into()) && healths.contains(&"unclaimed".into()), "{healths:?}");
     drop(back);
+    // A link that its row does not confirm.
+    let stale = [("subject", "user 2"), ("installation_id", &format!("{ACME}/user/{ADA}"))];
+    let stale = stale.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into();
+    let client = world.stack.dynamodb().service().client();
+    let put = client.put_item().table_name(dev::aws::LINKS_TABLE.0).set_item(Some(stale));
+    put.send().await.unwrap();
+    assert_eq!(list(&world, json!({"subject": "user 2"})).await, Vec::<Value>::new());
     disconnect(&world, "user 1").await;
     assert_eq!(list(&world, json!({"subject": "user 1"})).await, Vec::<Value>::new());
 }

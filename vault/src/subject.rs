@@ -17,7 +17,8 @@ impl Subject {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The subject in a caller's input; `None` if the input has none.
+    /// The subject in a caller's input; `None` if the input does not have the field. Null is refused: a backend without a
+    /// user's name must not get what belongs to all.
     ///
     /// # Errors
     ///
@@ -25,7 +26,7 @@ impl Subject {
     pub fn named(input: &Value) -> Result<Option<Self>, &'static str> {
         const SUBJECT: &str = "subject must be a text of 1 to 256 bytes without control characters";
         match input.get("subject") {
-            None | Some(Value::Null) => Ok(None),
+            None => Ok(None),
             Some(Value::String(text)) => Self::parse(text).map(Some).ok_or(SUBJECT),
             Some(_) => Err(SUBJECT),
         }

@@ -172,12 +172,9 @@ impl Callback {
             }
         };
         if !self.can_return(flow) {
-            // Before anything is spent. The deployer has removed the destination while the person was at Notion.
-            line.count(Metric::Misconfigured);
-            tracing::error!(
-                alarm = "misconfigured",
-                "a flow's return destination is not configured any more"
-            );
+            // Before anything is spent. The deployer has removed the destination while the person was at Notion, or
+            // somebody has made up a cookie, which must not fire an alarm.
+            line.reject("unknown_return_to");
             return Answer::Reason(Notice::Misconfigured);
         }
         let attempt = random::attempt(&*self.vault.random);

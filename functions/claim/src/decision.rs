@@ -7,6 +7,9 @@ use vault::store::{Health, Installation, MAX_SUBJECTS, Pending};
 
 use crate::request::ClaimRequest;
 
+/// How long after a code has expired its claim may be repeated, in milliseconds.
+const REPEATABLE_MS: u64 = 86_400_000;
+
 /// What a claim does.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -94,7 +97,10 @@ pub(crate) fn decide(
     }
     let mut codes = row.pending.clone();
     codes[claimed].claimed_by = Some(request.subject.clone());
-    // Others that nobody has claimed in time.
-    codes.retain(|pending| pending.claimed_by.is_some() || now.0 < pending.expires_at_ms);
+    // Others that nobody has claimed in time, or whose claim nobody repeats any more.
+    codes.retain(|pending| {
+        let kept_ms = if pending.claimed_by.is_some() { REPEATABLE_MS } else { 0 };
+        now.0 < pending.expires_at_ms.saturating_add(kept_ms)
+    });
     Decision::Link(codes)
 }

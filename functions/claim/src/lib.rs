@@ -35,6 +35,7 @@ use vault::installation::InstallationId;
 use vault::seal::OpenError;
 use vault::secrets::{Freshness, KeyRings, SecretError};
 use vault::store::{Health, Installation, Store, StoreError};
+use vault::subject::Subject;
 use vault::{NoSecrets, SetUpError, code, facts, http_client, report_secret, report_store};
 
 use crate::decision::{Decision, Refusal, decide};
@@ -95,7 +96,7 @@ impl ClaimInstallation {
                 Decision::Linked => return claimed(&row, line),
                 Decision::Refuse(refusal) => return refuse(refusal, line),
                 Decision::DifferentAccount { expected } => {
-                    return self.different_account(&row, &expected, budget).await;
+                    return self.different_account(&row, &expected, &request.subject, budget).await;
                 }
                 Decision::NeedsReinstall => return self.reinstall(Health::NeedsReinstall),
                 Decision::Removed => return self.reinstall(Health::Removed),
@@ -142,8 +143,15 @@ impl ClaimInstallation {
         Ok(Some(InstallationId::of_row(&row_key)))
     }
 
-    /// Another person or workspace came back than the app expected. Nothing was linked or replaced.
-    async fn different_account(&self, actual: &Installation, expected: &str, budget: &Budget) -> Answer {
+    /// Another person or workspace came back than the app expected. Nothing was linked or replaced. What was expected
+    /// came through the browser: its facts are told only if it is the subject's own.
+    async fn different_account(
+        &self,
+        actual: &Installation,
+        expected: &str,
+        subject: &Subject,
+        budget: &Budget,
+    ) -> Answer {
         let message = "another person or workspace came back than the installation that `expect` named: nothing was \
                        linked; claim again with accept_different_account to accept it";
         let standing = match InstallationId::of_opaque(expected) {
@@ -151,7 +159,7 @@ impl ClaimInstallation {
             None => Ok(None),
         };
         let expected = match standing {
-            Ok(Some(row)) if row.health != Health::Removed => facts(&row),
+            Ok(Some(row)) if row.health != Health::Removed && row.subjects.contains(subject) => facts(&row),
             Ok(_) => json!({"installation": expected}),
             Err(error) => return store_failed(&error),
         };

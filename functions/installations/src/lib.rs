@@ -63,6 +63,22 @@ impl Listing {
             (None, None, _) => Err("name a subject or a workspace_id"),
         }
     }
+
+    /// Reads where the page begins.
+    fn after(&self, input: &Value) -> Result<Option<InstallationId>, &'static str> {
+        let after = match input.get("after") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(after) => after.as_str().and_then(InstallationId::of_opaque),
+        };
+        let is_of_this_listing = |id: &InstallationId| match self {
+            Self::Subject { workspace_id: Some(workspace_id), .. } | Self::Workspace(workspace_id) => {
+                id.as_str().starts_with(&format!("{}/", canonical(workspace_id)))
+            }
+            Self::Subject { workspace_id: None, .. } | Self::One(_) => true,
+        };
+        let after = after.filter(is_of_this_listing);
+        after.map(Some).ok_or("after must be the `next` of the page before")
+    }
 }
 
 impl Installations {
@@ -95,7 +111,12 @@ impl Installations {
             }
         };
         let next = page.next.and_then(|_more| page.keys.last().cloned());
-        Ok(Listed { rows: self.store.read_facts(&page.keys, deadline).await?, next })
+        let mut rows = self.store.read_facts(&page.keys, deadline).await?;
+        if let Listing::Subject { subject, .. } = listing {
+            // The row decides: it may have changed since its link was read.
+            rows.retain(|row| row.subjects.contains(subject));
+        }
+        Ok(Listed { rows, next })
     }
 }
 
@@ -117,14 +138,11 @@ impl AnswersInJson for Installations {
     }
 
     async fn handle(&self, asked: Invocation, line: &mut RequestLine) -> Answer {
-        let after = match asked.input.get("after") {
-            None | Some(Value::Null) => Ok(None),
-            Some(after) => {
-                let id = after.as_str().and_then(InstallationId::of_opaque);
-                id.map(Some).ok_or("after must be the `next` of the page before")
-            }
-        };
-        let (listing, after) = match Listing::read(&asked.input).and_then(|listing| Ok((listing, after?))) {
+        let read = Listing::read(&asked.input).and_then(|listing| {
+            let after = listing.after(&asked.input)?;
+            Ok((listing, after))
+        });
+        let (listing, after) = match read {
             Ok(read) => read,
             Err(message) => {
                 line.reject("malformed");

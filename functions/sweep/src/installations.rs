@@ -76,7 +76,7 @@ impl Sweep {
         }
         if row.client_id != vault.connection.client_id {
             // The row is another connection's. Notion would not tell us anything about its tokens.
-            return vault.store.reschedule(id, vault.next_look(now), run.ends_at).await;
+            return vault.store.reschedule_as_read(&row, vault.next_look(now), run.ends_at).await;
         }
         if row.is_unclaimed() && row.claim_by_ms.is_some_and(|claim_by_ms| claim_by_ms <= now.0) {
             return self.give_back_unclaimed(&row, run).await;
@@ -92,7 +92,7 @@ impl Sweep {
         let Some(row) = self.check_superseded(row, run).await? else { return Ok(()) };
         if row.is_unclaimed() {
             let claim_by = UnixMillis(row.claim_by_ms.unwrap_or(0));
-            return vault.store.reschedule(id, claim_by, run.ends_at).await;
+            return vault.store.reschedule_as_read(&row, claim_by, run.ends_at).await;
         }
         match (&row.pair, row.health) {
             (Some(pair), Health::Active | Health::Unverified) => self.check_current(&row, pair, run).await,
@@ -103,12 +103,12 @@ impl Sweep {
                 self.handle_dead_pair(&row, pair, run).await
             }
             _ if row.superseded.is_empty() => vault.store.clear_due(&row, run.ends_at).await,
-            _ => vault.store.reschedule(id, vault.next_look(now), run.ends_at).await,
+            _ => vault.store.reschedule_as_read(&row, vault.next_look(now), run.ends_at).await,
         }
     }
 
-    /// `give_back_unclaimed`: an app asked for it, and nobody has claimed it in time. If somebody claims or installs it at this very moment, one
-    /// of the two writes is refused.
+    /// `give_back_unclaimed`: an app asked for it, and nobody has claimed it in time. If somebody claims or installs it
+    /// at this very moment, one of the two writes is refused.
     async fn give_back_unclaimed(&self, row: &Installation, run: &mut Run<'_>) -> Result<(), StoreError> {
         let now = self.vault.clock.now_millis();
         match self.vault.store.tombstone_as_read(row, false, now, run.ends_at).await? {

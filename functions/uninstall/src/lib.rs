@@ -67,12 +67,17 @@ impl Uninstall {
 
 impl UninstallRequest {
     fn read(input: &Value) -> Result<Self, &'static str> {
+        let generation = match input.get("generation") {
+            None | Some(Value::Null) => None,
+            Some(number) => Some(number.as_u64().ok_or("generation must be a number")?),
+        };
+        let whose = Whose::read(input)?;
+        if generation.is_some() && matches!(whose, Whose::Subject { .. }) {
+            return Err("generation needs workspace_id and user_id: it counts the installs of one person");
+        }
         Ok(Self {
-            whose: Whose::read(input)?,
-            generation: match input.get("generation") {
-                None | Some(Value::Null) => None,
-                Some(number) => Some(number.as_u64().ok_or("generation must be a number")?),
-            },
+            whose,
+            generation,
             forget: match input.get("forget") {
                 None | Some(Value::Null) => false,
                 Some(flag) => flag.as_bool().ok_or("forget must be true or false")?,
@@ -102,11 +107,21 @@ impl Uninstall {
         if let Some(subject) = request.whose.subject() {
             return self.disconnect(&id, subject, request, budget).await;
         }
-        let entombing = store.tombstone(
-            &id,
+        self.entomb(&id, request.generation, request.forget, budget).await
+    }
+
+    async fn entomb(
+        &self,
+        id: &InstallationId,
+        generation: Option<u64>,
+        forget: bool,
+        budget: &Budget,
+    ) -> Result<Step, Answer> {
+        let entombing = self.vault.store.tombstone(
+            id,
             &self.vault.connection.client_id,
-            request.generation,
-            request.forget,
+            generation,
+            forget,
             self.vault.clock.now_millis(),
             budget.claim_by,
         );
@@ -134,8 +149,8 @@ impl Uninstall {
                 return Err(not_installed());
             };
             if row.health == Health::Removed {
-                // A removal that was cut off.
-                return Ok(Step::Removed(row));
+                // A removal that was cut off. That the person is to be forgotten may be new.
+                return self.entomb(id, Some(row.generation), request.forget, budget).await;
             }
             if request.generation.is_some_and(|generation| generation != row.generation) {
                 return Err(other_generation(&row));

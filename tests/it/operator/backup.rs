@@ -8,10 +8,12 @@ use aws_sdk_dynamodb::types::{
 };
 use dev::aws::INSTALLATIONS_TABLE;
 use serde_json::{Value, json};
+use shared::clock::{Clock as _, SystemClock};
 use simulated_notion::{ACME, ADA, Endpoint, GRACE};
 
 use super::process::{in_json, operator, said};
-use crate::harness::{Row, World, number, person, string};
+use crate::app::Begun;
+use crate::harness::{Row, World, ada, number, person, string};
 use crate::leaks::Leaks;
 
 /// A test's own file, deleted when the test ends.
@@ -281,6 +283,12 @@ async fn restored_table(world: &World, rows: Vec<Row>) {
     }
 }
 
+/// The operator's clock is the real one: the stack's must not be behind it.
+fn catch_up(world: &World) {
+    let behind_ms = SystemClock.now_millis().0.saturating_sub(world.clock.now_millis().0);
+    world.clock.advance_secs(behind_ms / 1000 + 1);
+}
+
 async fn lose_link(world: &World, subject: &str) {
     let client = world.stack.dynamodb().service().client();
     let delete = client.delete_item().table_name(dev::aws::LINKS_TABLE.0);
@@ -319,4 +327,54 @@ async fn a_restored_installation_has_the_links_of_the_backup_unless_it_has_other
     assert_eq!(world.links().await, [("user 2".to_owned(), id_of(ADA))]);
     assert_eq!(world.ask("token", json!({"subject": "user 1"})).await["error"], "not_installed");
     assert!(world.ask("token", json!({"subject": "user 2"})).await["error"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_claimed_since_the_backup_is_not_given_back() {
+    let world = World::start().await;
+    let begun = Begun::new(&world);
+    let back = world.browser().connect(&begun, |_| {}).await;
+    // Between the install and its claim.
+    let backup = Backup::named("unclaimed");
+    assert_eq!(in_json(&world, &["export", backup.path()]).await.0, 0);
+    assert!(world.ask("claim", begun.claim(&back, "user 1")).await["error"].is_null());
+    assert_eq!(import(&world, &[backup.path(), "--overwrite", "--yes"]).await, (0, [1, 0, 0, 0]));
+    catch_up(&world);
+    world.clock.advance_secs(2 * 3600);
+    world.ask("sweep", json!({})).await;
+    assert!(world.ask("token", json!({"subject": "user 1"})).await["error"].is_null());
+    assert_eq!(world.links().await, [("user 1".to_owned(), id_of(ADA))]);
+
+    // With the row, what was claimed is forgotten too. There is time to connect again before it is given back.
+    lose(&world, ADA).await;
+    lose_link(&world, "user 1").await;
+    assert_eq!(import(&world, &[backup.path()]).await, (0, [1, 0, 0, 0]));
+    catch_up(&world);
+    world.ask("sweep", json!({})).await;
+    assert_eq!(world.ask("token", ada(json!({}))).await["error"], "unclaimed");
+    world.clock.advance_secs(86_500);
+    assert_eq!(world.ask("sweep", json!({})).await["GivenBackUnclaimed"], 1);
+    assert_eq!(health_of(&world, ADA).await, "removed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_imported_tombstone_ends_what_it_takes_over() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    let active = Backup::named("active");
+    assert_eq!(in_json(&world, &["export", active.path()]).await.0, 0);
+    world.clock.advance_secs(60);
+    assert_eq!(world.ask("uninstall", json!({"subject": "user 1"})).await["revoked"], true);
+    let removed = Backup::named("removed");
+    assert_eq!(in_json(&world, &["export", removed.path()]).await.0, 0);
+    // An old backup first, then the newer one.
+    lose(&world, ADA).await;
+    assert_eq!(import(&world, &[active.path()]).await, (0, [1, 0, 0, 0]));
+    assert_eq!(world.links().await.len(), 1);
+    assert_eq!(import(&world, &[removed.path()]).await, (0, [1, 0, 0, 0]));
+    catch_up(&world);
+    world.ask("sweep", json!({})).await;
+    let row = row_of(&world, ADA).await.unwrap();
+    assert!(!row.contains_key("superseded") && !row.contains_key("subjects"), "{row:?}");
+    assert_eq!(world.links().await, []);
 }

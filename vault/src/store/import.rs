@@ -11,12 +11,16 @@ use tokio::time::Instant;
 
 use super::forgotten::{Forgotten, is_forgotten_marker};
 use super::item::{Row, integer, list, number, string, text};
-use super::links::subjects_attribute;
 use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
 use super::{Store, StoreError, due, not_built};
 use crate::budget::until;
 use crate::installation::{InstallationId, SealedPair};
 use crate::seal::{KeyRing, OpenError};
+
+/// The attributes that say whose an installation is.
+const OWNERSHIP: [&str; 4] = ["claim_by_ms", "owned_since_ms", "pending", "subjects"];
+/// How long an installation waits for its claim that nobody had claimed at the time of the backup.
+const CLAIM_AGAIN_MS: u64 = 86_400_000;
 
 /// The result of importing a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,7 @@ struct Candidate {
     /// When it was installed or, after that, removed.
     since_ms: u64,
     forgotten_id: String,
+    prepared_at: UnixMillis,
 }
 
 /// Prepares a row for writing, or says why it cannot be used.
@@ -83,10 +88,9 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
     if read.health == Health::Active {
         row.insert("health".to_owned(), string(Health::Unverified.key()));
     }
-    // The sweep has nothing to do for a tombstone whose tokens are revoked.
-    if read.health != Health::Removed || read.forget || read.pairs().next().is_some() {
-        let due = due::due_attributes(&read.id, now.0);
-        row.extend(due.map(|(name, value)| (name.to_owned(), value)));
+    // It may have been claimed since the backup, so its person gets time to connect again.
+    if read.is_unclaimed() {
+        row.insert("claim_by_ms".to_owned(), number(now.0.saturating_add(CLAIM_AGAIN_MS)));
     }
     if let Some(oldest) = read.oldest_key() {
         row.insert("seal_shard".to_owned(), string(&due::seal_shard(&read.id, oldest)));
@@ -96,6 +100,7 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
         row,
         since_ms: exchanged_at_ms.max(read.removed_at_ms.unwrap_or(0)),
         forgotten_id: ring.forgotten_id(read.id.as_str()),
+        prepared_at: now,
         read,
     })))
 }
@@ -128,14 +133,29 @@ impl Candidate {
             let same_pair = standing.pair.as_ref().is_some_and(is_same);
             generation = generation.max(standing.generation.saturating_add(u64::from(!same_pair)));
             version = version.max(standing.version);
-            // Who has been linked and unlinked since stays so. What was removed since comes back with the links of then.
+            // Whose it is now stays so. What was removed since comes back with the links of then.
             if standing.health != Health::Removed {
-                row.insert("subjects".to_owned(), subjects_attribute(&standing.subjects));
+                for name in OWNERSHIP {
+                    match standing_row.get(name) {
+                        Some(now) => row.insert(name.to_owned(), now.clone()),
+                        None => row.remove(name),
+                    };
+                }
             }
             dropped_bots = keep_pairs_of(&mut row, standing_row);
         }
         row.insert("generation".to_owned(), number(generation));
         row.insert("version".to_owned(), number(version.saturating_add(1)));
+        let merged = row::read(&row)?;
+        // The sweep has nothing to do for a tombstone whose tokens are revoked and whose links are gone.
+        if merged.health != Health::Removed
+            || merged.forget
+            || merged.pairs().next().is_some()
+            || !merged.subjects.is_empty()
+        {
+            let due = due::due_attributes(&self.read.id, self.prepared_at.0);
+            row.extend(due.map(|(name, value)| (name.to_owned(), value)));
+        }
         if let Some(oldest) = row::oldest_key_in(&row)? {
             row.insert("seal_shard".to_owned(), string(&due::seal_shard(&self.read.id, oldest)));
         }

@@ -1,5 +1,5 @@
-//! Codes with which an installation may be claimed. A row remembers them until they have expired, also those that were
-//! used: the same claim again gets the same answer.
+//! Codes with which an installation may be claimed. A row remembers them until they have expired, and those
+//! that were used for longer: the same claim again gets the same answer.
 
 use std::collections::HashMap;
 

@@ -288,6 +288,23 @@ impl Store {
         update.send(self, deadline).await.map(|_| ())
     }
 
+    /// `reschedule`, if the row has not changed since it was read: what it waits for now may be sooner.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn reschedule_as_read(
+        &self,
+        standing: &Installation,
+        at: UnixMillis,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let update = RowUpdate::of(&standing.id, "version = :if_version")
+            .value("if_version", number(standing.version))
+            .due_at(at.0);
+        update.send(self, deadline).await.map(|_| ())
+    }
+
     /// Takes a row off the sweep's list, if it has not changed since it was read.
     ///
     /// # Errors

@@ -164,14 +164,14 @@ impl Store {
         if !tombstone.subjects.is_empty() {
             let mut writes = vec![update.part(self)?];
             writes.extend(self.delete_links(&tombstone.id, &tombstone.subjects)?);
-            return until(deadline, Box::pin(self.write_all(writes))).await?;
+            if until(deadline, Box::pin(self.write_all(writes))).await?? {
+                return Ok(true);
+            }
+            return Ok(is_purged(self.read_installation(&tombstone.id, deadline).await?.as_ref()));
         }
         Ok(match update.send(self, deadline).await? {
-            Written::Done(_) | Written::Refused(None) => true,
-            // Our own success, whose reply was lost, or another process's.
-            Written::Refused(Some(row)) => {
-                row.health == Health::Removed && row.pairs().next().is_none() && !row.forget
-            }
+            Written::Done(_) => true,
+            Written::Refused(row) => is_purged(row.as_deref()),
         })
     }
 
@@ -301,6 +301,12 @@ impl Store {
         writes.extend(self.delete_links(&tombstone.id, &tombstone.subjects)?);
         Ok(writes)
     }
+}
+
+/// Whether nothing is left to do for a row that could not be purged: by our own success, whose reply was lost, or by
+/// another process.
+fn is_purged(row: Option<&Installation>) -> bool {
+    row.is_none_or(|row| row.health == Health::Removed && row.pairs().next().is_none() && !row.forget)
 }
 
 /// The part of an update that makes a row a tombstone. The links stay until the tokens are revoked.

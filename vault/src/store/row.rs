@@ -128,7 +128,10 @@ impl Installation {
     /// Whether an app asked for it and has not claimed it: it is not vended, and given back after the claim window.
     #[must_use]
     pub fn is_unclaimed(&self) -> bool {
-        self.claim_by_ms.is_some() && self.owned_since_ms.is_none() && self.health != Health::Removed
+        self.claim_by_ms.is_some()
+            && self.owned_since_ms.is_none()
+            && self.subjects.is_empty()
+            && self.health != Health::Removed
     }
 
     /// The row as it is once a subject is linked: somebody's, with these codes, and no longer waiting to be claimed.

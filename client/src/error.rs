@@ -11,19 +11,21 @@ use crate::invoke::NotAnswered;
 #[non_exhaustive]
 pub enum TokenError {
     /// The person has not installed.
-    #[error("not installed: send the person to {install_url}")]
+    #[error("not installed: let the user connect, or, without an app, send the person to {install_url}")]
     NotInstalled {
         /// The URL for installing.
         install_url: String,
     },
     /// The grant is dead at Notion.
-    #[error("the grant is dead: send the person to {install_url}")]
+    #[error(
+        "the grant is dead: let the user connect again, or, without an app, send the person to {install_url}"
+    )]
     NeedsReinstall {
         /// The URL for installing again.
         install_url: String,
     },
     /// The installation was removed on purpose.
-    #[error("uninstalled: the person may install again at {install_url}")]
+    #[error("uninstalled: the person may connect again")]
     Removed {
         /// The URL for installing again.
         install_url: String,

@@ -40,17 +40,17 @@ impl NoToken {
             Self::NotInstalled => reinstall(
                 StatusCode::NOT_FOUND,
                 "not_installed",
-                "the person has not installed: send them to install_url",
+                "not installed: let the user connect, or, without an app, send the person to install_url",
             ),
             Self::NeedsReinstall => reinstall(
                 StatusCode::CONFLICT,
                 "needs_reinstall",
-                "the grant is dead: send the person to install_url again",
+                "the grant is dead: let the user connect again, or, without an app, send the person to install_url",
             ),
             Self::Removed => reinstall(
                 StatusCode::GONE,
                 "removed",
-                "the installation was removed; the person may install again at install_url",
+                "the installation was removed: stop asking; the person may connect again",
             ),
             Self::Unclaimed => {
                 let message = "the person approved, but the installation is not claimed yet: claim it with the code that \

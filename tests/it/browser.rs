@@ -8,14 +8,19 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use dev::stack::{Options, Stack};
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::wd::{Capabilities, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::pages::Notice;
 use simulated_notion::{ACME, ADA, Endpoint, GRACE, ROADMAP};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+
+/// How often to ask the browser for what a click has to lead to; one question takes it some milliseconds.
+const MOST_TRIES: usize = 2000;
 
 struct Chromium {
     client: Client,
@@ -82,12 +87,29 @@ impl Chromium {
         let _ = std::fs::remove_dir_all(self.profile);
     }
 
+    /// What `attempt` returns, once no page is being left: that aborts a search and takes the elements away.
+    async fn settled<T>(&self, attempt: impl AsyncFn() -> Result<T, CmdError>) -> T {
+        for _ in 0..MOST_TRIES {
+            match attempt().await {
+                Err(CmdError::NotW3C(Value::String(said))) if said == "aborted by navigation" => {}
+                Err(error) if error.is_stale_element_reference() => {}
+                outcome => return outcome.unwrap(),
+            }
+        }
+        panic!("the browser does not stop navigating");
+    }
+
+    /// The first element, once it is there.
+    async fn find(&self, css: &str) -> Element {
+        self.settled(async || self.client.wait().for_element(Locator::Css(css)).await).await
+    }
+
     async fn click(&self, css: &str) {
-        self.client.wait().for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
+        self.settled(async || self.client.wait().for_element(Locator::Css(css)).await?.click().await).await;
     }
 
     async fn heading(&self) -> String {
-        self.client.wait().for_element(Locator::Css("h1")).await.unwrap().text().await.unwrap()
+        self.text_of("h1").await
     }
 
     async fn text(&self) -> String {
@@ -105,7 +127,7 @@ impl Chromium {
     async fn sign_in(&self, person: &str) {
         self.click(&format!("#account-{person}-{ACME}")).await;
         self.click("#continue").await;
-        self.client.wait().for_element(Locator::Css("#consent")).await.unwrap();
+        self.find("#consent").await;
     }
 
     async fn allow(&self) {
@@ -119,23 +141,47 @@ impl Chromium {
     /// Allows without an app, so that our own page is the last one.
     async fn allow_and_see(&self) {
         self.allow().await;
-        self.client.wait().for_element(Locator::Css("main.good")).await.unwrap();
+        self.find("main.good").await;
     }
 
     /// Signs in at the sample app.
     async fn sign_in_at_app(&self, stack: &Stack, user: &str) {
         self.client.goto(&format!("{}/app", stack.url())).await.unwrap();
         self.click(&format!("#sign-in-{user}")).await;
-        self.client.wait().for_element(Locator::Css("#user")).await.unwrap();
+        self.find("#user").await;
     }
 
     /// The text of the first element, once it is there.
     async fn text_of(&self, css: &str) -> String {
-        self.client.wait().for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
+        self.settled(async || self.client.wait().for_element(Locator::Css(css)).await?.text().await).await
+    }
+
+    /// Waits until the first element says `text`: the page before may have had such an element too.
+    async fn see(&self, css: &str, text: &str) {
+        let mut seen = String::new();
+        for _ in 0..MOST_TRIES {
+            seen = self.text_of(css).await;
+            if seen.contains(text) {
+                return;
+            }
+        }
+        panic!("{css} says {seen:?}, not {text:?}");
+    }
+
+    /// Waits until there are as many elements.
+    async fn see_count(&self, css: &str, count: usize) {
+        let mut seen = 0;
+        for _ in 0..MOST_TRIES {
+            seen = self.count(css).await;
+            if seen == count {
+                return;
+            }
+        }
+        panic!("{seen} of {css}, not {count}");
     }
 
     async fn count(&self, css: &str) -> usize {
-        self.client.find_all(Locator::Css(css)).await.unwrap().len()
+        self.settled(async || self.client.find_all(Locator::Css(css)).await).await.len()
     }
 
     async fn address(&self) -> String {
@@ -213,22 +259,22 @@ async fn users_of_an_app_connect_with_a_real_browser() {
     chromium.click("#connect").await;
     chromium.sign_in(ADA).await;
     chromium.allow().await;
-    assert_eq!(chromium.text_of("#said").await, "Connected to Acme as Ada");
+    chromium.see("#said", "Connected to Acme as Ada").await;
     assert!(chromium.address().await.ends_with("/app"), "neither code nor state stays in the address bar");
     chromium.screenshot("app-2-connected").await;
     chromium.click(".call-notion").await;
-    assert_eq!(chromium.text_of("#said").await, "Notion says: you are Ada");
+    chromium.see("#said", "Notion says: you are Ada").await;
 
     // A reload and Back claim nothing again.
     client.refresh().await.unwrap();
-    assert_eq!(chromium.count(".connection").await, 1);
+    chromium.see_count(".connection", 1).await;
 
     // Cancel.
     chromium.click("#connect").await;
     chromium.sign_in(GRACE).await;
     chromium.click("#cancel").await;
-    assert_eq!(chromium.text_of("#said").await, "Not connected (access_denied, refused)");
-    assert_eq!(chromium.count(".connection").await, 1);
+    chromium.see("#said", "Not connected (access_denied, refused)").await;
+    chromium.see_count(".connection", 1).await;
 
     // Anna begins, and somebody opens her link in Ben's session: nothing is connected to either.
     let link = {
@@ -238,16 +284,16 @@ async fn users_of_an_app_connect_with_a_real_browser() {
         );
         assert_eq!(begun.await.unwrap(), "opaqueredirect", "a script does not even see the link");
         client.goto(&format!("{}/app/connect", stack.url())).await.unwrap();
-        client.wait().for_element(Locator::Css("#sign-in")).await.unwrap();
+        chromium.find("#sign-in").await;
         chromium.address().await
     };
     chromium.sign_in_at_app(&stack, "ben").await;
     client.goto(&link).await.unwrap();
     chromium.sign_in(GRACE).await;
     chromium.allow().await;
-    assert!(chromium.text_of("#problem").await.contains("did not begin this connection here"));
+    chromium.see("#problem", "did not begin this connection here").await;
     chromium.screenshot("app-3-forwarded").await;
-    assert_eq!(chromium.count(".connection").await, 0);
+    chromium.see_count(".connection", 0).await;
     let vended = stack.ask("token", &json!({"workspace_id": ACME, "user_id": GRACE})).await;
     assert_eq!(vended["error"], "unclaimed");
 
@@ -267,7 +313,8 @@ async fn users_of_an_app_connect_with_a_real_browser() {
     assert_eq!(client.execute("return window.opener", Vec::new()).await.unwrap(), json!(null));
     chromium.allow().await;
     client.switch_to_window(app).await.unwrap();
-    assert!(chromium.text_of(".connection h2").await.contains("Acme"), "the app has reloaded by itself");
+    // The app has reloaded by itself.
+    chromium.see(".connection h2", "Acme").await;
     while client.windows().await.unwrap().len() > 1 {
         tokio::task::yield_now().await;
     }
@@ -277,17 +324,17 @@ async fn users_of_an_app_connect_with_a_real_browser() {
     chromium.click("#connect").await;
     chromium.sign_in(ADA).await;
     chromium.allow().await;
-    client.wait().for_element(Locator::Css("#said")).await.unwrap();
-    assert_eq!(chromium.count(".connection").await, 2);
+    chromium.find("#said").await;
+    chromium.see_count(".connection", 2).await;
     chromium.sign_in_at_app(&stack, "anna").await;
     chromium.click(".disconnect").await;
-    assert!(chromium.text_of("#said").await.contains("still uses this Notion account"));
-    assert_eq!(chromium.text_of("#nothing").await, "Nothing is connected.");
+    chromium.see("#said", "still uses this Notion account").await;
+    chromium.see("#nothing", "Nothing is connected.").await;
     chromium.sign_in_at_app(&stack, "ben").await;
     for left in [1, 0] {
         chromium.click(".disconnect").await;
-        assert!(chromium.text_of("#said").await.contains("Notion has revoked the access"));
-        assert_eq!(chromium.count(".connection").await, left);
+        chromium.see("#said", "Notion has revoked the access").await;
+        chromium.see_count(".connection", left).await;
     }
     // On a phone, in the dark.
     let metrics = json!({"width": 360, "height": 760, "deviceScaleFactor": 1, "mobile": true});
@@ -297,7 +344,7 @@ async fn users_of_an_app_connect_with_a_real_browser() {
     chromium.click("#connect").await;
     chromium.sign_in(ADA).await;
     chromium.allow().await;
-    client.wait().for_element(Locator::Css("#said")).await.unwrap();
+    chromium.find("#said").await;
     let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
     assert_eq!(client.execute(wide, Vec::new()).await.unwrap(), false);
     chromium.screenshot("app-5-phone-dark").await;
@@ -317,7 +364,7 @@ async fn a_person_with_a_real_browser_installs() {
     chromium.screenshot("1-start").await;
     let first: WindowHandle = client.window().await.unwrap();
     chromium.click("#install").await;
-    client.wait().for_element(Locator::Css("#sign-in")).await.unwrap();
+    chromium.find("#sign-in").await;
     chromium.screenshot("2-sign-in").await;
     let second = client.new_window(true).await.unwrap().handle;
     client.switch_to_window(second.clone()).await.unwrap();
@@ -349,7 +396,7 @@ async fn a_person_with_a_real_browser_installs() {
     client.goto(&install).await.unwrap();
     chromium.sign_in(ADA).await;
     chromium.click("#cancel").await;
-    client.wait().for_element(Locator::Css("main.calm")).await.unwrap();
+    chromium.find("main.calm").await;
     assert_eq!(chromium.heading().await, "Sample app was not connected");
     chromium.assert_page_is_sound("refused").await;
     chromium.screenshot("5-refused").await;

@@ -1,6 +1,6 @@
 //! What a Rust backend needs of a `notion-install` stack: to connect its users to Notion, and to call Notion for them.
 //!
-//! [`begin`] makes the install URL of a user, with a verifier that stays in their session. When they come back, an
+//! [`begin()`] makes the install URL of a user, with a verifier that stays in their session. When they come back, an
 //! [`InstallationsClient`] claims the installation with it, lists what a user has, and disconnects them.
 //!
 //! A [`TokenClient`] invokes the function with the [`aws_sdk_lambda::Client`] that you configured, keeps its answers

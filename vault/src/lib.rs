@@ -5,7 +5,7 @@
 //! - [`budget`] and [`http_client`]
 //! - [`notion`] (Notion's API), [`seal`] (sealing of tokens) and [`aws`] (the SDK's clients)
 //! - [`subject`], [`installation`] (the data of a row), [`code`] and [`secrets`]
-//! - [`store`] (the tables and the rescue queue), [`whose`] (whose installation a caller means) and [`facts`]
+//! - [`store`] (the tables and the rescue queue), [`whose`] (whose installation a caller means) and [`facts()`]
 //! - [`Vault`], which holds all of the above
 //! - [`protocol`] (the steps of a grant's life)
 //!

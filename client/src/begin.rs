@@ -71,6 +71,7 @@ fn random<const BYTES: usize>() -> Result<String, NoRandomness> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::installations::Claim;
 
     #[test]
     fn each_connect_has_a_verifier_of_its_own_and_the_link_has_only_its_hash() {
@@ -81,7 +82,12 @@ mod tests {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(begun.verifier()));
         assert!(begun.url.starts_with("https://connect.example.com/install?return_to=app&code_challenge="));
         assert!(begun.url.contains(&challenge) && !begun.url.contains(begun.verifier()));
-        assert!(!format!("{begun:?}").contains(begun.verifier()));
+        let (code, verifier) = ("the code", begun.verifier());
+        let claim = Claim { code, verifier, subject: "user 1", accept_different_account: false };
+        let printed = format!("{begun:?} {claim:?}");
+        for of_the_session in [&begun.state, begun.verifier(), &begun.url, code] {
+            assert!(!printed.contains(of_the_session), "{printed}");
+        }
         assert!(begun.expecting("abc").url.ends_with("&expect=abc"));
     }
 }

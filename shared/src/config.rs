@@ -1,5 +1,7 @@
 //! The settings, read once at start-up. With an invalid setting, a function only reports that it is misconfigured.
 
+use std::ops::RangeInclusive;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::canonical_uuid;
@@ -43,6 +45,22 @@ pub fn environment(name: &str) -> Option<String> {
 /// [`ConfigError::Missing`].
 pub fn required(lookup: &impl Lookup, variable: &'static str) -> Result<String, ConfigError> {
     lookup(variable).filter(|value| !value.is_empty()).ok_or(ConfigError::Missing(variable))
+}
+
+/// A setting that is a number in a range; `None` if it is not set.
+///
+/// # Errors
+///
+/// [`ConfigError::Invalid`] outside of that range.
+pub fn number(
+    lookup: &impl Lookup,
+    variable: &'static str,
+    range: RangeInclusive<u64>,
+    expected: &'static str,
+) -> Result<Option<u64>, ConfigError> {
+    let Some(text) = lookup(variable) else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.map(Some).ok_or(ConfigError::Invalid { variable, expected })
 }
 
 /// The public connection as registered at Notion, without its client secret.
@@ -147,13 +165,8 @@ fn is_on_this_machine(url: &str) -> bool {
 ///
 /// [`ConfigError::Invalid`] outside of that range.
 pub fn state_ttl_secs(lookup: &impl Lookup) -> Result<u64, ConfigError> {
-    let Some(text) = lookup("STATE_TTL_SECS") else {
-        return Ok(DEFAULT_STATE_TTL_SECS);
-    };
-    text.parse().ok().filter(|secs| (60..=3600).contains(secs)).ok_or(ConfigError::Invalid {
-        variable: "STATE_TTL_SECS",
-        expected: "a number of seconds from 60 to 3600",
-    })
+    let secs = number(lookup, "STATE_TTL_SECS", 60..=3600, "a number of seconds from 60 to 3600")?;
+    Ok(secs.unwrap_or(DEFAULT_STATE_TTL_SECS))
 }
 
 /// The workspaces that may be connected: `ALLOWED_WORKSPACES`, ids separated by commas. If not set, any workspace

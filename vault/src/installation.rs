@@ -147,6 +147,20 @@ pub struct Claimable {
     pub sealed_key: Sealed,
 }
 
+const WORKSPACE: &str = "workspace_id must be Notion's id of the workspace";
+
+/// The workspace that a caller's input names; `None` if it is absent or null.
+///
+/// # Errors
+///
+/// What the input must contain.
+pub fn workspace_named(input: &Value) -> Result<Option<String>, &'static str> {
+    match input.get("workspace_id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(id) => id.as_str().and_then(identifier).map(|id| Some(canonical(&id))).ok_or(WORKSPACE),
+    }
+}
+
 impl InstallationId {
     /// The id for a workspace and an owner.
     #[must_use]
@@ -170,16 +184,15 @@ impl InstallationId {
     ///
     /// What the input must contain.
     pub fn named(input: &Value) -> Result<Self, &'static str> {
-        const WORKSPACE: &str = "workspace_id must be Notion's id of the workspace";
         const USER: &str =
             "user_id must be Notion's id of the person, or null if the workspace owns the installation";
-        let workspace_id = input.get("workspace_id").and_then(Value::as_str).and_then(identifier);
+        let workspace_id = workspace_named(input).and_then(|id| id.ok_or(WORKSPACE));
         let user_id = match input.get("user_id") {
             Some(Value::Null) => None,
             Some(Value::String(id)) => Some(identifier(id).ok_or(USER)?),
             _ => return Err(USER),
         };
-        Ok(Self::of_user(&workspace_id.ok_or(WORKSPACE)?, user_id.as_deref()))
+        Ok(Self::of_user(&workspace_id?, user_id.as_deref()))
     }
 
     /// Whether an answer from Notion that names these is about this installation. What it leaves out is not compared.

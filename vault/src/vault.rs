@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::clock::{Clock, UnixMillis};
-use shared::config::{ConfigError, Lookup, PublicConnection};
+use shared::config::{ConfigError, Lookup, PublicConnection, number};
 use shared::flow::ClaimKey;
 use shared::random::Random;
 use shared::secret::{AccessToken, ClientSecret, RefreshToken};
@@ -103,13 +103,8 @@ impl Vault {
     ///
     /// [`ConfigError::Invalid`].
     pub fn with_idle_check(mut self, lookup: &impl Lookup) -> Result<Self, ConfigError> {
-        if let Some(text) = lookup("IDLE_CHECK_DAYS") {
-            let days: Option<u64> = text.parse().ok().filter(|days| (1..=365).contains(days));
-            self.idle_check_ms = DAY_MS
-                * days.ok_or(ConfigError::Invalid {
-                    variable: "IDLE_CHECK_DAYS",
-                    expected: "a number of days from 1 to 365",
-                })?;
+        if let Some(days) = number(lookup, "IDLE_CHECK_DAYS", 1..=365, "a number of days from 1 to 365")? {
+            self.idle_check_ms = DAY_MS * days;
         }
         Ok(self)
     }
@@ -121,13 +116,9 @@ impl Vault {
     ///
     /// [`ConfigError::Invalid`].
     pub fn with_claim_window(mut self, lookup: &impl Lookup) -> Result<Self, ConfigError> {
-        if let Some(text) = lookup("CLAIM_WINDOW_MINUTES") {
-            let minutes: Option<u64> = text.parse().ok().filter(|minutes| (10..=1440).contains(minutes));
-            self.claim_window_ms = MINUTE_MS
-                * minutes.ok_or(ConfigError::Invalid {
-                    variable: "CLAIM_WINDOW_MINUTES",
-                    expected: "a number of minutes from 10 to 1440",
-                })?;
+        let expected = "a number of minutes from 10 to 1440";
+        if let Some(minutes) = number(lookup, "CLAIM_WINDOW_MINUTES", 10..=1440, expected)? {
+            self.claim_window_ms = MINUTE_MS * minutes;
         }
         Ok(self)
     }

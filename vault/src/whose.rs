@@ -3,11 +3,10 @@
 use http::StatusCode;
 use serde_json::Value;
 use shared::entry::backend::Answer;
-use shared::ids::identifier;
 use tokio::time::Instant;
 
 use crate::facts::facts;
-use crate::installation::InstallationId;
+use crate::installation::{InstallationId, workspace_named};
 use crate::store::{Health, Installation, Store, StoreError};
 use crate::subject::Subject;
 
@@ -61,14 +60,7 @@ impl Whose {
         if input.get("user_id").is_some() {
             return Err("user_id needs workspace_id");
         }
-        let workspace_id = match input.get("workspace_id") {
-            None | Some(Value::Null) => None,
-            Some(id) => {
-                let id = id.as_str().and_then(identifier);
-                Some(id.ok_or("workspace_id must be Notion's id of the workspace")?)
-            }
-        };
-        Ok(Self::Subject { subject, workspace_id })
+        Ok(Self::Subject { subject, workspace_id: workspace_named(input)? })
     }
 
     /// The subject, if the input names one.

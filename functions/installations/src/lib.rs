@@ -16,12 +16,11 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::config::Lookup;
 use shared::entry::backend::{Answer, AnswersInJson, Invocation, malformed};
-use shared::ids::{canonical, identifier};
 use shared::telemetry::RequestLine;
 use tokio::time::Instant;
 use vault::aws::Clients;
 use vault::budget::Budget;
-use vault::installation::InstallationId;
+use vault::installation::{InstallationId, workspace_named};
 use vault::store::{Health, Installation, Store, StoreError};
 use vault::subject::Subject;
 use vault::{SetUpError, facts, http_client, report_store};
@@ -50,11 +49,7 @@ struct Listed {
 
 impl Listing {
     fn read(input: &Value) -> Result<Self, &'static str> {
-        const WORKSPACE: &str = "workspace_id must be Notion's id of the workspace";
-        let workspace_id = match input.get("workspace_id") {
-            None | Some(Value::Null) => None,
-            Some(id) => Some(canonical(&id.as_str().and_then(identifier).ok_or(WORKSPACE)?)),
-        };
+        let workspace_id = workspace_named(input)?;
         match (Subject::named(input)?, workspace_id, input.get("user_id")) {
             (Some(subject), workspace_id, None) => Ok(Self::Subject { subject, workspace_id }),
             (Some(_), ..) => Err("user_id cannot be combined with subject"),
@@ -72,7 +67,7 @@ impl Listing {
         };
         let is_of_this_listing = |id: &InstallationId| match self {
             Self::Subject { workspace_id: Some(workspace_id), .. } | Self::Workspace(workspace_id) => {
-                id.as_str().starts_with(&format!("{}/", canonical(workspace_id)))
+                id.as_str().starts_with(&format!("{workspace_id}/"))
             }
             Self::Subject { workspace_id: None, .. } | Self::One(_) => true,
         };

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::item::{number, string};
+use super::item::string;
 use super::row::Installation;
 use super::update::RowUpdate;
 use super::{Store, StoreError, due};
@@ -19,9 +19,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<(), StoreError> {
         let shard = format!("broken/{}", due::shard_of(standing.id.as_str()));
-        let update = RowUpdate::of(&standing.id, "version = :if_version")
-            .value("if_version", number(standing.version))
-            .set("seal_shard", string(&shard));
+        let update = RowUpdate::if_unchanged(standing).set("seal_shard", string(&shard));
         update.send(self, deadline).await.map(|_| ())
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::forgotten::{Forgotten, is_forgotten_marker};
 use super::item::{Row, integer, list, number, string, text};
 use super::row::{self, Health, Installation, MAX_SUPERSEDED, MAX_USED_UP, report_dropped};
+use super::update::UNCHANGED;
 use super::{Store, StoreError, due, not_built};
 use crate::budget::until;
 use crate::installation::{InstallationId, SealedPair};
@@ -294,7 +295,7 @@ impl Store {
             let put = match standing.as_ref().and_then(|standing| integer(standing, "version")) {
                 None => put.condition_expression("attribute_not_exists(installation_id)"),
                 Some(version) => put
-                    .condition_expression("version = :if_version")
+                    .condition_expression(UNCHANGED)
                     .expression_attribute_values(":if_version", number(version)),
             };
             let put = TransactWriteItem::builder().put(put.build().map_err(not_built)?).build();
@@ -320,7 +321,7 @@ impl Store {
         let unchanged = ConditionCheck::builder()
             .table_name(&self.installations_table)
             .key("installation_id", string(id.as_str()))
-            .condition_expression("version = :if_version")
+            .condition_expression(UNCHANGED)
             .expression_attribute_values(":if_version", number(integer(standing, "version").unwrap_or(0)));
         let unchanged = unchanged.build().map_err(not_built)?;
         let mut writes = vec![TransactWriteItem::builder().condition_check(unchanged).build()];

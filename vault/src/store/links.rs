@@ -70,7 +70,7 @@ impl Store {
         now: UnixMillis,
         deadline: Instant,
     ) -> Result<bool, StoreError> {
-        let update = as_read(standing)
+        let update = RowUpdate::if_unchanged(standing)
             .set("subjects", subjects_attribute(&linked.subjects))
             .set("pending", pending::attribute(&linked.pending))
             .set("owned_since_ms", number(linked.owned_since_ms.unwrap_or(now.0)))
@@ -96,7 +96,7 @@ impl Store {
         let (mut subjects, mut pending) = (standing.subjects.clone(), standing.pending.clone());
         subjects.retain(|other| other != subject);
         pending.retain(|pending| pending.claimed_by.as_ref() != Some(subject));
-        let update = as_read(standing)
+        let update = RowUpdate::if_unchanged(standing)
             .set("subjects", subjects_attribute(&subjects))
             .set("pending", pending::attribute(&pending));
         let writes = vec![update.part(self)?, self.delete_link(subject, &standing.id)?];
@@ -146,11 +146,6 @@ impl Store {
         let delete = Delete::builder().table_name(&self.links_table).set_key(Some(link_key(subject, id)));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(not_built)?).build())
     }
-}
-
-/// A write of a row that has not changed since it was read.
-fn as_read(standing: &Installation) -> RowUpdate<'_> {
-    RowUpdate::of(&standing.id, "version = :if_version").value("if_version", number(standing.version))
 }
 
 fn link_key(subject: &Subject, id: &InstallationId) -> HashMap<String, AttributeValue> {

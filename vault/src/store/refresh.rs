@@ -299,9 +299,7 @@ impl Store {
         at: UnixMillis,
         deadline: Instant,
     ) -> Result<(), StoreError> {
-        let update = RowUpdate::of(&standing.id, "version = :if_version")
-            .value("if_version", number(standing.version))
-            .due_at(at.0);
+        let update = RowUpdate::if_unchanged(standing).due_at(at.0);
         update.send(self, deadline).await.map(|_| ())
     }
 
@@ -311,9 +309,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn clear_due(&self, standing: &Installation, deadline: Instant) -> Result<(), StoreError> {
-        let update = RowUpdate::of(&standing.id, "version = :if_version")
-            .value("if_version", number(standing.version))
-            .remove(&["due_shard", "due_at_ms"]);
+        let update = RowUpdate::if_unchanged(standing).remove(&["due_shard", "due_at_ms"]);
         update.send(self, deadline).await.map(|_| ())
     }
 

@@ -15,7 +15,7 @@ use super::cancelled::Cancelled;
 use super::forgotten::Forgotten;
 use super::item::{Row, number, string};
 use super::row::{Health, Installation};
-use super::update::{CONFLICT_WAIT_MS, RowUpdate, Written};
+use super::update::{CONFLICT_WAIT_MS, RowUpdate, UNCHANGED, Written};
 use super::{Store, StoreError, failed, not_built};
 use crate::budget::until;
 use crate::installation::InstallationId;
@@ -119,8 +119,7 @@ impl Store {
         now: UnixMillis,
         deadline: Instant,
     ) -> Result<Option<Box<Installation>>, StoreError> {
-        let mut update = entombing(RowUpdate::of(&standing.id, AS_READ), now)
-            .value("if_version", number(standing.version));
+        let mut update = entombing(RowUpdate::if_unchanged(standing), now);
         if forget {
             update = update.set("forget", AttributeValue::Bool(true));
         }
@@ -158,9 +157,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn purge(&self, tombstone: &Installation, deadline: Instant) -> Result<bool, StoreError> {
-        let update = RowUpdate::of(&tombstone.id, AS_READ)
-            .value("if_version", number(tombstone.version))
-            .remove(&PURGED);
+        let update = RowUpdate::if_unchanged(tombstone).remove(&PURGED);
         if !tombstone.subjects.is_empty() {
             let mut writes = vec![update.part(self)?];
             writes.extend(self.delete_links(&tombstone.id, &tombstone.subjects)?);
@@ -291,7 +288,7 @@ impl Store {
         let delete = Delete::builder()
             .table_name(&self.installations_table)
             .key("installation_id", string(tombstone.id.as_str()))
-            .condition_expression(AS_READ)
+            .condition_expression(UNCHANGED)
             .expression_attribute_values(":if_version", number(tombstone.version))
             .build();
         let mut writes = vec![
@@ -321,5 +318,3 @@ fn entombing(update: RowUpdate<'_>, now: UnixMillis) -> RowUpdate<'_> {
 
 /// It is a tombstone of that generation.
 const STANDS: &str = "health = :removed AND generation = :generation";
-/// It is the tombstone that was read, unchanged, so that a later request to be forgotten is not lost.
-const AS_READ: &str = "version = :if_version";

@@ -19,6 +19,7 @@ use super::installations::{
 use super::item::{Row, number, string};
 use super::pending::{MAX_PENDING, Pending};
 use super::row::{MAX_SUPERSEDED, pair_attribute, report_dropped};
+use super::update::UNCHANGED;
 use super::{Store, StoreError, failed, not_built};
 use crate::backoff::Backoff;
 use crate::budget::until;
@@ -248,7 +249,7 @@ impl Store {
         let put = Put::builder()
             .table_name(&self.installations_table)
             .set_item(Some(row.clone()))
-            .condition_expression("version = :if_version")
+            .condition_expression(UNCHANGED)
             .expression_attribute_values(":if_version", number(if_version))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();

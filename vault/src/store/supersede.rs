@@ -6,7 +6,7 @@ use shared::clock::UnixMillis;
 use tokio::time::Instant;
 
 use super::installations::OF_THE_PAIR_BEFORE;
-use super::item::{number, string};
+use super::item::string;
 use super::refresh::{Refreshed, SOON_MS, SavedRefresh};
 use super::row::{
     self, Health, Installation, MAX_SUPERSEDED, fingerprints_attribute, pair_attribute, report_dropped,
@@ -158,8 +158,7 @@ fn of_pairs<'a>(
 ) -> RowUpdate<'a> {
     let list =
         |pairs: &mut dyn Iterator<Item = &SealedPair>| AttributeValue::L(pairs.map(pair_attribute).collect());
-    let update = RowUpdate::of(&standing.id, "version = :if_version")
-        .value("if_version", number(standing.version))
+    let update = RowUpdate::if_unchanged(standing)
         .set("pair", list(&mut pair.into_iter()))
         .set("superseded", list(&mut superseded.iter()));
     match pair.into_iter().chain(superseded).filter_map(row::oldest_key).min() {

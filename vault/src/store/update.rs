@@ -15,6 +15,9 @@ use super::{Store, StoreError, due, failed, not_built};
 use crate::budget::until;
 use crate::installation::InstallationId;
 
+/// The row has not changed since it was read.
+pub(super) const UNCHANGED: &str = "version = :if_version";
+
 /// How long to wait for another write of the same row, in milliseconds.
 pub(super) const CONFLICT_WAIT_MS: u64 = 50;
 
@@ -57,6 +60,11 @@ impl<'a> RowUpdate<'a> {
             values: HashMap::new(),
         };
         update.value("zero", number(0)).value("one", number(1))
+    }
+
+    /// A write of a row that has not changed since it was read.
+    pub(super) fn if_unchanged(standing: &'a Installation) -> Self {
+        Self::of(&standing.id, UNCHANGED).value("if_version", number(standing.version))
     }
 
     /// Sets an attribute of the row itself.

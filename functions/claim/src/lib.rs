@@ -1,7 +1,7 @@
 //! Links a finished install to one of the app's users: `POST /claim` (IAM-authorised) and direct invocations.
 //!
-//! The token endpoint of the flow that an app began at `/install` (RFC 6749 §4.1.3 with PKCE, RFC 7636 §4.5), but what
-//! the app gets is an installation. The input:
+//! Does what a token endpoint does for the flow that an app began at `/install` (RFC 6749 §4.1.3 with PKCE, RFC 7636
+//! §4.5), but answers with the facts of an installation instead of a token. The input:
 //!
 //! - `code`: what the browser brought to the return destination
 //! - `code_verifier`: from the session of the user who is logged in, which is what makes a forwarded link harmless

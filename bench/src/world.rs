@@ -92,7 +92,7 @@ impl World {
         let (aws, notion) = (&self.stack, self.stack.notion());
         let requests = aws.dynamodb().calls().len()
             + aws.secrets_manager().calls().len()
-            + aws.rescue_queue().calls().len()
+            + aws.queues().calls().len()
             + notion.map_or(0, |notion| notion.requests().len());
         Traffic { connections: aws.connections_accepted(), requests }
     }

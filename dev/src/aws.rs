@@ -3,15 +3,17 @@
 
 mod dynamodb;
 mod endpoint;
+mod event_bus;
 mod grants;
 mod secrets_manager;
 mod sqs;
 mod wire;
 
 pub use dynamodb::{
-    CLAIMS_TABLE, Dynamo, DynamoError, INSTALLATIONS_TABLE, LINKS_SORT_KEY, LINKS_TABLE, indexes,
+    CLAIMS_TABLE, Dynamo, DynamoError, EVENTS_TABLE, INSTALLATIONS_TABLE, LINKS_SORT_KEY, LINKS_TABLE, indexes,
 };
 pub use endpoint::{Services, serve};
+pub use event_bus::{EVENT_BUS, EventBus};
 pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;
 pub use sqs::{MAX_RECEIVES, Queue};

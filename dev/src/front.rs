@@ -36,6 +36,7 @@ pub(crate) fn router(inside: Arc<Inside>) -> Result<Router, http_client::ClientE
         .route("/callback", get(callback).head(undeclared))
         .route("/claim", post(claim))
         .route("/installations", get(installations).head(undeclared))
+        .route("/events", get(events).head(undeclared))
         .route("/token", post(token))
         .route("/uninstall", post(uninstall_route))
         .fallback(undeclared)
@@ -149,6 +150,10 @@ async fn claim(State(inside): State<Arc<Inside>>, request: Request) -> Response 
 
 async fn installations(State(inside): State<Arc<Inside>>, request: Request) -> Response {
     invoke_if_signed(&inside, "installations", request).await
+}
+
+async fn events(State(inside): State<Arc<Inside>>, request: Request) -> Response {
+    invoke_if_signed(&inside, "feed", request).await
 }
 
 async fn token(State(inside): State<Arc<Inside>>, request: Request) -> Response {

@@ -5,18 +5,22 @@ use std::sync::Arc;
 
 use callback::Callback;
 use claim::ClaimInstallation;
+use feed::Feed;
 use install::Install;
 use installations::Installations;
 use lambda_http::Context;
+use publish::Publish;
 use serde_json::value::RawValue;
 use shared::clock::Clock;
 use shared::entry::backend::{self, AnswersInJson as _};
+use shared::entry::batch::{self, TakesBatches as _};
 use shared::entry::browser::{self, AlwaysAnswers as _};
 use shared::random::Random;
 use sweep::Sweep;
 use token::Token;
 use uninstall::Uninstall;
 use vault::SetUpError;
+use webhook::Webhook;
 
 /// The functions.
 pub struct Functions {
@@ -34,10 +38,27 @@ pub struct Functions {
     pub uninstall: Uninstall,
     /// Invoked by the schedule.
     pub sweep: Sweep,
+    /// Invoked by the tables' streams.
+    pub publish: Publish,
+    /// `GET /events`, and direct invocations.
+    pub feed: Feed,
+    /// Invoked by the queue of webhooks, if there is an endpoint.
+    pub webhook: Option<Webhook>,
 }
 
 /// Their names.
-pub const NAMES: [&str; 7] = ["install", "callback", "claim", "installations", "token", "uninstall", "sweep"];
+pub const NAMES: [&str; 10] = [
+    "install",
+    "callback",
+    "claim",
+    "installations",
+    "token",
+    "uninstall",
+    "sweep",
+    "publish",
+    "feed",
+    "webhook",
+];
 
 impl Functions {
     /// Sets up the functions with `variables`.
@@ -66,6 +87,12 @@ impl Functions {
             token: Token::read(&of("token"), clock(), random())?,
             uninstall: Uninstall::read(&of("uninstall"), clock(), random())?,
             sweep: Sweep::read(&of("sweep"), clock(), random())?,
+            publish: Publish::read(&of("publish"), clock(), random())?,
+            feed: Feed::read(&of("feed"), clock())?,
+            webhook: match variables.contains_key("WEBHOOK_URL") {
+                true => Some(Webhook::read(&of("webhook"), clock(), random())?),
+                false => None,
+            },
         })
     }
 
@@ -77,7 +104,12 @@ impl Functions {
             self.installations.warm_up(),
             self.token.warm_up(),
             self.uninstall.warm_up(),
+            self.publish.warm_up(),
+            self.feed.warm_up(),
         );
+        if let Some(webhook) = &self.webhook {
+            webhook.warm_up().await;
+        }
     }
 
     /// Invokes a function by name; `None` if it does not exist.
@@ -90,6 +122,9 @@ impl Functions {
             "token" => backend::answer(&self.token, event, context).await,
             "uninstall" => backend::answer(&self.uninstall, event, context).await,
             "sweep" => backend::answer(&self.sweep, event, context).await,
+            "publish" => batch::answer(&self.publish, event, context).await,
+            "feed" => backend::answer(&self.feed, event, context).await,
+            "webhook" => batch::answer(self.webhook.as_ref()?, event, context).await,
             _ => return None,
         })
     }

@@ -14,16 +14,21 @@ use shared::random::Random;
 use simulated_notion::Simulator;
 
 use crate::aws::Services;
+use crate::event_sources::EventSources;
 use crate::functions::Functions;
 use crate::throttle::Throttle;
 
 /// The name of the simulated connection's client secret in the Secrets Manager stand-in.
 pub(crate) const CLIENT_SECRET: &str = "notion-install/client-secret";
 
+/// The name of the webhook secret there.
+pub(crate) const WEBHOOK_SECRET: &str = "notion-install/webhook-secret";
+
 /// The running parts of the stack.
 pub(crate) struct Inside {
     pub(crate) functions: Functions,
     pub(crate) services: Arc<Services>,
+    pub(crate) event_sources: EventSources,
     pub(crate) aws_url: Option<String>,
     pub(crate) notion: Option<Simulator>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -1,9 +1,10 @@
 //! The whole system in one process: the same handlers as on Lambda, a simulated Notion, an embedded DynamoDB,
-//! stand-ins for Secrets Manager and SQS, and an HTTP front with API Gateway's payload format 2.0.
+//! stand-ins for Secrets Manager, SQS and EventBridge, and an HTTP front with API Gateway's payload format 2.0.
 //!
 //! `cargo run` starts it for a person with a browser. The tests start the same [`stack::Stack`].
 
 pub mod aws;
+mod event_sources;
 pub mod events;
 pub mod forward;
 pub mod front;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use callback::Callback;
 use install::Install;
 use serde_json::{Value, json};
@@ -19,21 +21,25 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::aws::{
-    self, CLAIMS_TABLE, Call, Dynamo, Grant, INSTALLATIONS_TABLE, LINKS_TABLE, Queue, SecretsManager,
-    Services, Wire, grants_of,
+    self, CLAIMS_TABLE, Call, Dynamo, EVENT_BUS, EVENTS_TABLE, EventBus, Grant, INSTALLATIONS_TABLE,
+    LINKS_TABLE, Queue, SecretsManager, Services, Wire, grants_of,
 };
+use crate::event_sources::EventSources;
 use crate::front;
 use crate::functions::{Functions, NAMES};
-use crate::inside::{CLIENT_SECRET, Inside};
+use crate::inside::{CLIENT_SECRET, Inside, WEBHOOK_SECRET};
 use crate::lambda_api;
 use crate::throttle::{Limits, Throttle};
 
+pub use crate::event_sources::DeliveryError;
 pub use error::StartError;
 
 /// The secrets' names in the stand-in; the simulated connection's is [`CLIENT_SECRET`]. The real connection's has
 /// another name, so that it is never sent to the simulated Notion.
 const REAL_CLIENT_SECRET: &str = "notion-install/real-client-secret";
 const TOKEN_KEY_RING: &str = "notion-install/token-key-ring";
+/// Where the sample app takes its webhooks.
+const SAMPLE_ENDPOINT: &str = "/app/webhook";
 /// The client id of the simulated connection.
 pub const SIMULATED_CLIENT_ID: &str = "463558a3-725e-4f37-b6d3-0889894f68de";
 /// A function's timeout at AWS, in milliseconds.
@@ -128,6 +134,10 @@ impl Stack {
             let seed: String = (0..3).map(|_| attempt(&*options.random)).collect();
             secrets.put(TOKEN_KEY_RING, &json!({"seed": seed}))?;
         }
+        if !secrets.has(WEBHOOK_SECRET) {
+            let drawn = STANDARD.encode(shared::random::bytes::<48>(&*options.random));
+            secrets.put(WEBHOOK_SECRET, &json!({"secret": drawn}))?;
+        }
         let (client_id, client_secret_id, notion) = match options.notion {
             NotionSide::Real { client_id, client_secret } => {
                 let value = json!({"client_secret": client_secret.expose()});
@@ -148,9 +158,11 @@ impl Stack {
 
         let dynamodb = Wire::start(Dynamo::start(file("dynamodb.sqlite").as_deref()).await?).await?;
         let secrets_manager = Wire::start(secrets).await?;
-        let rescue_queue = Wire::start(Queue::new(Arc::clone(&options.clock))).await?;
-        let services = Arc::new(Services { dynamodb, secrets_manager, rescue_queue });
-        let Services { dynamodb, secrets_manager, rescue_queue } = &*services;
+        let queues = Wire::start(Queue::new(Arc::clone(&options.clock))).await?;
+        let event_bus = Wire::start(EventBus::new(Arc::clone(&options.clock))).await?;
+        let services = Arc::new(Services { dynamodb, secrets_manager, queues, event_bus });
+        let Services { dynamodb, secrets_manager, queues, event_bus } = &*services;
+        let queue_url = |name: &str| format!("{}/123456789012/{name}", queues.base_url());
         let aws = match &notion {
             Some(_simulated) => Some(listen_for_aws(options.aws_port).await?),
             // Anyone who reaches the port can read what is stored there, so it must not have a real client secret.
@@ -169,15 +181,19 @@ impl Stack {
             ("NOTION_REDIRECT_URI", &redirect_uri),
             // A person is waiting after pressing a button.
             ("SWEEP_PACE_MS", "0"),
-            ("RESCUE_QUEUE_URL", &format!("{}/123456789012/rescue", rescue_queue.base_url())),
-            (
-                "RESCUE_DEAD_LETTERS_URL",
-                &format!("{}/123456789012/rescue-dead-letters", rescue_queue.base_url()),
-            ),
+            ("EVENTS_TABLE", EVENTS_TABLE.0),
+            ("EVENT_BUS_NAME", EVENT_BUS),
+            ("RESCUE_QUEUE_URL", &queue_url("rescue")),
+            ("RESCUE_DEAD_LETTERS_URL", &queue_url("rescue-dead-letters")),
             ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
+            ("WEBHOOK_DEAD_LETTERS_URL", &queue_url("webhook-dead-letters")),
+            ("WEBHOOK_QUEUE_URL", &queue_url("webhook")),
+            ("WEBHOOK_SECRET_ARN", WEBHOOK_SECRET),
+            ("WEBHOOK_URL", &format!("{url}{SAMPLE_ENDPOINT}")),
             ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.base_url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets_manager.base_url()),
-            ("AWS_ENDPOINT_URL_SQS", &rescue_queue.base_url()),
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", &event_bus.base_url()),
+            ("AWS_ENDPOINT_URL_SQS", &queues.base_url()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -191,6 +207,7 @@ impl Stack {
         Box::pin(functions.warm_up()).await;
         let inside = Arc::new(Inside {
             functions,
+            event_sources: EventSources::open(options.data_dir.as_ref().map(|dir| dir.join("streams.json")))?,
             aws_url: aws.as_ref().map(|(port, _)| format!("http://127.0.0.1:{port}")),
             services,
             notion,
@@ -251,10 +268,10 @@ impl Stack {
         &self.inside.services.secrets_manager
     }
 
-    /// The rescue queue and its wire.
+    /// The queues and their wire.
     #[must_use]
-    pub fn rescue_queue(&self) -> &Wire<Queue> {
-        &self.inside.services.rescue_queue
+    pub fn queues(&self) -> &Wire<Queue> {
+        &self.inside.services.queues
     }
 
     /// How many TCP connections the stand-ins and the simulated Notion have accepted so far.
@@ -263,7 +280,28 @@ impl Stack {
         let notion = self.notion().map_or(0, Simulator::connections_accepted);
         let (dynamodb, secrets) = (self.dynamodb(), self.secrets_manager());
         let aws = dynamodb.connections_accepted() + secrets.connections_accepted();
-        aws + self.rescue_queue().connections_accepted() + notion
+        aws + self.queues().connections_accepted() + self.event_bus().connections_accepted() + notion
+    }
+
+    /// The bus and its wire.
+    #[must_use]
+    pub fn event_bus(&self) -> &Wire<EventBus> {
+        &self.inside.services.event_bus
+    }
+
+    /// Publishes every change of the tables so far, as their streams do. Returns how many are done; what failed is tried
+    /// again the next time.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`].
+    pub async fn publish_changes(&self) -> Result<usize, DeliveryError> {
+        Box::pin(self.inside.publish_changes()).await
+    }
+
+    /// Sends the webhooks that are due, once each. Returns how many are done.
+    pub async fn deliver_webhooks(&self) -> usize {
+        Box::pin(self.inside.deliver_webhooks()).await
     }
 
     /// The function behind `/install`.
@@ -309,7 +347,8 @@ impl Stack {
         let services = &self.inside.services;
         let mut grants = of("dynamodb", services.dynamodb.calls());
         grants.extend(of("secretsmanager", services.secrets_manager.calls()));
-        grants.extend(of("sqs", services.rescue_queue.calls()));
+        grants.extend(of("sqs", services.queues.calls()));
+        grants.extend(of("events", services.event_bus.calls()));
         grants
     }
 

@@ -82,7 +82,7 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
             .as_ref()
             .map_or_else(|| "in memory".to_owned(), |dir| dir.display().to_string()),
         said: inside.last_said(),
-        rescued: inside.services.rescue_queue.service().messages().len(),
+        rescued: inside.services.queues.service().messages().len(),
         installations,
     };
     Ok(page.render()?)

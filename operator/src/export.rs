@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::aws::Aws;
 use crate::outcome::{Failure, Outcome};
-use crate::rows::{Rows, to_line};
+use vault::dynamodb_json::to_line;
+use crate::rows::Rows;
 use crate::stack::Stack;
 
 /// Writes the installations, or the rows of `table`, to `path`, one row per line in DynamoDB's JSON. Tokens stay

@@ -1,9 +1,10 @@
 //! From a Lambda event to a handler's answer: the same code in Lambda, in the dev stack and in the tests.
 //!
 //! [`browser`] is the entry point for people and answers with pages. [`backend`] is the entry point for our own
-//! backend and answers with JSON.
+//! backend and answers with JSON. [`batch`] is the entry point for AWS's streams and queues.
 
 pub mod backend;
+pub mod batch;
 pub mod browser;
 
 use lambda_http::{Body, Response};

@@ -85,6 +85,10 @@ secret! {
     KeyMaterial
 }
 secret! {
+    /// A secret that signs webhooks, as the app has it: `whsec_…` (Standard Webhooks).
+    WebhookSecret
+}
+secret! {
     /// The token key ring as stored in Secrets Manager.
     KeyRingText
 }
@@ -121,6 +125,7 @@ mod tests {
         CodeVerifier,
         InstallationCode,
         KeyMaterial,
+        WebhookSecret,
         KeyRingText
     );
 }

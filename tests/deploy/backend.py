@@ -16,7 +16,7 @@ from tools import ROOT, check
 WHO = {"workspace_id": ACME, "user_id": ADA}
 NOTION_VERSION = "2022-06-28"
 # The names in the guide, and the resources that they stand for.
-ROUTES = ("POST/claim", "GET/installations", "POST/token", "POST/uninstall")
+ROUTES = ("POST/claim", "GET/installations", "GET/events", "POST/token", "POST/uninstall")
 NAMED = {
     **{
         f"arn:aws:execute-api:REGION:ACCOUNT:API/*/{route}": f"arn:aws:execute-api:us-east-1:*:{{HttpApi}}/*/{route}"
@@ -24,7 +24,7 @@ NAMED = {
     },
     **{
         f"the {name} function": f"arn:aws:lambda:us-east-1:*:function:{{{name.capitalize()}Function}}"
-        for name in ("claim", "installations", "token", "uninstall")
+        for name in ("claim", "installations", "feed", "token", "uninstall")
     },
 }
 

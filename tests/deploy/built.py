@@ -14,6 +14,9 @@ BARS = {
     "TokenFunction": 3.2,
     "UninstallFunction": 3.2,
     "SweepFunction": 3.2,
+    "PublishFunction": 3.2,
+    "FeedFunction": 3.2,
+    "WebhookFunction": 3.2,
 }
 
 

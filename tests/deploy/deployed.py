@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import botocore.exceptions
 
 import browser
+import events
 import faults
 from backend import Backend
 from built import BARS
@@ -24,6 +25,9 @@ OUTPUTS = (
     "ClaimFunctionName",
     "ClaimUrl",
     "ClientSecretName",
+    "EventBusName",
+    "EventsUrl",
+    "FeedFunctionName",
     "InstallUrl",
     "InstallationsFunctionName",
     "InstallationsTableName",
@@ -59,16 +63,17 @@ def deploy():
     for output in OUTPUTS:
         check(outputs.get(output), f"there is no output {output}")
     check("secret set" in outputs["NextCommand"], outputs["NextCommand"])
-    for function in BARS:
+    check("WebhookFunction" not in resources, "there is a webhook, although nobody asked for one")
+    for function in (function for function in BARS if function in resources):
         configuration = aws.client("lambda").get_function_configuration(FunctionName=resources[function])
         check(CLIENT_SECRET not in json.dumps(configuration, default=str), "a secret in the environment")
     # The emulator runs the schedule. From here on, the sweep runs only when a step invokes it.
-    events = aws.client("events")
-    rule = events.describe_rule(Name=resources["SweepSchedule"])
-    targets = events.list_targets_by_rule(Rule=resources["SweepSchedule"])["Targets"]
+    eventbridge = aws.client("events")
+    rule = eventbridge.describe_rule(Name=resources["SweepSchedule"])
+    targets = eventbridge.list_targets_by_rule(Rule=resources["SweepSchedule"])["Targets"]
     check(rule["ScheduleExpression"] == "rate(5 minutes)" and len(targets) == 1, f"{rule}, {targets}")
     check(targets[0]["Arn"].endswith(f":{resources['SweepFunction']}"), f"the schedule has another target: {targets}")
-    events.disable_rule(Name=resources["SweepSchedule"])
+    eventbridge.disable_rule(Name=resources["SweepSchedule"])
     return f"{len(resources)} resources"
 
 
@@ -235,6 +240,23 @@ def an_app_claims():
     return "connected, returned, claimed, listed, vended, disconnected; nothing of the app in a log"
 
 
+def events_reach_the_app():
+    aws = emulator()
+    outputs, resources = aws.stack()
+    stranger = Backend(aws, outputs, resources, "eavesdropper", allowed=False)
+    return events.feed_and_bus(aws, outputs, resources, Backend(aws, outputs, resources, "listener"), stranger)
+
+
+def webhook_waits():
+    aws = emulator()
+    outputs, resources = aws.stack()
+
+    def deploy(**parameters):
+        return aws.sam("deploy", **parameters)
+
+    return events.webhook(aws, deploy, Backend(aws, outputs, resources, "webhook"))
+
+
 ISSUER, AUDIENCE, SUBJECT = (
     "https://oidc.vercel.com/acme",
     "https://vercel.com/acme",
@@ -289,12 +311,14 @@ def callers_outside_aws():
     answers = {
         "claim": backend.post("ClaimUrl", code="made up", code_verifier="v" * 43, subject="user 1"),
         "installations": backend.get("InstallationsUrl", subject="user 1"),
+        "events": backend.get("EventsUrl", limit=1),
         "token": backend.post("TokenUrl", subject="user 1"),
         "uninstall": backend.post("UninstallUrl", subject="user 1"),
     }
     statuses = {name: answer.status for name, answer in answers.items()}
-    check(statuses == {"claim": 400, "installations": 200, "token": 404, "uninstall": 404}, f"{statuses}")
-    for function in ("TokenFunction", "UninstallFunction", "SweepFunction"):
+    expected = {"claim": 400, "installations": 200, "events": 200, "token": 404, "uninstall": 404}
+    check(statuses == expected, f"{statuses}")
+    for function in ("TokenFunction", "UninstallFunction", "FeedFunction", "PublishFunction", "SweepFunction"):
         try:
             aws.invoke(resources[function], {}, *backend.key)
         except botocore.exceptions.ClientError as error:
@@ -303,7 +327,7 @@ def callers_outside_aws():
             raise Failed(f"the caller may invoke {function}")
     aws.sam("deploy", CallerOidcIssuer="", CallerOidcSubject="", CallerOidcProviderArn="")
     check("CallerRole" not in aws.stack()[1], "the role stays although it is off")
-    return f"{len(strangers)} other tokens refused; the right one reaches the four routes and no function"
+    return f"{len(strangers)} other tokens refused; the right one reaches the five routes and no function"
 
 
 def one_statement_less():
@@ -454,7 +478,7 @@ def update():
     after, resources_after = aws.stack()
     check(before == after, "the outputs changed, so people would have to register another redirect URI")
     tables = ("InstallationsTable", "ClaimsTable", "LinksTable")
-    kept = (*tables, "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
+    kept = (*tables, "EventsTable", "EventBus", "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
     for resource in kept:
         check(resources_before[resource] == resources_after[resource], f"{resource} was replaced")
     subscribed = aws.client("sns").list_subscriptions_by_topic(TopicArn=resources_after["AlarmTopic"])["Subscriptions"]
@@ -564,6 +588,8 @@ RETAINED = (
     "TokenLog",
     "UninstallLog",
     "SweepLog",
+    "PublishLog",
+    "FeedLog",
     "AccessLog",
 )
 
@@ -579,7 +605,10 @@ def delete():
     check(not functions, f"still there: {functions}")
     roles = {role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]}
     check(resources["CallbackRole"] not in roles, "the role is still there")
+    buses = {bus["Name"] for bus in aws.client("events").list_event_buses()["EventBuses"]}
+    check(resources["EventBus"] not in buses, "the bus is still there")
     tables = aws.client("dynamodb").list_tables()["TableNames"]
+    check(resources["EventsTable"] not in tables, "the events are still there")
     # Here AWS calls a secret by its ARN, the emulator by its name.
     listed = aws.client("secretsmanager").list_secrets()["SecretList"]
     secrets = {name for secret in listed for name in (secret["ARN"], secret["Name"])}

@@ -12,12 +12,15 @@ STACK, PRODUCTION = "notion-install-dev", "notion-install"
 CLIENT_ID = "463558a3-725e-4f37-b6d3-0889894f68de"
 # The default of the simulated Notion, from its README.
 CLIENT_SECRET = "secret_demo_not_for_production"
+# The emulator rejects a template that makes an archive.
+NO_ARCHIVE = {"EventsArchiveDays": "0"}
 SERVICES = [
     "acm",
     "apigateway",
     "cloudformation",
     "cloudwatch",
     "dynamodb",
+    "dynamodbstreams",
     "events",
     "iam",
     "kms",
@@ -103,6 +106,7 @@ class Emulator:
         parameters = {
             "NotionClientId": CLIENT_ID,
             "NotionBaseUrl": f"http://127.0.0.1:{self.notion_port}",
+            **NO_ARCHIVE,
             **parameters,
         }
         # In quotes, without which SAM accepts no empty value. A parameter that is left out keeps its deployed value.
@@ -124,7 +128,8 @@ class Emulator:
         """Runs the README's lines as a deployer would, for the simulated connection. `stdin` answers prompts."""
         lines = readme(block).replace(
             "NotionClientId=YOUR_CLIENT_ID",
-            f"NotionClientId={CLIENT_ID} NotionBaseUrl=http://127.0.0.1:{self.notion_port}",
+            f"NotionClientId={CLIENT_ID} NotionBaseUrl=http://127.0.0.1:{self.notion_port} "
+            + " ".join(f"{name}={value}" for name, value in NO_ARCHIVE.items()),
         )
         return self.shell(lines, stdin=stdin, expect=expect)
 

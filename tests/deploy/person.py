@@ -35,14 +35,14 @@ class Person:
             self.cookies.setdefault(parts.netloc, {})[name.strip()] = value.strip()
         return answer
 
-    def approve(self, install_url):
+    def approve(self, install_url, decision="allow"):
         """From the install URL to the callback URL in Notion's redirect."""
         authorize = self.request(install_url)
         assert authorize.status == 302, authorize
         consent = self.request(authorize.location)
         assert consent.status in (302, 303), consent
         allowed = self.request(
-            consent.location, {"person": ADA, "workspace": ACME, "page": ROADMAP, "decision": "allow"}
+            consent.location, {"person": ADA, "workspace": ACME, "page": ROADMAP, "decision": decision}
         )
         assert allowed.status in (302, 303), allowed
         return allowed.location
@@ -50,6 +50,10 @@ class Person:
     def install(self, install_url):
         """The whole flow; returns the last page as JSON."""
         return self.follow(self.approve(install_url))
+
+    def cancel(self, install_url):
+        """The whole flow of a person who presses Cancel; returns the last page as JSON."""
+        return self.follow(self.approve(install_url, decision="cancel"))
 
     def follow(self, callback_url):
         answer = self.request(callback_url)

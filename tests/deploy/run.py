@@ -30,6 +30,8 @@ STEPS = [
     ("install in Chromium", deployed.browser_install),
     ("backend takes tokens", deployed.backend_takes_tokens),
     ("an app claims", deployed.an_app_claims),
+    ("feed and bus", deployed.events_reach_the_app),
+    ("webhook", deployed.webhook_waits),
     ("callers outside AWS", deployed.callers_outside_aws),
     ("one statement less", deployed.one_statement_less),
     ("secret rotated in flight", deployed.secret_rotated_in_flight),

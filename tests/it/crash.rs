@@ -225,7 +225,7 @@ impl Crowd {
         self.check().await;
         world.clock.advance_secs(61);
         self.let_claims_expire(&mut chance, tally).await;
-        world.stack.rescue_queue().service().bring_back_all();
+        world.stack.queues().service().bring_back_all();
         Box::pin(world.stack.functions().warm_up()).await;
         self.sweep_with_a_panic(&mut chance, tally).await;
         self.deliver_messages_again(&mut chance, tally).await;

@@ -54,7 +54,7 @@ async fn a_transient_save_failure_is_retried() {
 }
 
 #[tokio::test]
-async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_queue() {
+async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_queues() {
     for fault in [
         Fault::Down,
         Fault::Silent,
@@ -72,7 +72,7 @@ async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_que
         assert_eq!(browser.get(&page.url).await.heading(), "Almost there", "{case}: a reload says the same");
         assert_eq!(world.notion().count(Endpoint::Revoke), 0, "{case}");
 
-        let messages = world.stack.rescue_queue().service().messages();
+        let messages = world.stack.queues().service().messages();
         let [message] = &messages[..] else { panic!("{case}: {messages:?}") };
         let record: RescueRecord = serde_json::from_str(message).unwrap();
         let token = &world.notion().grants()[0].access_tokens[0];
@@ -91,7 +91,7 @@ async fn a_store_that_stays_down_sends_the_sealed_installation_to_the_rescue_que
 async fn with_the_queue_down_too_the_grant_is_revoked() {
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
-    world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
+    world.stack.queues().inject("*", Fault::Down, u32::MAX);
     let page = world.browser().install_as(|_| {}).await;
     assert_eq!((page.status.as_u16(), page.heading()), (200, "Your approval could not be saved"));
     assert!(world.notion().grants()[0].access_tokens.is_empty());
@@ -108,7 +108,7 @@ async fn if_everything_fails_an_alarm_names_the_bot_and_no_token() {
     ] {
         let world = hurried().await;
         world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
-        world.stack.rescue_queue().inject("*", Fault::Silent, u32::MAX);
+        world.stack.queues().inject("*", Fault::Silent, u32::MAX);
         world.notion().inject(Endpoint::Revoke, revoke, u32::MAX);
         let page = world.browser().install_as(|_| {}).await;
         assert_eq!(page.heading(), "Your approval could not be saved");
@@ -184,7 +184,7 @@ async fn a_slow_revocation_does_not_leave_the_flow_without_an_outcome() {
 async fn a_transient_revocation_failure_is_retried() {
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
-    world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
+    world.stack.queues().inject("*", Fault::Down, u32::MAX);
     world.notion().inject(Endpoint::Revoke, NotionFault::Status { status: 503, retry_after: None }, 1);
     world.browser().install_as(|_| {}).await;
     assert_eq!(world.notion().count(Endpoint::Revoke), 2);
@@ -198,7 +198,7 @@ async fn a_token_in_the_row_is_not_revoked() {
     let world = hurried().await;
     world.stack.dynamodb().inject(SAVE, Fault::LostReply, 1);
     world.stack.dynamodb().inject(SAVE, Fault::Down, u32::MAX);
-    world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
+    world.stack.queues().inject("*", Fault::Down, u32::MAX);
     let page = world.browser().install_as(|_| {}).await;
     assert!(page.is_connected(), "{}", page.heading());
     assert_eq!(world.notion().count(Endpoint::Revoke), 0);

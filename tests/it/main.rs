@@ -28,6 +28,7 @@ mod metrics;
 mod model;
 mod operator;
 mod outage;
+mod outbox;
 mod poison;
 mod reinstall;
 mod repeat;

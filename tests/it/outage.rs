@@ -66,7 +66,7 @@ async fn what_the_table_rejects_waits_in_the_queue_and_the_sweep_saves_it() {
         let (refreshed, installed) = in_flight(&world, down).await;
         assert!(refreshed.iter().all(|answer| answer["reason"] == "rescued"), "{refreshed:?}");
         assert!(installed.iter().all(|page| page.location() == "?reason=rescued"), "{:?}", installed[0]);
-        assert_eq!(world.stack.rescue_queue().service().messages().len(), PEOPLE);
+        assert_eq!(world.stack.queues().service().messages().len(), PEOPLE);
 
         // It stays down for ten minutes, while people and sweeps keep coming.
         let exchanges = world.notion().count(Endpoint::Token);
@@ -89,7 +89,7 @@ async fn what_the_table_rejects_waits_in_the_queue_and_the_sweep_saves_it() {
         let swept = world.ask("sweep", json!({})).await;
         assert_eq!(swept["Recovered"], PEOPLE, "{rotation:?}: {swept}");
         assert!(swept["NeedsReinstall"].is_null(), "{rotation:?}: {swept}");
-        assert!(world.stack.rescue_queue().service().messages().is_empty());
+        assert!(world.stack.queues().service().messages().is_empty());
         let rows = world.installations().await;
         assert_eq!(rows.len(), PEOPLE, "no duplicates");
         for row in &rows {
@@ -110,7 +110,7 @@ async fn with_the_queue_down_too_everything_is_revoked_and_counted() {
     let world = hurried(Rotation::Strict).await;
     let down = || {
         world.stack.dynamodb().inject("*", Fault::Down, u32::MAX);
-        world.stack.rescue_queue().inject("*", Fault::Down, u32::MAX);
+        world.stack.queues().inject("*", Fault::Down, u32::MAX);
     };
     let (refreshed, installed) = in_flight(&world, down).await;
     assert!(refreshed.iter().all(|answer| answer["error"] == "try_later"), "{refreshed:?}");
@@ -120,7 +120,7 @@ async fn with_the_queue_down_too_everything_is_revoked_and_counted() {
     assert!(!log.contains("orphaned_grant"));
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
     world.stack.dynamodb().clear_faults();
-    world.stack.rescue_queue().clear_faults();
+    world.stack.queues().clear_faults();
     // The rows still hold the consumed tokens. The sweep finds out and reports it.
     world.clock.advance_secs(200);
     let swept = world.ask("sweep", json!({})).await;

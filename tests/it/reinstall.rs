@@ -81,7 +81,7 @@ async fn a_token_that_is_current_again_is_not_revoked() {
         assert!(world.browser().install_as(|_| {}).await.is_connected());
         world.clock.advance_secs(60);
         world.ask("sweep", json!({})).await;
-        assert!(world.stack.rescue_queue().service().messages().is_empty());
+        assert!(world.stack.queues().service().messages().is_empty());
         let vended = world.vend(json!({})).await;
         assert!(world.works(vended["access_token"].as_str().unwrap()).await, "{forget}: {vended}");
     }

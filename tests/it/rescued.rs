@@ -31,15 +31,15 @@ async fn install_that_is_given_back(world: &World) {
     let outage = async {
         world.notion().wait_for(Endpoint::Token, exchanges + 1).await;
         world.stack.dynamodb().inject("*", refused_for_good(), u32::MAX);
-        world.stack.rescue_queue().inject("SendMessage", Fault::LostReply, u32::MAX);
+        world.stack.queues().inject("SendMessage", Fault::LostReply, u32::MAX);
         world.notion().release();
     };
     let (page, ()) = tokio::join!(browser.get(&granted), outage);
     assert_eq!(page.location(), "?reason=not_saved");
     assert_eq!(world.notion().count(Endpoint::Revoke), 1);
-    assert!(!world.stack.rescue_queue().service().messages().is_empty());
+    assert!(!world.stack.queues().service().messages().is_empty());
     world.stack.dynamodb().clear_faults();
-    world.stack.rescue_queue().clear_faults();
+    world.stack.queues().clear_faults();
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_revoked_install_does_not_replace_a_healthy_one() {
             world.clock.advance_secs(120);
             let swept = sweep(&world).await;
             assert!(swept["NeedsReinstall"].is_null(), "{case}: {swept}");
-            assert!(world.stack.rescue_queue().service().messages().is_empty(), "{case}");
+            assert!(world.stack.queues().service().messages().is_empty(), "{case}");
             // At any time, a caller gets a working token, also after reporting one as refused.
             for _ in 0..2 {
                 let vended = world.vend(json!({})).await;
@@ -210,7 +210,7 @@ async fn a_lease_is_not_taken_over_on_an_old_look_into_the_queue() {
         let nothing = json!({"Attributes": {
             "ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0",
         }});
-        let queue = world.stack.rescue_queue();
+        let queue = world.stack.queues();
         queue.inject("ReceiveMessage", Fault::Answer(Reply::ok(json!({}))), 2);
         queue.inject("GetQueueAttributes", Fault::Answer(Reply::ok(nothing)), 2);
         // It waits for Notion with the first row, for so long that the second row's lease ends.
@@ -239,7 +239,7 @@ async fn a_dead_letter_waits_as_a_record_does() {
         world.notion().change_settings(|settings| settings.rotation = rotation);
         assert!(world.browser().install_as(|_| {}).await.is_connected());
         refresh_into_the_queue(&world, ADA).await;
-        world.stack.rescue_queue().service().put_aside_all();
+        world.stack.queues().service().put_aside_all();
         for _ in 0..3 {
             world.clock.advance_secs(300);
             let swept = sweep(&world).await;
@@ -250,8 +250,8 @@ async fn a_dead_letter_waits_as_a_record_does() {
             assert!(world.vend(json!({})).await["access_token"].is_string(), "{rotation:?}");
             assert_eq!(world.vend(json!({"refresh": true})).await["reason"], "cut_off", "{rotation:?}");
         }
-        assert_eq!(world.stack.rescue_queue().service().dead_letters().len(), 1, "read, but not deleted");
-        world.stack.rescue_queue().service().bring_back_all();
+        assert_eq!(world.stack.queues().service().dead_letters().len(), 1, "read, but not deleted");
+        world.stack.queues().service().bring_back_all();
         assert_eq!(sweep(&world).await["Recovered"], 1, "{rotation:?}");
         let vended = world.vend(json!({})).await;
         assert!(world.works(vended["access_token"].as_str().unwrap()).await, "{rotation:?}: {vended}");
@@ -274,10 +274,10 @@ async fn a_claim_whose_record_waits_in_the_queue_is_not_settled() {
     let (page, ()) = tokio::join!(browser.get(&granted), outage);
     assert_eq!(page.location(), "?reason=rescued", "the claim could not be updated");
     world.stack.dynamodb().clear_faults();
-    world.stack.rescue_queue().service().put_aside_all();
+    world.stack.queues().service().put_aside_all();
     world.clock.advance_secs(120);
     assert!(sweep(&world).await["StuckClaim"].is_null());
-    world.stack.rescue_queue().service().bring_back_all();
+    world.stack.queues().service().bring_back_all();
     assert_eq!(sweep(&world).await["Recovered"], 1);
     let claim = &world.claims().await[0];
     assert_eq!(string(claim, "outcome"), Some("connected"), "{claim:?}");

@@ -19,7 +19,7 @@ fn counted(world: &World) -> Counted {
     Counted {
         dynamodb: world.stack.dynamodb().calls().len(),
         secrets: world.stack.secrets_manager().calls().len(),
-        queue: world.stack.rescue_queue().calls().len(),
+        queue: world.stack.queues().calls().len(),
         notion: notion.into_iter().map(|endpoint| world.notion().count(endpoint)).sum(),
         connections: world.stack.connections_accepted(),
     }

@@ -219,7 +219,7 @@ async fn a_person_who_is_forgotten_leaves_a_hash_and_stays_away() {
     assert_eq!((&swept["Revoked"], &swept["Recovered"]), (&json!(1), &Value::Null), "{swept}");
     assert_eq!(world.installations().await.len(), 1, "the hash, and no other row");
     assert!(world.notion().grants().iter().all(|grant| grant.access_tokens.is_empty()));
-    assert!(world.stack.rescue_queue().service().messages().is_empty());
+    assert!(world.stack.queues().service().messages().is_empty());
     // Forgetting again, and installing again.
     assert_eq!(uninstall(&world, json!({"forget": true})).await["revoked"], true);
     assert_eq!(world.installations().await.len(), 1);

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
+pub use aws_types::SdkConfig;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use shared::config::{ConfigError, Lookup, required};
 
@@ -48,52 +48,83 @@ impl LazySqs {
 }
 
 impl Clients {
-    /// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and the standard
-    /// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`.
+    /// Makes the clients.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] naming the variable; Lambda sets the first four itself.
+    /// [`ConfigError`] naming the variable; see [`config`].
     pub fn read(lookup: &impl Lookup, http: reqwest::Client) -> Result<Self, ConfigError> {
-        let credentials = Credentials::new(
-            required(lookup, "AWS_ACCESS_KEY_ID")?,
-            required(lookup, "AWS_SECRET_ACCESS_KEY")?,
-            lookup("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        );
-        let sdk = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(required(lookup, "AWS_REGION")?))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .identity_cache(IdentityCache::no_cache())
-            .http_client(SdkHttpClient(http))
-            // Bodies are read to their end within the attempt's timeout.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(Duration::from_millis(ATTEMPT_TIMEOUT_MS))
-                    .build(),
-            )
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(MAX_ATTEMPTS)
-                    .with_initial_backoff(Duration::from_millis(50))
-                    .with_max_backoff(Duration::from_secs(1)),
-            )
-            .build();
-        let endpoint = |service: &str| lookup(service).or_else(|| lookup("AWS_ENDPOINT_URL"));
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk);
-        dynamodb.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_DYNAMODB"));
-        let mut secrets_manager = aws_sdk_secretsmanager::config::Builder::from(&sdk);
-        secrets_manager.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"));
-        let mut sqs = aws_sdk_sqs::config::Builder::from(&sdk);
-        sqs.set_endpoint_url(endpoint("AWS_ENDPOINT_URL_SQS"));
+        let sdk = config(lookup, http)?;
         Ok(Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            secrets_manager: aws_sdk_secretsmanager::Client::from_conf(secrets_manager.build()),
-            sqs: LazySqs { config: sqs.build(), client: Arc::default() },
+            dynamodb: dynamodb(lookup, &sdk),
+            secrets_manager: secrets_manager(lookup, &sdk),
+            sqs: sqs(lookup, &sdk),
         })
     }
+}
+
+/// What all clients have in common: credentials, timeouts, retries. Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+/// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+///
+/// # Errors
+///
+/// [`ConfigError`] naming the variable; Lambda sets them itself.
+pub fn config(lookup: &impl Lookup, http: reqwest::Client) -> Result<SdkConfig, ConfigError> {
+    let credentials = Credentials::new(
+        required(lookup, "AWS_ACCESS_KEY_ID")?,
+        required(lookup, "AWS_SECRET_ACCESS_KEY")?,
+        lookup("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(required(lookup, "AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .identity_cache(IdentityCache::no_cache())
+        .http_client(SdkHttpClient(http))
+        // Bodies are read to their end within the attempt's timeout.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(Duration::from_millis(ATTEMPT_TIMEOUT_MS))
+                .build(),
+        )
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(MAX_ATTEMPTS)
+                .with_initial_backoff(Duration::from_millis(50))
+                .with_max_backoff(Duration::from_secs(1)),
+        )
+        .build())
+}
+
+/// Where a service is, if not at AWS: the standard `AWS_ENDPOINT_URL_<SERVICE>`, or `AWS_ENDPOINT_URL`.
+pub fn endpoint(lookup: &impl Lookup, of_service: &str) -> Option<String> {
+    lookup(of_service).or_else(|| lookup("AWS_ENDPOINT_URL"))
+}
+
+/// The client of DynamoDB.
+#[must_use]
+pub fn dynamodb(lookup: &impl Lookup, sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
+    config.set_endpoint_url(endpoint(lookup, "AWS_ENDPOINT_URL_DYNAMODB"));
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// The client of Secrets Manager.
+#[must_use]
+pub fn secrets_manager(lookup: &impl Lookup, sdk: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    let mut config = aws_sdk_secretsmanager::config::Builder::from(sdk);
+    config.set_endpoint_url(endpoint(lookup, "AWS_ENDPOINT_URL_SECRETS_MANAGER"));
+    aws_sdk_secretsmanager::Client::from_conf(config.build())
+}
+
+/// The client of SQS.
+#[must_use]
+pub fn sqs(lookup: &impl Lookup, sdk: &SdkConfig) -> LazySqs {
+    let mut config = aws_sdk_sqs::config::Builder::from(sdk);
+    config.set_endpoint_url(endpoint(lookup, "AWS_ENDPOINT_URL_SQS"));
+    LazySqs { config: config.build(), client: Arc::default() }
 }

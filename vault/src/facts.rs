@@ -22,7 +22,7 @@ pub fn facts(row: &Installation) -> Value {
         "bot_id": row.bot_id,
         "duplicated_template_id": row.duplicated_template_id,
         "generation": row.generation,
-        "health": if row.is_unclaimed() { "unclaimed" } else { row.health.key() },
+        "health": row.health_key(),
         "installed_at": row.installed_at_ms.map(|at_ms| at_ms / 1000),
         "subjects": subjects,
     })

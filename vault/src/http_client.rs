@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use reqwest::dns::Resolve;
 
 /// How long connecting may take, TLS included, in milliseconds.
 pub const CONNECT_TIMEOUT_MS: u64 = 2000;
@@ -32,25 +33,38 @@ pub struct ClientError(#[source] Box<dyn std::error::Error + Send + Sync>);
 /// # Errors
 ///
 /// [`ClientError`] if TLS cannot be set up.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
 pub fn build() -> Result<reqwest::Client, ClientError> {
+    let client = builder()?.connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS));
+    client.build().map_err(|error| ClientError(error.into()))
+}
+
+/// Builds a client for an address that is not ours: `resolver` decides where it may connect, and no connection is used
+/// twice. It does not ask the resolver about a URL whose host is an IP address.
+///
+/// # Errors
+///
+/// [`ClientError`] if TLS cannot be set up.
+pub fn build_for_strangers(resolver: Arc<impl Resolve + 'static>) -> Result<reqwest::Client, ClientError> {
+    let client = builder()?.dns_resolver(resolver).pool_max_idle_per_host(0);
+    client.build().map_err(|error| ClientError(error.into()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
+fn builder() -> Result<reqwest::ClientBuilder, ClientError> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| ClientError(error.into()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    reqwest::Client::builder()
+    Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
         .referer(false)
-        .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
         .pool_idle_timeout(Duration::from_millis(IDLE_TIMEOUT_MS))
-        .user_agent(concat!("notion-install/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| ClientError(error.into()))
+        .user_agent(concat!("notion-install/", env!("CARGO_PKG_VERSION"))))
 }
 
 /// Reads a body, but no more than `limit_bytes` of it.

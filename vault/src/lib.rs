@@ -2,9 +2,10 @@
 //!
 //! The layers, from the bottom up:
 //!
-//! - [`budget`] and [`http_client`]
-//! - [`notion`] (Notion's API), [`seal`] (sealing of tokens) and [`aws`] (the SDK's clients)
-//! - [`subject`], [`installation`] (the data of a row), [`code`] and [`secrets`]
+//! - [`budget`], [`http_client`] and [`dynamodb_json`]
+//! - [`notion`] (Notion's API), [`seal`] (sealing of tokens), [`webhook_keys`] (signing of webhooks) and [`aws`] (the
+//!   SDK's clients)
+//! - [`subject`], [`installation`] (the data of a row), [`code`], [`event`] (what an app hears) and [`secrets`]
 //! - [`store`] (the tables and the rescue queue), [`whose`] (whose installation a caller means) and [`facts()`]
 //! - [`Vault`], which holds all of the above
 //! - [`protocol`] (the steps of a grant's life)
@@ -15,6 +16,8 @@ pub mod aws;
 pub mod backoff;
 pub mod budget;
 pub mod code;
+pub mod dynamodb_json;
+pub mod event;
 mod facts;
 pub mod http_client;
 pub mod installation;
@@ -26,6 +29,7 @@ pub mod secrets;
 pub mod store;
 pub mod subject;
 mod vault;
+pub mod webhook_keys;
 pub mod whose;
 
 pub use facts::facts;

@@ -13,6 +13,7 @@ use shared::secret::ClientSecret;
 use tokio::sync::Mutex;
 
 use crate::seal::KeyRing;
+use crate::webhook_keys::WebhookKeys;
 
 /// How long a cached secret is used without reading it again, in seconds.
 pub const FRESH_SECS: u64 = 300;
@@ -92,10 +93,28 @@ pub struct Secrets {
     rings: KeyRings,
 }
 
-/// The token key ring alone, for a function that may not read the client secret.
-pub struct KeyRings {
+/// One secret, for a function that may read no other.
+pub struct OneSecret<T> {
     client: Client,
-    key_ring: Cached<KeyRing>,
+    cached: Cached<T>,
+}
+
+/// The token key ring alone.
+pub type KeyRings = OneSecret<KeyRing>;
+
+impl<T> OneSecret<T> {
+    /// The secret's value.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`].
+    pub async fn get(
+        &self,
+        freshness: Freshness,
+        clock: &dyn Clock,
+    ) -> Result<Arc<Versioned<T>>, SecretError> {
+        self.cached.read(&self.client, freshness, clock).await
+    }
 }
 
 impl KeyRings {
@@ -105,23 +124,21 @@ impl KeyRings {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
-        let key_ring = Cached::new(lookup, "TOKEN_KEY_RING_ARN", |text| {
+        let cached = Cached::new(lookup, "TOKEN_KEY_RING_ARN", |text| {
             KeyRing::parse(text).map_err(|_| "the key ring that the stack generated")
         })?;
-        Ok(Self { client, key_ring })
+        Ok(Self { client, cached })
     }
+}
 
-    /// The token key ring.
+impl OneSecret<WebhookKeys> {
+    /// Reads `WEBHOOK_SECRET_ARN`.
     ///
     /// # Errors
     ///
-    /// [`SecretError`].
-    pub async fn get(
-        &self,
-        freshness: Freshness,
-        clock: &dyn Clock,
-    ) -> Result<Arc<Versioned<KeyRing>>, SecretError> {
-        self.key_ring.read(&self.client, freshness, clock).await
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &impl Lookup, client: Client) -> Result<Self, ConfigError> {
+        Ok(Self { client, cached: Cached::new(lookup, "WEBHOOK_SECRET_ARN", WebhookKeys::parse)? })
     }
 }
 
@@ -162,13 +179,13 @@ impl Secrets {
     /// Fills the cache with both secrets in one request, which needs only one connection and one TLS handshake. A
     /// secret that it does not get is read on its own when it is needed, and a failure is reported then.
     pub async fn prefetch(&self, clock: &dyn Clock) {
-        let secret_ids = vec![self.client_secret.secret_id.clone(), self.rings.key_ring.secret_id.clone()];
+        let secret_ids = vec![self.client_secret.secret_id.clone(), self.rings.cached.secret_id.clone()];
         let now = clock.now();
         match self.rings.client.batch_get_secret_value().set_secret_id_list(Some(secret_ids)).send().await {
             Ok(answer) => {
                 for entry in answer.secret_values() {
                     self.client_secret.keep_if_own(entry, now).await;
-                    self.rings.key_ring.keep_if_own(entry, now).await;
+                    self.rings.cached.keep_if_own(entry, now).await;
                 }
             }
             Err(error) => {

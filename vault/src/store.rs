@@ -1,9 +1,11 @@
-//! The three tables and the rescue queue.
+//! The tables and the rescue queue.
 
 mod broken;
 mod cancelled;
+mod changes;
 mod claims;
 mod due;
+mod event_log;
 mod forgotten;
 mod import;
 mod installations;
@@ -16,6 +18,7 @@ mod removal;
 mod rescue;
 mod row;
 mod save;
+mod stopped;
 mod supersede;
 mod transaction;
 mod update;
@@ -24,8 +27,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use crate::budget::OutOfTime;
+pub use changes::Change;
 pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
+pub use event_log::{EventLog, LogPage, Logged, MAX_APPENDED};
 pub use forgotten::is_forgotten_marker;
 pub use import::Imported;
 pub use links::MAX_SUBJECTS;
@@ -37,6 +42,7 @@ pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whos
 pub(crate) use row::oldest_key;
 pub use row::{Health, Installation, MAX_SUPERSEDED};
 pub use save::{Save, Saved, Terms};
+pub use stopped::StoppedEndpoints;
 use shared::config::{ConfigError, Lookup, required};
 
 /// Installations, claims and links in DynamoDB.

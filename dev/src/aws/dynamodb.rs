@@ -1,4 +1,4 @@
-//! DynamoDB, embedded (`dynoxide`), with the three tables that the template declares.
+//! DynamoDB, embedded (`dynoxide`), with the tables that the template declares, and the streams of two of them.
 
 use std::path::Path;
 
@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TableDescription, TimeToLiveSpecification,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription,
+    TimeToLiveSpecification,
 };
 use aws_smithy_types::error::operation::BuildError;
 use dynoxide::Database;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use vault::http_client::{self, SdkHttpClient};
@@ -24,6 +25,8 @@ pub const INSTALLATIONS_TABLE: (&str, &str) = ("installations", "installation_id
 pub const CLAIMS_TABLE: (&str, &str) = ("claims", "claim");
 /// The table of links between subjects and installations, and its partition key.
 pub const LINKS_TABLE: (&str, &str) = ("links", "subject");
+/// The table of published events, and its key.
+pub const EVENTS_TABLE: (&str, &str) = ("events", "event_id");
 /// The sort key of the table of links.
 pub const LINKS_SORT_KEY: &str = "installation_id";
 
@@ -36,13 +39,15 @@ const INSTALLATIONS_INDEXES: [Index; 4] = [
     ("bot", "bot_id", None),
 ];
 const CLAIMS_INDEXES: [Index; 1] = [("exchanging", "exchanging_shard", Some("claimed_at"))];
+/// This one holds whole rows: it is what `feed` answers.
+const EVENTS_INDEXES: [Index; 1] = [("in_order", "feed", Some("feed_position"))];
 
 /// Every index: its table, its name, its partition key and its sort key.
 pub fn indexes() -> impl Iterator<Item = (&'static str, &'static str, &'static str, Option<&'static str>)> {
     let of = |table: &'static str, indexes: &'static [Index]| {
         indexes.iter().map(move |(name, partition, sort)| (table, *name, *partition, *sort))
     };
-    of(INSTALLATIONS_TABLE.0, &INSTALLATIONS_INDEXES).chain(of(CLAIMS_TABLE.0, &CLAIMS_INDEXES))
+    of(INSTALLATIONS_TABLE.0, &INSTALLATIONS_INDEXES).chain(of(CLAIMS_TABLE.0, &CLAIMS_INDEXES)).chain(of(EVENTS_TABLE.0, &EVENTS_INDEXES))
 }
 
 /// The embedded database. Behind the wire it is called over HTTP, like AWS.
@@ -62,6 +67,9 @@ pub enum DynamoError {
     /// A table could not be created.
     #[error("a table could not be created: {0}")]
     Table(String),
+    /// A stream cannot be read.
+    #[error("a stream cannot be read: {0}")]
+    Stream(String),
     /// No port is available, or the HTTP client cannot be built.
     #[error("the database could not be started")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -96,7 +104,13 @@ impl Dynamo {
         database.create_table(INSTALLATIONS_TABLE, None, &INSTALLATIONS_INDEXES).await?;
         database.create_table(CLAIMS_TABLE, None, &CLAIMS_INDEXES).await?;
         database.create_table(LINKS_TABLE, Some(LINKS_SORT_KEY), &[]).await?;
-        database.expire_claims().await?;
+        database.create_table(EVENTS_TABLE, None, &EVENTS_INDEXES).await?;
+        for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE] {
+            database.start_stream(table).await?;
+        }
+        for (table, _) in [CLAIMS_TABLE, EVENTS_TABLE] {
+            database.expire_rows(table).await?;
+        }
         Ok(database)
     }
 
@@ -134,7 +148,8 @@ impl Dynamo {
                 let defined = attribute(sort, ScalarAttributeType::N).map_err(|error| failed(&error))?;
                 create = create.attribute_definitions(defined);
             }
-            let index = index(name, partition, *sort).map_err(|error| failed(&error))?;
+            let holds = if table == EVENTS_TABLE.0 { ProjectionType::All } else { ProjectionType::KeysOnly };
+            let index = index(name, partition, *sort, holds).map_err(|error| failed(&error))?;
             create = create.global_secondary_indexes(index);
         }
         match create.send().await {
@@ -162,7 +177,81 @@ impl Dynamo {
         )))
     }
 
-    async fn expire_claims(&self) -> Result<(), DynamoError> {
+    /// The changes of a table after the one with this sequence number, in order, as Lambda gets them.
+    ///
+    /// # Errors
+    ///
+    /// [`DynamoError::Stream`].
+    pub async fn changes(
+        &self,
+        table: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Value>, DynamoError> {
+        let broken = |what: &str| DynamoError::Stream(format!("{table}: {what}"));
+        let described = self.client.describe_table().table_name(table).send().await;
+        let described = described.map_err(|error| broken(&error.to_string()))?;
+        let arn = described.table().and_then(TableDescription::latest_stream_arn);
+        let arn = arn.ok_or_else(|| broken("it has no stream"))?;
+        let stream = self.ask_stream("DescribeStream", &json!({"StreamArn": arn})).await?;
+        let shard = stream["StreamDescription"]["Shards"][0]["ShardId"].as_str().ok_or_else(|| broken("no shard"))?;
+        let mut from = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+        if let Some(after) = after {
+            from["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER".into();
+            from["SequenceNumber"] = after.into();
+        }
+        let iterator = self.ask_stream("GetShardIterator", &from).await?;
+        let from = json!({"ShardIterator": iterator["ShardIterator"], "Limit": most});
+        let mut answer = self.ask_stream("GetRecords", &from).await?;
+        let Value::Array(mut records) = answer["Records"].take() else { return Err(broken("no records")) };
+        for record in &mut records {
+            record["eventSourceARN"] = arn.into();
+        }
+        Ok(records)
+    }
+
+    async fn ask_stream(&self, operation: &str, request: &Value) -> Result<Value, DynamoError> {
+        let reply = self.ask(&format!("DynamoDBStreams_20120810.{operation}"), request.to_string().into()).await;
+        if reply.status == 200 { Ok(reply.body) } else { Err(DynamoError::Stream(reply.body.to_string())) }
+    }
+
+    /// Turns a table's stream on, with both images, as in the template.
+    async fn start_stream(&self, table: &str) -> Result<(), DynamoError> {
+        let failed = |error: &dyn std::fmt::Display| DynamoError::Table(error.to_string());
+        let described = self.client.describe_table().table_name(table).send().await;
+        let described = described.map_err(|error| failed(&error))?;
+        if described.table().is_some_and(|table| table.latest_stream_arn().is_some()) {
+            return Ok(());
+        }
+        let both = StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(StreamViewType::NewAndOldImages)
+            .build()
+            .map_err(|error| failed(&error))?;
+        let update = self.client.update_table().table_name(table).stream_specification(both).send().await;
+        update.map(|_| ()).map_err(|error| failed(&aws_sdk_dynamodb::error::DisplayErrorContext(error)))
+    }
+
+    async fn ask(&self, target: &str, body: Vec<u8>) -> Reply {
+        let request = self
+            .http
+            .post(&self.url)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+            .header("x-amz-date", "20260101T000000Z")
+            .body(body);
+        let Ok(response) = request.send().await else {
+            return Reply::error(500, "InternalServerError");
+        };
+        let status = response.status().as_u16();
+        match response.bytes().await.map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
+            Ok(Ok(body)) => Reply { status, body },
+            _ => Reply::error(500, "InternalServerError"),
+        }
+    }
+
+    async fn expire_rows(&self, table: &str) -> Result<(), DynamoError> {
         let ttl = TimeToLiveSpecification::builder()
             .attribute_name("expires_at")
             .enabled(true)
@@ -172,7 +261,7 @@ impl Dynamo {
         let _on_already = self
             .client
             .update_time_to_live()
-            .table_name(CLAIMS_TABLE.0)
+            .table_name(table)
             .time_to_live_specification(ttl)
             .send()
             .await;
@@ -188,8 +277,13 @@ fn schema(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
 }
 
-fn index(name: &str, partition: &str, sort: Option<&str>) -> Result<GlobalSecondaryIndex, BuildError> {
-    let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+fn index(
+    name: &str,
+    partition: &str,
+    sort: Option<&str>,
+    holds: ProjectionType,
+) -> Result<GlobalSecondaryIndex, BuildError> {
+    let projection = Projection::builder().projection_type(holds).build();
     let index = GlobalSecondaryIndex::builder()
         .index_name(name)
         .key_schema(schema(partition, KeyType::Hash)?)
@@ -208,21 +302,6 @@ impl Drop for Dynamo {
 
 impl Service for Dynamo {
     async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
-        let request = self
-            .http
-            .post(&self.url)
-            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-            .header("x-amz-date", "20260101T000000Z")
-            .body(body.to_vec());
-        let Ok(response) = request.send().await else {
-            return Reply::error(500, "InternalServerError");
-        };
-        let status = response.status().as_u16();
-        match response.bytes().await.map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
-            Ok(Ok(body)) => Reply { status, body },
-            _ => Reply::error(500, "InternalServerError"),
-        }
+        self.ask(&format!("DynamoDB_20120810.{operation}"), body.to_vec()).await
     }
 }

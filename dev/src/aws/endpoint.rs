@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::dynamodb::Dynamo;
+use super::event_bus::EventBus;
 use super::secrets_manager::SecretsManager;
 use super::sqs::Queue;
 use super::wire::Wire;
@@ -24,7 +25,9 @@ pub struct Services {
     /// `secretsmanager`.
     pub secrets_manager: Wire<SecretsManager>,
     /// `AmazonSQS`.
-    pub rescue_queue: Wire<Queue>,
+    pub queues: Wire<Queue>,
+    /// `AWSEvents`.
+    pub event_bus: Wire<EventBus>,
 }
 
 /// Serves `router` on `listener`.
@@ -42,10 +45,11 @@ impl Services {
         match target.split('.').next().unwrap_or_default() {
             "DynamoDB_20120810" => self.dynamodb.answer(wire, headers, body).await,
             "secretsmanager" => self.secrets_manager.answer(wire, headers, body).await,
-            "AmazonSQS" => self.rescue_queue.answer(wire, headers, body).await,
+            "AmazonSQS" => self.queues.answer(wire, headers, body).await,
+            "AWSEvents" => self.event_bus.answer(wire, headers, body).await,
             _ => {
                 let text =
-                    "DynamoDB, Secrets Manager, SQS and Lambda's Invoke answer here, and nothing else.";
+                    "DynamoDB, EventBridge, Secrets Manager, SQS and Lambda's Invoke answer here, and nothing else.";
                 (StatusCode::NOT_FOUND, text).into_response()
             }
         }

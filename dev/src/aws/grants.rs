@@ -45,6 +45,16 @@ pub fn grants_of(
             }
             continue;
         }
+        if let Some(entries) = body["Entries"].as_array() {
+            for bus in entries.iter().filter_map(|entry| entry["EventBusName"].as_str()) {
+                grants.insert(Grant {
+                    function: call.caller.clone(),
+                    action: format!("{service}:{}", call.operation),
+                    resource: setting_of(bus).unwrap_or_else(|| bus.to_owned()),
+                });
+            }
+            continue;
+        }
         if let Some(tables) = body["RequestItems"].as_object() {
             for table in tables.keys() {
                 grants.insert(Grant {

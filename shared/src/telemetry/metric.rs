@@ -49,6 +49,18 @@ pub enum Metric {
     Unlinked,
     /// The sweep gave back an installation that an app had asked for and nobody claimed.
     GivenBackUnclaimed,
+    /// Events were put on the bus.
+    Published,
+    /// A change of a row could not be read, or the bus will never take its event. Nobody hears of it.
+    EventUnreadable,
+    /// The app's endpoint took a webhook.
+    Delivered,
+    /// It did not. The webhook is sent again later.
+    DeliveryFailed,
+    /// It did not for three days, or its answer said that it never will.
+    DeliveryGivenUp,
+    /// The app's endpoint answered 410: nothing more is sent there.
+    EndpointGone,
     /// The sweep asked Notion about an idle installation, which is alive.
     Verified,
     /// The sweep re-encrypted an installation's tokens with the newest key.

@@ -46,6 +46,13 @@ impl RequestLine {
         *self.counts.entry(metric).or_default() += 1;
     }
 
+    /// Adds `times` to `metric`.
+    pub fn count_times(&mut self, metric: Metric, times: u64) {
+        if times > 0 {
+            *self.counts.entry(metric).or_default() += times;
+        }
+    }
+
     /// Records the age of the client secret that this request uses, in days (`ClientSecretAgeDays`).
     pub fn client_secret_age(&mut self, days: u64) {
         self.client_secret_age_days = Some(days);

@@ -21,7 +21,7 @@ impl Crowd {
 
     /// Records are delivered twice, and all of them may be moved to the dead letters for a while.
     pub(super) fn disturb_the_queue(&self, chance: &mut Seed, tally: &mut Tally) {
-        let queue = self.world.stack.rescue_queue().service();
+        let queue = self.world.stack.queues().service();
         let messages = queue.messages();
         tally.note("records in the queue", messages.len());
         for message in messages.iter().filter(|_| chance.below(2) == 0) {
@@ -57,7 +57,7 @@ impl Crowd {
     /// Claims expire that have an outcome, or whose record is waiting. The sweep finds all others long before they
     /// expire.
     pub(super) async fn let_claims_expire(&self, chance: &mut Seed, tally: &mut Tally) {
-        let queue = self.world.stack.rescue_queue().service();
+        let queue = self.world.stack.queues().service();
         let waiting = [queue.messages(), queue.dead_letters()].concat();
         for claim in self.world.claims().await {
             let key = string(&claim, "claim").unwrap();

@@ -171,7 +171,7 @@ async fn dead_letters_are_saved_once_the_cause_is_gone() {
         let body = json!({"QueueUrl": queue, "VisibilityTimeout": 0}).to_string();
         receive.body(body).send().await.unwrap();
     }
-    let service = world.stack.rescue_queue().service();
+    let service = world.stack.queues().service();
     assert_eq!((service.messages().len(), service.dead_letters().len()), (0, 1));
 
     // While the problem lasts, the record keeps waiting, and the operator says so.

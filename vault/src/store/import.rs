@@ -89,6 +89,8 @@ fn prepare(mut row: Row, ring: &KeyRing, now: UnixMillis) -> Result<Prepared, St
     if read.health == Health::Active {
         row.insert("health".to_owned(), string(Health::Unverified.key()));
     }
+    // A backup that is put back is not news, so nothing is published about it: see `changes`.
+    row.insert("imported_at_ms".to_owned(), number(now.0));
     // It may have been claimed since the backup, so its person gets time to connect again.
     if read.is_unclaimed() {
         row.insert("claim_by_ms".to_owned(), number(now.0.saturating_add(CLAIM_AGAIN_MS)));

@@ -23,6 +23,7 @@
 //! - `pending` (L of M): the codes with which an app may claim it; see `pending`
 //! - `owned_since_ms` (N): since when it is somebody's: a person installed without an app, or an app has claimed it
 //! - `claim_by_ms` (N): an app asked for it, and unless it is somebody's by then, it is given back
+//! - `imported_at_ms` (N): when the operator last wrote it from a backup
 //!
 //! The other attributes are what Notion said, under Notion's names. The pair is a list so that one update can move it
 //! aside without reading it first (`list_append`).

@@ -117,6 +117,8 @@ pub struct Installation {
     pub owned_since_ms: Option<u64>,
     /// When it is given back, unless it is somebody's by then.
     pub claim_by_ms: Option<u64>,
+    /// When the operator last wrote it from a backup.
+    pub imported_at_ms: Option<u64>,
 }
 
 impl Installation {
@@ -132,6 +134,12 @@ impl Installation {
             && self.owned_since_ms.is_none()
             && self.subjects.is_empty()
             && self.health != Health::Removed
+    }
+
+    /// The key of its health as callers see it.
+    #[must_use]
+    pub fn health_key(&self) -> &'static str {
+        if self.is_unclaimed() { "unclaimed" } else { self.health.key() }
     }
 
     /// The row as it is once a subject is linked: somebody's, with these codes, and no longer waiting to be claimed.
@@ -272,6 +280,7 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
         pending: list(row, "pending").iter().map(Pending::read).collect::<Result<_, _>>()?,
         owned_since_ms: integer(row, "owned_since_ms"),
         claim_by_ms: integer(row, "claim_by_ms"),
+        imported_at_ms: integer(row, "imported_at_ms"),
     })
 }
 

@@ -1,0 +1,137 @@
+//! What AWS does between the services: takes the tables' streams to `publish`, what is on the bus to the queue of webhooks,
+//! and that queue to `webhook`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::aws::{CLAIMS_TABLE, DynamoError, INSTALLATIONS_TABLE};
+use crate::inside::Inside;
+
+/// How many records `publish` gets at once, as in the template.
+const RECORDS: usize = 50;
+/// How many webhooks `webhook` gets at once, as in the template.
+const WEBHOOKS: usize = 5;
+/// For how long a received webhook is hidden, in seconds, as in the template.
+const HIDDEN_SECS: u64 = 180;
+
+/// How far each of them got.
+#[derive(Debug)]
+pub(crate) struct EventSources {
+    progress: Mutex<Progress>,
+    /// Where the place in each stream is kept across restarts.
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    /// The last record of each table that is published.
+    published: BTreeMap<String, String>,
+    /// How many events of the bus the rule has seen.
+    seen: usize,
+}
+
+impl EventSources {
+    /// Continues where `file` says.
+    pub(crate) fn open(file: Option<PathBuf>) -> std::io::Result<Self> {
+        let published = match file.as_deref().filter(|file| file.exists()) {
+            Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self { progress: Mutex::new(Progress { published, seen: 0 }), file })
+    }
+}
+
+/// A batch could not be fetched, or the place in a stream could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The stream cannot be read.
+    #[error(transparent)]
+    Stream(#[from] DynamoError),
+    /// The data folder cannot be written.
+    #[error("the place in the streams cannot be kept")]
+    File(#[from] std::io::Error),
+}
+
+impl Inside {
+    /// Publishes every change so far, and hands the events to the queue of webhooks. A batch that failed is left for the
+    /// next time. Returns how many records are done.
+    pub(crate) async fn publish_changes(&self) -> Result<usize, DeliveryError> {
+        let mut progress = self.event_sources.progress.lock().await;
+        let mut done = 0;
+        for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE] {
+            loop {
+                let after = progress.published.get(table).map(String::as_str);
+                let records = self.services.dynamodb.service().changes(table, after, RECORDS).await?;
+                let failed = self.failures("publish", &records).await;
+                let is_again = |record: &Value| shared::entry::batch::item_id(record) == failed.first().map(String::as_str);
+                let passed = records.iter().position(is_again).unwrap_or(records.len());
+                let passed = if failed.is_empty() { records.len() } else { passed };
+                let Some(last) = records[..passed].last().and_then(shared::entry::batch::item_id) else { break };
+                progress.published.insert(table.to_owned(), last.to_owned());
+                done += passed;
+            }
+        }
+        let events = self.services.event_bus.service().events();
+        if self.variables.contains_key("WEBHOOK_URL") {
+            for event in &events[progress.seen..] {
+                self.services.queues.service().send_webhook(&event.to_string());
+            }
+        }
+        progress.seen = events.len();
+        if let Some(file) = self.event_sources.file.as_ref().filter(|_| done > 0) {
+            std::fs::write(file, serde_json::to_vec(&progress.published).unwrap_or_default())?;
+        }
+        Ok(done)
+    }
+
+    /// Sends the webhooks that are due, once each. Returns how many were taken from the queue for good.
+    pub(crate) async fn deliver_webhooks(&self) -> usize {
+        let queue = self.services.queues.service();
+        let mut done = 0;
+        loop {
+            let received = queue.receive_webhooks(WEBHOOKS, HIDDEN_SECS);
+            if received.is_empty() {
+                return done;
+            }
+            let records: Vec<Value> = received
+                .iter()
+                .map(|receipt| {
+                    json!({
+                        "messageId": receipt.message_id,
+                        "receiptHandle": receipt.handle,
+                        "body": receipt.body,
+                        "attributes": {
+                            "ApproximateReceiveCount": receipt.receives.to_string(),
+                            "SentTimestamp": receipt.sent_at_ms.to_string(),
+                        },
+                        "messageAttributes": {},
+                        "eventSource": "aws:sqs",
+                        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhook",
+                        "awsRegion": "us-east-1",
+                    })
+                })
+                .collect();
+            let failed = self.failures("webhook", &records).await;
+            for receipt in received.iter().filter(|receipt| !failed.contains(&receipt.message_id)) {
+                queue.delete(&receipt.handle);
+                done += 1;
+            }
+        }
+    }
+
+    /// The records that a function wants again.
+    async fn failures(&self, function: &str, records: &[Value]) -> Vec<String> {
+        if records.is_empty() {
+            return Vec::new();
+        }
+        let event = to_raw_value(&json!({"Records": records})).unwrap_or_default();
+        let answer = self.invoke(function, &event).await;
+        let answer: Value = answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default();
+        let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
+        failures.filter_map(|item| item["itemIdentifier"].as_str()).map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,341 @@
+//! What an app hears of it: from a write to the bus and the feed.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dev::aws::{CLAIMS_TABLE, Fault, INSTALLATIONS_TABLE, Reply};
+use lambda_http::Context;
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use shared::entry::batch;
+use simulated_notion::{ACME, ADA, Endpoint};
+use vault::installation::InstallationId;
+
+use crate::app::Begun;
+use crate::harness::{World, ada, string};
+
+impl World {
+    /// Publishes what happened so far. Everything has to succeed.
+    pub(crate) async fn publish(&self) {
+        self.stack.publish_changes().await.unwrap();
+        assert_eq!(self.stack.publish_changes().await.unwrap(), 0, "nothing is left");
+    }
+
+    /// Every event of the feed.
+    pub(crate) async fn feed(&self) -> Vec<Value> {
+        let (mut events, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let page = self.ask("feed", json!({"after": after, "limit": 7})).await;
+            assert!(page["error"].is_null(), "{page}");
+            events.extend(page["events"].as_array().unwrap().clone());
+            after = page["next"].clone();
+            if page["more"] == false {
+                return events;
+            }
+        }
+    }
+
+    /// What `publish` answers to these records.
+    pub(crate) async fn publish_records(&self, records: &[Value]) -> Value {
+        let mut context = Context::default();
+        context.deadline = self.clock_ms() + 25_000;
+        let event = to_raw_value(&json!({"Records": records})).unwrap();
+        let answer = batch::answer(&self.stack.functions().publish, &event, context).await;
+        serde_json::from_str(answer.get()).unwrap()
+    }
+
+    /// The records of a table's stream.
+    pub(crate) async fn records(&self, table: &str) -> Vec<Value> {
+        self.stack.dynamodb().service().changes(table, None, 1000).await.unwrap()
+    }
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["type"].as_str().unwrap()).collect()
+}
+
+fn opaque(world_row: &std::collections::HashMap<String, AttributeValue>) -> String {
+    InstallationId::of_row(string(world_row, "installation_id").unwrap()).to_opaque()
+}
+
+#[tokio::test]
+async fn the_life_of_an_installation_is_told_in_order_and_names_no_more_than_it_must() {
+    let world = World::start().await;
+    // In plain mode, then for an app.
+    world.browser().install_as(|_| {}).await;
+    let row = world.row().await;
+    world.connected("user 1", |_| {}).await;
+    world.connected("user 2", |_| {}).await;
+    world.vend(json!({"refresh": true})).await;
+    world.ask("uninstall", json!({"subject": "user 1"})).await;
+    world.ask("uninstall", json!({"subject": "user 2"})).await;
+    world.ask("uninstall", ada(json!({"forget": true}))).await;
+    world.publish().await;
+    let events = world.feed().await;
+    assert_eq!(
+        types(&events),
+        [
+            "installation.installed",
+            "installation.reinstalled",
+            "installation.claimed",
+            "installation.reinstalled",
+            "installation.claimed",
+            "installation.unlinked",
+            "installation.removed",
+            "installation.forgotten",
+        ]
+    );
+    let installation = opaque(&row);
+    let installed = &events[0]["data"];
+    assert_eq!(
+        *installed,
+        json!({
+            "installation": installation,
+            "workspace_id": string(&row, "workspace_id"),
+            "user_id": string(&row, "owner_user_id"),
+            "bot_id": string(&row, "bot_id"),
+            "generation": 1,
+            "version": 1,
+            "health": "active",
+            "previous_health": null,
+            "subjects": [],
+            "duplicated_template_id": string(&row, "duplicated_template_id"),
+        })
+    );
+    let subject = |at: usize| events[at]["data"]["subject"].as_str();
+    assert_eq!([subject(2), subject(4), subject(5), subject(6)], [Some("user 1"), Some("user 2"), Some("user 1"), None]);
+    assert_eq!(events[5]["data"]["subjects"], json!(["user 2"]));
+    // The app learns whom it was connected for.
+    assert_eq!(events[6]["data"]["subjects"], json!(["user 2"]));
+    assert_eq!(events[6]["data"]["previous_health"], "active");
+    let forgotten = events[7]["data"].as_object().unwrap();
+    assert_eq!(forgotten.keys().collect::<Vec<_>>(), ["generation", "installation_hash", "version"]);
+    let versions: Vec<u64> = events.iter().map(|event| event["data"]["version"].as_u64().unwrap()).collect();
+    assert!(versions.is_sorted(), "{versions:?}");
+    // The same documents are on the bus.
+    let on_bus = world.stack.event_bus().service().events();
+    let details: Vec<&Value> = on_bus.iter().map(|event| &event["detail"]).collect();
+    assert_eq!(details, events.iter().collect::<Vec<_>>());
+    for event in &on_bus {
+        assert_eq!(event["source"], "notion-install");
+        assert_eq!(event["detail-type"], event["detail"]["type"]);
+        assert_eq!(event["time"], event["detail"]["timestamp"]);
+        let table = event["resources"][0].as_str().unwrap();
+        assert!(table.ends_with(":table/installations"), "{table}");
+    }
+    let text = json!(on_bus).to_string();
+    for personal in ["Ada", "ada@", "Acme", "avatar"] {
+        assert!(!text.contains(personal), "{personal}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn names_and_addresses_are_in_events_only_if_the_deployer_wants_them() {
+    let world = World::start_with(|options| {
+        options.variables.insert("EVENTS_CARRY_PERSONAL_DATA".to_owned(), "true".to_owned());
+    })
+    .await;
+    world.browser().install_as(|_| {}).await;
+    let row = world.row().await;
+    world.publish().await;
+    let data = world.feed().await[0]["data"].clone();
+    for (field, attribute) in
+        [("workspace_name", "workspace_name"), ("user_name", "owner_name"), ("user_email", "owner_email")]
+    {
+        assert!(data[field].is_string(), "{field}");
+        assert_eq!(data[field].as_str(), string(&row, attribute));
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_dies_and_comes_back_and_one_that_nobody_claims() {
+    let world = World::start().await;
+    world.browser().install_as(|_| {}).await;
+    world.notion().revoke_grants_of(ADA, ACME);
+    assert_eq!(world.vend(json!({"refresh": true})).await["error"], "needs_reinstall");
+    world.publish().await;
+    assert_eq!(types(&world.feed().await), ["installation.installed", "installation.needs_reinstall"]);
+    world.browser().install_as(|_| {}).await;
+    world.publish().await;
+    let events = world.feed().await;
+    assert_eq!(types(&events)[2..], ["installation.reinstalled"]);
+    assert_eq!(events[2]["data"]["previous_health"], "needs_reinstall");
+
+    // Somebody else, for an app that never claims.
+    world.browser().connect(&Begun::new(&world), crate::app::in_globex).await;
+    world.clock.advance_secs(2 * 3600);
+    world.ask("sweep", json!({})).await;
+    world.publish().await;
+    let events = world.feed().await;
+    assert_eq!(types(&events)[3..], ["installation.installed", "installation.unclaimed"]);
+    assert_eq!(events[4]["data"]["previous_health"], "unclaimed");
+}
+
+#[tokio::test]
+async fn an_install_that_ends_otherwise_is_told_with_its_reason() {
+    let world = World::start().await;
+    let browser = world.browser();
+    browser.install_as(|approval| approval.cancel = true).await;
+    world.notion().inject(Endpoint::Token, simulated_notion::Fault::Status { status: 400, retry_after: None }, 1);
+    browser.install_as(|_| {}).await;
+    // What has expired is deleted by DynamoDB, not by us.
+    world.publish().await;
+    let mut events = world.feed().await;
+    events.sort_by_key(|event| event["type"].to_string());
+    assert_eq!(types(&events), ["install.failed", "install.refused"]);
+    assert_eq!(events[1]["data"]["reason"], "refused");
+    let claims = world.claims().await;
+    for event in &events {
+        let flow = event["data"]["flow"].as_str().unwrap();
+        let claim = claims.iter().find(|claim| string(claim, "claim").unwrap().starts_with(flow)).unwrap();
+        assert_eq!(string(claim, "outcome"), event["data"]["reason"].as_str());
+    }
+}
+
+#[tokio::test]
+async fn what_is_delivered_again_has_the_same_ids_and_is_in_the_feed_once() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    world.publish().await;
+    let before = world.feed().await;
+    for _ in 0..3 {
+        let records = world.records(INSTALLATIONS_TABLE.0).await;
+        assert_eq!(world.publish_records(&records).await, json!({"batchItemFailures": []}));
+    }
+    assert_eq!(world.feed().await, before);
+    let on_bus = world.stack.event_bus().service().events();
+    assert_eq!(on_bus.len(), 4 * before.len());
+    for event in &on_bus {
+        assert!(before.contains(&event["detail"]), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_the_bus_does_not_take_comes_again_and_nothing_after_it_is_lost() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    world.connected("user 2", |_| {}).await;
+    let bus = world.stack.event_bus();
+    bus.service().refuse_next(&["", "ThrottlingException"]);
+    world.stack.publish_changes().await.unwrap();
+    bus.inject("PutEvents", Fault::LostReply, 1);
+    bus.inject("PutEvents", Fault::Answer(Reply::error(500, "InternalException")), 1);
+    world.publish().await;
+    let events = world.feed().await;
+    assert_eq!(events.len(), 4);
+    let on_bus = bus.service().events();
+    for event in &events {
+        assert!(on_bus.iter().any(|sent| sent["detail"] == *event), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_reported_and_does_not_hold_up_what_follows() {
+    let world = World::start().await;
+    world.browser().install_as(|_| {}).await;
+    let id = string(&world.row().await, "installation_id").unwrap().to_owned();
+    let generation = AttributeValue::S("not a number".to_owned());
+    world.tamper(&id, "SET generation = :g", &[(":g", generation)]).await;
+    world.browser().install_as(crate::app::in_globex).await;
+    world.publish().await;
+    assert_eq!(types(&world.feed().await), ["installation.installed", "installation.installed"]);
+    let log = world.leaks.log();
+    assert!(log.contains(r#""alarm":"event_unreadable""#), "{log}");
+    let line = world.last_line_with("EventUnreadable");
+    assert_eq!(line["EventUnreadable"], 1, "{line}");
+}
+
+#[tokio::test]
+async fn an_event_that_the_bus_will_never_take_is_reported_and_stays_in_the_feed() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    world.stack.event_bus().service().refuse_next(&["MalformedDetail"]);
+    world.publish().await;
+    assert_eq!(world.feed().await.len(), 2);
+    assert_eq!(world.stack.event_bus().service().events().len(), 1);
+    let log = world.leaks.log();
+    assert!(log.contains(r#""alarm":"event_unreadable""#), "{log}");
+}
+
+#[tokio::test]
+async fn if_the_log_does_not_answer_the_batch_comes_again_and_nothing_is_on_the_bus_before() {
+    let world = World::start().await;
+    world.connected("user 1", |_| {}).await;
+    let fault = Fault::Answer(Reply::error(400, "AccessDeniedException"));
+    world.stack.dynamodb().inject("TransactWriteItems", fault, 1);
+    let records = world.records(INSTALLATIONS_TABLE.0).await;
+    let answer = world.publish_records(&records).await;
+    assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], records[0]["dynamodb"]["SequenceNumber"]);
+    assert_eq!(world.stack.event_bus().calls().len(), 0);
+    world.publish().await;
+    assert_eq!(world.feed().await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_feed_goes_on_where_a_reader_stopped_and_says_if_that_is_too_long_ago() {
+    let world = World::start_with(|options| {
+        options.variables.insert("EVENTS_RETENTION_DAYS".to_owned(), "1".to_owned());
+    })
+    .await;
+    assert_eq!(world.ask("feed", json!({})).await, json!({"events": [], "next": null, "more": false}));
+    world.browser().install_as(|_| {}).await;
+    world.publish().await;
+    let first = world.ask("feed", json!({})).await;
+    let id = first["next"].clone();
+    assert_eq!(first["events"][0]["id"], id);
+    let nothing = world.ask("feed", json!({"after": id})).await;
+    assert_eq!(nothing, json!({"events": [], "next": id, "more": false}));
+    world.browser().install_as(|_| {}).await;
+    world.publish().await;
+    let second = world.ask("feed", json!({"after": id})).await;
+    assert_eq!(second["events"][0]["type"], "installation.reinstalled");
+
+    world.clock.advance_secs(86_400);
+    assert_eq!(world.ask("feed", json!({"after": id})).await["error"], "expired");
+    assert_eq!(world.ask("feed", json!({})).await["events"], json!([]), "DynamoDB deletes late");
+    assert_eq!(world.ask("feed", json!({"after": format!("evt_{:032x}", 1)})).await["error"], "expired");
+    for input in [json!({"after": "x"}), json!({"after": 1}), json!({"limit": 0}), json!({"limit": 101}), json!({"limit": "x"})] {
+        assert_eq!(world.ask("feed", input.clone()).await["error"], "malformed", "{input}");
+    }
+}
+
+#[tokio::test]
+async fn the_signed_route_answers_the_feed_and_nobody_else_gets_it() {
+    let world = World::start().await;
+    world.browser().install_as(|_| {}).await;
+    world.publish().await;
+    let page = world.browser().get(&world.url("/events")).await;
+    assert_eq!(page.status, 403);
+    let event = crate::harness::event("GET", "/events", "limit=1", &[]);
+    let answer = world.ask("feed", event).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["events"][0]["type"], "installation.installed");
+}
+
+/// Many processes append at once: every event has a place of its own, and there is no place without an event.
+#[tokio::test]
+async fn concurrent_publishers_leave_no_gap_in_the_feed() {
+    let world = World::start().await;
+    for _ in 0..6 {
+        world.connected("user 1", |_| {}).await;
+    }
+    let records = world.records(INSTALLATIONS_TABLE.0).await;
+    let batches = records.iter().map(|record| world.publish_records(std::slice::from_ref(record)));
+    for answer in futures_util::future::join_all(batches).await {
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+    assert_eq!(world.feed().await.len(), 12);
+}
+
+/// Claims that DynamoDB deletes are not news, and neither is a claim that succeeded.
+#[tokio::test]
+async fn the_end_of_a_claim_is_not_an_event() {
+    let world = World::start().await;
+    world.browser().install_as(|_| {}).await;
+    let claim = string(&world.claims().await[0], "claim").unwrap().to_owned();
+    let client = world.stack.dynamodb().service().client();
+    client.delete_item().table_name(CLAIMS_TABLE.0).key("claim", AttributeValue::S(claim)).send().await.unwrap();
+    let records = world.records(CLAIMS_TABLE.0).await;
+    assert_eq!(records.last().unwrap()["eventName"], "REMOVE");
+    world.publish().await;
+    assert_eq!(types(&world.feed().await), ["installation.installed"]);
+}

@@ -10,7 +10,8 @@ mod sqs;
 mod wire;
 
 pub use dynamodb::{
-    CLAIMS_TABLE, Dynamo, DynamoError, EVENTS_TABLE, INSTALLATIONS_TABLE, LINKS_SORT_KEY, LINKS_TABLE, indexes,
+    CLAIMS_TABLE, Dynamo, DynamoError, EVENTS_TABLE, INSTALLATIONS_TABLE, LINKS_SORT_KEY, LINKS_TABLE,
+    indexes,
 };
 pub use endpoint::{Services, serve};
 pub use event_bus::{EVENT_BUS, EventBus};

@@ -67,10 +67,14 @@ impl Inside {
                 let after = progress.published.get(table).map(String::as_str);
                 let records = self.services.dynamodb.service().changes(table, after, RECORDS).await?;
                 let failed = self.failures("publish", &records).await;
-                let is_again = |record: &Value| shared::entry::batch::item_id(record) == failed.first().map(String::as_str);
+                let is_again = |record: &Value| {
+                    shared::entry::batch::item_id(record) == failed.first().map(String::as_str)
+                };
                 let passed = records.iter().position(is_again).unwrap_or(records.len());
                 let passed = if failed.is_empty() { records.len() } else { passed };
-                let Some(last) = records[..passed].last().and_then(shared::entry::batch::item_id) else { break };
+                let Some(last) = records[..passed].last().and_then(shared::entry::batch::item_id) else {
+                    break;
+                };
                 progress.published.insert(table.to_owned(), last.to_owned());
                 done += passed;
             }
@@ -130,7 +134,8 @@ impl Inside {
         }
         let event = to_raw_value(&json!({"Records": records})).unwrap_or_default();
         let answer = self.invoke(function, &event).await;
-        let answer: Value = answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default();
+        let answer: Value =
+            answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default();
         let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
         failures.filter_map(|item| item["itemIdentifier"].as_str()).map(str::to_owned).collect()
     }

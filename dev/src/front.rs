@@ -28,6 +28,7 @@ pub(crate) fn router(inside: Arc<Inside>) -> Result<Router, http_client::ClientE
     let router = Router::new()
         .merge(sample_app::router(Arc::clone(&inside), http_client::build()?))
         .route("/", get(start))
+        .route("/live-events", get(live_events))
         .route("/client-secret", post(store_client_secret))
         .route("/installations/refresh", post(refresh))
         .route("/installations/uninstall", post(uninstall))
@@ -48,6 +49,14 @@ pub(crate) fn router(inside: Arc<Inside>) -> Result<Router, http_client::ClientE
 async fn start(State(inside): State<Arc<Inside>>) -> Response {
     match start_page::render(&inside).await {
         Ok(page) => ([(header::CACHE_CONTROL, "no-store")], Html(page)).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// The list of events on the start page.
+async fn live_events(State(inside): State<Arc<Inside>>) -> Response {
+    match start_page::events_html(&inside).await {
+        Ok(list) => ([(header::CACHE_CONTROL, "no-store")], Html(list)).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

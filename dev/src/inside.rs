@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::random::Random;
 use simulated_notion::Simulator;
+use vault::webhook_keys::WebhookKeys;
 
 use crate::aws::Services;
 use crate::event_sources::EventSources;
@@ -54,6 +55,13 @@ impl Inside {
     pub(crate) fn store_client_secret(&self, secret: &str) -> io::Result<()> {
         let value = json!({"client_secret": secret});
         self.services.secrets_manager.service().put(CLIENT_SECRET, &value)
+    }
+
+    /// The secret with which webhooks are verified, as the operator prints it.
+    pub(crate) fn webhook_secret(&self) -> String {
+        let stored = self.services.secrets_manager.service().current(WEBHOOK_SECRET).unwrap_or_default();
+        let keys = WebhookKeys::parse(&stored.to_string());
+        keys.map(|keys| keys.current().expose().to_owned()).unwrap_or_default()
     }
 
     /// Invokes a function as Lambda would; `None` if there is no function with that name.

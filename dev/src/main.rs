@@ -39,6 +39,9 @@ struct Cli {
     /// Use the real Notion, with `NOTION_CLIENT_ID` and `NOTION_CLIENT_SECRET` from the environment
     #[arg(long)]
     real_notion: bool,
+    /// Send webhooks to this address instead of the sample app's (https, or http on this machine), and print the secret
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -98,6 +101,9 @@ async fn run(cli: Cli) -> Result<(), String> {
     for name in settings {
         options.variables.extend(environment(name).map(|value| (name.to_owned(), value)));
     }
+    if let Some(url) = &cli.webhook_url {
+        options.variables.insert("WEBHOOK_URL".to_owned(), url.clone());
+    }
     if cli.real_notion {
         let variable =
             |name| required(&environment, name).map_err(|error| format!("{error}: --real-notion needs it"));
@@ -122,12 +128,18 @@ async fn run(cli: Cli) -> Result<(), String> {
         None => println!("Notion is real; its connection needs the redirect URI {}/callback", stack.url()),
     }
     if let Some(aws_url) = stack.aws_url() {
-        println!("AWS is simulated: {aws_url} (DynamoDB, Secrets Manager, SQS, Lambda's Invoke)");
+        println!(
+            "AWS is simulated: {aws_url} (DynamoDB, EventBridge, Secrets Manager, SQS, Lambda's Invoke)"
+        );
+    }
+    if let Some(url) = cli.webhook_url {
+        println!("Webhooks go to {url}; WEBHOOK_SECRET={}", stack.webhook_secret());
     }
     println!("Press Ctrl-C to stop.");
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended.map_err(|error| error.to_string()),
         () = sweep_by_schedule(&stack) => Ok(()),
+        () = deliver_events(&stack) => Ok(()),
     }
 }
 
@@ -136,6 +148,17 @@ async fn sweep_by_schedule(stack: &Stack) {
     loop {
         tokio::time::sleep(Duration::from_mins(5)).await;
         stack.ask("sweep", &serde_json::json!({})).await;
+    }
+}
+
+/// Does what AWS does between the services.
+async fn deliver_events(stack: &Stack) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if let Err(error) = stack.publish_changes().await {
+            eprintln!("dev: {error}");
+        }
+        stack.deliver_webhooks().await;
     }
 }
 

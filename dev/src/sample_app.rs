@@ -5,5 +5,6 @@ mod backend;
 mod page;
 mod routes;
 mod sessions;
+mod webhooks;
 
 pub(crate) use routes::router;

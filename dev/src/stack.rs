@@ -19,6 +19,7 @@ use shared::random::{OsRandom, Random, attempt};
 use simulated_notion::{Connection, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use vault::webhook_keys::WebhookKeys;
 
 use crate::aws::{
     self, CLAIMS_TABLE, Call, Dynamo, EVENT_BUS, EVENTS_TABLE, EventBus, Grant, INSTALLATIONS_TABLE,
@@ -357,6 +358,26 @@ impl Stack {
     pub fn key_ring(&self) -> String {
         let ring = self.inside.services.secrets_manager.service().current(TOKEN_KEY_RING);
         ring.map(|ring| ring.to_string()).unwrap_or_default()
+    }
+
+    /// The secret with which webhooks are verified: `whsec_…`.
+    #[must_use]
+    pub fn webhook_secret(&self) -> String {
+        self.inside.webhook_secret()
+    }
+
+    /// Replaces the webhook secret, as the operator does: the one before signs too for a day.
+    ///
+    /// # Panics
+    ///
+    /// If the secret cannot be stored.
+    pub fn rotate_webhook_secret(&self) {
+        let secrets = self.inside.services.secrets_manager.service();
+        let stored = secrets.current(WEBHOOK_SECRET).unwrap_or_default();
+        let keys = WebhookKeys::parse(&stored.to_string()).unwrap_or_else(|expected| panic!("{expected}"));
+        let rotated = keys.rotated(self.inside.clock.now(), &*self.inside.random);
+        let rotated = serde_json::from_str(&rotated).unwrap_or_default();
+        secrets.put(WEBHOOK_SECRET, &rotated).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Adds a key to the ring, which seals from now on.

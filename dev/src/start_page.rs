@@ -4,9 +4,13 @@ use std::collections::HashMap;
 
 use askama::Template as _;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
 
 use crate::aws::INSTALLATIONS_TABLE;
 use crate::inside::Inside;
+
+/// How many events the page shows.
+const SHOWN_EVENTS: usize = 12;
 
 #[derive(askama::Template)]
 #[template(path = "start.html")]
@@ -18,6 +22,18 @@ struct StartPage<'a> {
     rescued: usize,
     said: Option<String>,
     installations: Vec<Installation>,
+    events: Vec<Event>,
+    webhook_url: Option<&'a str>,
+    webhooks: usize,
+    webhook_dead_letters: usize,
+}
+
+/// An event of the feed.
+struct Event {
+    id: String,
+    kind: String,
+    timestamp: String,
+    about: String,
 }
 
 struct Installation {
@@ -73,6 +89,7 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
         })
         .collect();
     installations.sort_by(|a, b| (&a.workspace, &a.person).cmp(&(&b.workspace, &b.person)));
+    let queues = inside.services.queues.service();
     let page = StartPage {
         url: &inside.url,
         notion: inside.notion.as_ref().map(simulated_notion::Simulator::base_url),
@@ -82,10 +99,51 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
             .as_ref()
             .map_or_else(|| "in memory".to_owned(), |dir| dir.display().to_string()),
         said: inside.last_said(),
-        rescued: inside.services.queues.service().messages().len(),
+        rescued: queues.messages().len(),
         installations,
+        events: last_events(inside).await,
+        webhook_url: inside.variables.get("WEBHOOK_URL").map(String::as_str),
+        webhooks: queues.webhooks().len(),
+        webhook_dead_letters: queues.webhook_dead_letters().len(),
     };
     Ok(page.render()?)
+}
+
+/// The last events of the feed, newest first. The page asks again, so they appear while one looks.
+pub(crate) async fn events_html(inside: &Inside) -> Result<String, askama::Error> {
+    EventsList { events: last_events(inside).await }.render()
+}
+
+#[derive(askama::Template)]
+#[template(path = "start_events.html")]
+struct EventsList {
+    events: Vec<Event>,
+}
+
+async fn last_events(inside: &Inside) -> Vec<Event> {
+    let (mut after, mut events) = (Value::Null, Vec::new());
+    loop {
+        let page = inside.ask("feed", &json!({"after": after})).await;
+        let text = |event: &Value, pointer: &str| {
+            event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        events.extend(page["events"].as_array().into_iter().flatten().map(|event| {
+            let subjects = event.pointer("/data/subjects").and_then(Value::as_array);
+            let subjects: Vec<&str> = subjects.into_iter().flatten().filter_map(Value::as_str).collect();
+            let or = |first: String, second: String| if first.is_empty() { second } else { first };
+            Event {
+                id: text(event, "/id"),
+                kind: text(event, "/type"),
+                timestamp: text(event, "/timestamp"),
+                about: or(or(text(event, "/data/subject"), text(event, "/data/reason")), subjects.join(", ")),
+            }
+        }));
+        after = page["next"].clone();
+        if page["more"] != true {
+            break;
+        }
+    }
+    events.into_iter().rev().take(SHOWN_EVENTS).collect()
 }
 
 fn health_of(row: &HashMap<String, AttributeValue>) -> String {

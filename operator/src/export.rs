@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::aws::Aws;
 use crate::outcome::{Failure, Outcome};
-use vault::dynamodb_json::to_line;
 use crate::rows::Rows;
 use crate::stack::Stack;
+use vault::dynamodb_json::to_line;
 
 /// Writes the installations, or the rows of `table`, to `path`, one row per line in DynamoDB's JSON. Tokens stay
 /// sealed, but the file contains people's names and addresses.

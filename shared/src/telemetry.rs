@@ -9,5 +9,5 @@ mod metric;
 mod request_line;
 
 pub use log::{init, layer, targets};
-pub use metric::Metric;
+pub use metric::{Measure, Metric};
 pub use request_line::{METRICS_NAMESPACE, RequestLine};

@@ -101,7 +101,10 @@ async fn the_life_of_an_installation_is_told_in_order_and_names_no_more_than_it_
         })
     );
     let subject = |at: usize| events[at]["data"]["subject"].as_str();
-    assert_eq!([subject(2), subject(4), subject(5), subject(6)], [Some("user 1"), Some("user 2"), Some("user 1"), None]);
+    assert_eq!(
+        [subject(2), subject(4), subject(5), subject(6)],
+        [Some("user 1"), Some("user 2"), Some("user 1"), None]
+    );
     assert_eq!(events[5]["data"]["subjects"], json!(["user 2"]));
     // The app learns whom it was connected for.
     assert_eq!(events[6]["data"]["subjects"], json!(["user 2"]));
@@ -174,7 +177,11 @@ async fn an_install_that_ends_otherwise_is_told_with_its_reason() {
     let world = World::start().await;
     let browser = world.browser();
     browser.install_as(|approval| approval.cancel = true).await;
-    world.notion().inject(Endpoint::Token, simulated_notion::Fault::Status { status: 400, retry_after: None }, 1);
+    world.notion().inject(
+        Endpoint::Token,
+        simulated_notion::Fault::Status { status: 400, retry_after: None },
+        1,
+    );
     browser.install_as(|_| {}).await;
     // What has expired is deleted by DynamoDB, not by us.
     world.publish().await;
@@ -292,7 +299,13 @@ async fn the_feed_goes_on_where_a_reader_stopped_and_says_if_that_is_too_long_ag
     assert_eq!(world.ask("feed", json!({"after": id})).await["error"], "expired");
     assert_eq!(world.ask("feed", json!({})).await["events"], json!([]), "DynamoDB deletes late");
     assert_eq!(world.ask("feed", json!({"after": format!("evt_{:032x}", 1)})).await["error"], "expired");
-    for input in [json!({"after": "x"}), json!({"after": 1}), json!({"limit": 0}), json!({"limit": 101}), json!({"limit": "x"})] {
+    for input in [
+        json!({"after": "x"}),
+        json!({"after": 1}),
+        json!({"limit": 0}),
+        json!({"limit": 101}),
+        json!({"limit": "x"}),
+    ] {
         assert_eq!(world.ask("feed", input.clone()).await["error"], "malformed", "{input}");
     }
 }
@@ -333,7 +346,13 @@ async fn the_end_of_a_claim_is_not_an_event() {
     world.browser().install_as(|_| {}).await;
     let claim = string(&world.claims().await[0], "claim").unwrap().to_owned();
     let client = world.stack.dynamodb().service().client();
-    client.delete_item().table_name(CLAIMS_TABLE.0).key("claim", AttributeValue::S(claim)).send().await.unwrap();
+    client
+        .delete_item()
+        .table_name(CLAIMS_TABLE.0)
+        .key("claim", AttributeValue::S(claim))
+        .send()
+        .await
+        .unwrap();
     let records = world.records(CLAIMS_TABLE.0).await;
     assert_eq!(records.last().unwrap()["eventName"], "REMOVE");
     world.publish().await;

@@ -42,8 +42,8 @@ pub use rescue::{Received, RescueError, RescueQueue, RescueRecord, Rescued, Whos
 pub(crate) use row::oldest_key;
 pub use row::{Health, Installation, MAX_SUPERSEDED};
 pub use save::{Save, Saved, Terms};
-pub use stopped::StoppedEndpoints;
 use shared::config::{ConfigError, Lookup, required};
+pub use stopped::StoppedEndpoints;
 
 /// Installations, claims and links in DynamoDB.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use shared::config::{ConfigError, Lookup, PublicConnection, number};
 use shared::flow::ClaimKey;
 use shared::random::Random;
 use shared::secret::{AccessToken, ClientSecret, RefreshToken};
-use shared::telemetry::RequestLine;
+use shared::telemetry::{Measure, RequestLine};
 
 use crate::aws::Clients;
 use crate::budget::{self, Budget, until};
@@ -192,7 +192,8 @@ impl Vault {
             }
         };
         if let Some(stored_at) = in_hand.client_secret.stored_at {
-            line.client_secret_age(self.clock.now().days_since(stored_at));
+            let days = self.clock.now().days_since(stored_at);
+            line.measure(Measure::ClientSecretAgeDays, days);
         }
         Ok(in_hand)
     }

@@ -19,7 +19,8 @@ pub const OVERLAP_SECS: u64 = 86_400;
 const PREFIX: &str = "whsec_";
 /// The shortest and the longest key, in bytes (Standard Webhooks, "Signature scheme").
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
-const EXPECTED: &str = "the webhook secret that the stack generated, or one that `operator webhook rotate` stored";
+const EXPECTED: &str =
+    "the webhook secret that the stack generated, or one that `operator webhook rotate` stored";
 
 /// The keys in force.
 #[derive(Debug, Clone)]
@@ -118,7 +119,11 @@ mod tests {
     fn a_signature_is_that_of_the_specification() {
         let keys = keys(&json!({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})).unwrap();
         assert_eq!(
-            keys.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", UnixSeconds(1_614_265_330), r#"{"test": 2432232314}"#),
+            keys.signature(
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                UnixSeconds(1_614_265_330),
+                r#"{"test": 2432232314}"#
+            ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }

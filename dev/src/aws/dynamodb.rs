@@ -47,7 +47,9 @@ pub fn indexes() -> impl Iterator<Item = (&'static str, &'static str, &'static s
     let of = |table: &'static str, indexes: &'static [Index]| {
         indexes.iter().map(move |(name, partition, sort)| (table, *name, *partition, *sort))
     };
-    of(INSTALLATIONS_TABLE.0, &INSTALLATIONS_INDEXES).chain(of(CLAIMS_TABLE.0, &CLAIMS_INDEXES)).chain(of(EVENTS_TABLE.0, &EVENTS_INDEXES))
+    of(INSTALLATIONS_TABLE.0, &INSTALLATIONS_INDEXES)
+        .chain(of(CLAIMS_TABLE.0, &CLAIMS_INDEXES))
+        .chain(of(EVENTS_TABLE.0, &EVENTS_INDEXES))
 }
 
 /// The embedded database. Behind the wire it is called over HTTP, like AWS.
@@ -194,7 +196,8 @@ impl Dynamo {
         let arn = described.table().and_then(TableDescription::latest_stream_arn);
         let arn = arn.ok_or_else(|| broken("it has no stream"))?;
         let stream = self.ask_stream("DescribeStream", &json!({"StreamArn": arn})).await?;
-        let shard = stream["StreamDescription"]["Shards"][0]["ShardId"].as_str().ok_or_else(|| broken("no shard"))?;
+        let shard =
+            stream["StreamDescription"]["Shards"][0]["ShardId"].as_str().ok_or_else(|| broken("no shard"))?;
         let mut from = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
         if let Some(after) = after {
             from["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER".into();
@@ -211,7 +214,8 @@ impl Dynamo {
     }
 
     async fn ask_stream(&self, operation: &str, request: &Value) -> Result<Value, DynamoError> {
-        let reply = self.ask(&format!("DynamoDBStreams_20120810.{operation}"), request.to_string().into()).await;
+        let reply =
+            self.ask(&format!("DynamoDBStreams_20120810.{operation}"), request.to_string().into()).await;
         if reply.status == 200 { Ok(reply.body) } else { Err(DynamoError::Stream(reply.body.to_string())) }
     }
 
@@ -258,13 +262,8 @@ impl Dynamo {
             .build()
             .map_err(|error| DynamoError::Table(error.to_string()))?;
         // Rejected if it is already on, as in a database that was opened before.
-        let _on_already = self
-            .client
-            .update_time_to_live()
-            .table_name(table)
-            .time_to_live_specification(ttl)
-            .send()
-            .await;
+        let _on_already =
+            self.client.update_time_to_live().table_name(table).time_to_live_specification(ttl).send().await;
         Ok(())
     }
 }

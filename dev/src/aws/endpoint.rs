@@ -48,8 +48,7 @@ impl Services {
             "AmazonSQS" => self.queues.answer(wire, headers, body).await,
             "AWSEvents" => self.event_bus.answer(wire, headers, body).await,
             _ => {
-                let text =
-                    "DynamoDB, EventBridge, Secrets Manager, SQS and Lambda's Invoke answer here, and nothing else.";
+                let text = "DynamoDB, EventBridge, Secrets Manager, SQS and Lambda's Invoke answer here, and nothing else.";
                 (StatusCode::NOT_FOUND, text).into_response()
             }
         }

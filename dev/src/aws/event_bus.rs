@@ -52,7 +52,8 @@ impl EventBus {
         let invalid = || {
             let known = text("EventBusName") == EVENT_BUS;
             let named = !text("Source").is_empty() && !text("DetailType").is_empty();
-            let detailed = detail.as_ref().is_some_and(Value::is_object) && text("Detail").len() <= MAX_DETAIL_BYTES;
+            let detailed =
+                detail.as_ref().is_some_and(Value::is_object) && text("Detail").len() <= MAX_DETAIL_BYTES;
             (!(known && named)).then_some("InvalidArgument").or((!detailed).then_some("MalformedDetail"))
         };
         if let Some(code) = refusal.or_else(invalid) {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::webhooks::Arrived;
+
 /// The app, seen by a user; without one, the page asks who it is.
 #[derive(askama::Template)]
 #[template(path = "app.html")]
@@ -11,6 +13,7 @@ pub(super) struct AppPage {
     pub(super) said: Option<String>,
     pub(super) problem: Option<String>,
     pub(super) connections: Vec<Connection>,
+    pub(super) arrived: Vec<Arrived>,
 }
 
 /// What came back from Notion.

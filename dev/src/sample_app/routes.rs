@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Form, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
@@ -17,6 +18,7 @@ use shared::random::{attempt, bytes};
 use super::backend::Backend;
 use super::page::{AppPage, Connection, PopupPage, connected, render};
 use super::sessions::{Begun, Sessions, USERS};
+use super::webhooks::Arrivals;
 use crate::front::OwnForm;
 use crate::inside::Inside;
 
@@ -25,6 +27,7 @@ struct App {
     inside: Arc<Inside>,
     sessions: Sessions,
     backend: Backend,
+    arrivals: Arrivals,
 }
 
 /// The app's routes.
@@ -35,7 +38,7 @@ pub(crate) fn router(inside: Arc<Inside>, http: reqwest::Client) -> Router<Arc<I
         stack_url: inside.url.clone(),
         notion_url: notion_url.unwrap_or_else(|| shared::config::NOTION_BASE_URL.to_owned()),
     };
-    let app = Arc::new(App { inside, sessions: Sessions::default(), backend });
+    let app = Arc::new(App { inside, sessions: Sessions::default(), backend, arrivals: Arrivals::default() });
     Router::new()
         .route("/app", get(home))
         .route("/app/sign-in", post(sign_in))
@@ -43,6 +46,7 @@ pub(crate) fn router(inside: Arc<Inside>, http: reqwest::Client) -> Router<Arc<I
         .route("/app/back", get(back))
         .route("/app/call-notion", post(call_notion))
         .route("/app/disconnect", post(disconnect))
+        .route("/app/webhook", post(webhook))
         .with_state(app)
 }
 
@@ -166,6 +170,11 @@ async fn disconnect(State(app): State<Arc<App>>, headers: HeaderMap, Form(chosen
     .await
 }
 
+/// The stack tells the app what became of its installations.
+async fn webhook(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    app.arrivals.take(&app.inside.webhook_secret(), &headers, &body)
+}
+
 impl App {
     fn is_own_form(&self, headers: &HeaderMap) -> bool {
         OwnForm::is_sent_by(headers, &self.inside.url)
@@ -193,6 +202,7 @@ impl App {
             said: self.sessions.said(headers),
             problem,
             connections: connections.collect(),
+            arrived: self.arrivals.all(),
         };
         page(status, render(&app_page))
     }

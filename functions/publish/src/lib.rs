@@ -103,7 +103,8 @@ impl Publish {
         line: &mut RequestLine,
     ) -> Option<usize> {
         let mut events: Vec<Event> = pending.iter().map(|pending| pending.event.clone()).collect();
-        let appended = self.log.append(&mut events, self.clock.now(), self.keep_secs, &*self.random, deadline);
+        let appended =
+            self.log.append(&mut events, self.clock.now(), self.keep_secs, &*self.random, deadline);
         if let Err(error) = Box::pin(appended).await {
             tracing::warn!(%error, "events could not be written to the log: the batch comes again");
             return pending.first().map(|first| first.record);

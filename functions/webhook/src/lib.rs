@@ -20,7 +20,7 @@ use shared::clock::{Clock, UnixMillis};
 use shared::config::Lookup;
 use shared::entry::batch::{Batch, TakesBatches, item_id};
 use shared::random::Random;
-use shared::telemetry::{Metric, RequestLine};
+use shared::telemetry::{Measure, Metric, RequestLine};
 use tokio::time::Instant;
 use vault::event::EventId;
 use vault::secrets::{Freshness, OneSecret};
@@ -149,7 +149,12 @@ impl Webhook {
             }
             Answer::NotTaken { why, retry_after } => {
                 let gap = gaps::next(age, retry_after, &*self.random);
-                tracing::warn!(event_id = id, why, again_in_secs = gap.as_secs(), "an event was not delivered");
+                tracing::warn!(
+                    event_id = id,
+                    why,
+                    again_in_secs = gap.as_secs(),
+                    "an event was not delivered"
+                );
                 (Fate::Later(gap), false)
             }
         }
@@ -195,7 +200,10 @@ impl TakesBatches for Webhook {
     async fn warm_up(&self) {
         let keys = self.keys.get(Freshness::Cached, &*self.clock);
         let until = Instant::now() + Duration::from_secs(2);
-        drop(tokio::join!(tokio::time::timeout_at(until, keys), self.stopped.since(self.endpoint.url(), until)));
+        drop(tokio::join!(
+            tokio::time::timeout_at(until, keys),
+            self.stopped.since(self.endpoint.url(), until)
+        ));
     }
 
     async fn handle(&self, batch: Batch, line: &mut RequestLine) -> Vec<String> {
@@ -238,6 +246,10 @@ impl TakesBatches for Webhook {
         });
         let delivered = join_all(deliveries).await;
         let deadline = Instant::now() + Duration::from_secs(SETTLE_SECS);
+        if is_stopped {
+            // As long as events wait for somebody to act, so does the alarm.
+            line.count(Metric::EndpointGone);
+        }
         if delivered.iter().any(|(.., is_gone)| *is_gone) {
             tracing::error!(alarm = "webhook_gone", "the endpoint answered 410: nothing more is sent there");
             line.count(Metric::EndpointGone);
@@ -245,6 +257,11 @@ impl TakesBatches for Webhook {
                 tracing::warn!(%error, "the endpoint could not be stopped: it is asked again");
             }
         }
+        let now = self.clock.now_millis();
+        let age = |message: &Message<'_>| now.0.saturating_sub(message.sent_at.0) / 1000;
+        let waiting = delivered.iter().filter(|(_, fate, _)| matches!(fate, Fate::Later(_)));
+        let oldest = waiting.map(|(message, ..)| age(message)).max();
+        line.measure(Measure::UndeliveredSecs, oldest.unwrap_or(0));
         let mut again = Vec::new();
         for (message, fate, _) in &delivered {
             line.count(match fate {

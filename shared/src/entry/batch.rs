@@ -58,7 +58,8 @@ pub async fn answer(function: &impl TakesBatches, event: &RawValue, context: Con
         let Some(Value::Array(records)) = event.get("Records") else {
             line.reject("malformed");
             line.end(function.clock(), "malformed", StatusCode::BAD_REQUEST);
-            let message = "this function takes the records of a stream or of a queue: this event was sent by mistake";
+            let message =
+                "this function takes the records of a stream or of a queue: this event was sent by mistake";
             return json!({"error": "malformed", "message": message});
         };
         line.note("records", records.len());

@@ -87,3 +87,22 @@ impl Metric {
     /// One alarm for all functions uses these metrics, so they are also written without a dimension.
     pub(super) const OF_ALL_FUNCTIONS: [Self; 3] = [Self::Panicked, Self::Misconfigured, Self::Unavailable];
 }
+
+/// What is measured rather than counted. The names are stable too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Measure {
+    /// The age of the client secret that a request used, in days.
+    ClientSecretAgeDays,
+    /// How long the oldest of some webhooks has waited without being taken, in seconds; 0 if all were.
+    UndeliveredSecs,
+}
+
+impl Measure {
+    /// Its unit in CloudWatch.
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            Self::ClientSecretAgeDays => "None",
+            Self::UndeliveredSecs => "Seconds",
+        }
+    }
+}

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::metric::Metric;
+use super::metric::{Measure, Metric};
 use crate::clock::Clock;
 
 /// The CloudWatch namespace of every metric, unless `METRICS_NAMESPACE` sets another: stacks in one account must not
@@ -24,7 +24,7 @@ pub struct RequestLine {
     function: &'static str,
     began: Instant,
     counts: BTreeMap<Metric, u64>,
-    client_secret_age_days: Option<u64>,
+    measures: BTreeMap<Measure, u64>,
     fields: BTreeMap<&'static str, Value>,
 }
 
@@ -36,7 +36,7 @@ impl RequestLine {
             function,
             began: Instant::now(),
             counts: BTreeMap::new(),
-            client_secret_age_days: None,
+            measures: BTreeMap::new(),
             fields: BTreeMap::new(),
         }
     }
@@ -46,16 +46,9 @@ impl RequestLine {
         *self.counts.entry(metric).or_default() += 1;
     }
 
-    /// Adds `times` to `metric`.
-    pub fn count_times(&mut self, metric: Metric, times: u64) {
-        if times > 0 {
-            *self.counts.entry(metric).or_default() += times;
-        }
-    }
-
-    /// Records the age of the client secret that this request uses, in days (`ClientSecretAgeDays`).
-    pub fn client_secret_age(&mut self, days: u64) {
-        self.client_secret_age_days = Some(days);
+    /// Records what was measured.
+    pub fn measure(&mut self, measure: Measure, value: u64) {
+        self.measures.insert(measure, value);
     }
 
     /// Records how long Notion's tokens were only in this process's memory, before they were durable (`unsaved_us`).
@@ -90,12 +83,10 @@ impl RequestLine {
         self.note("function", self.function);
         self.note("outcome", outcome);
         self.note("status", status.as_u16());
-        if let Some(days) = self.client_secret_age_days {
-            self.note("ClientSecretAgeDays", days);
-        }
         let line = Line {
             metadata: Metadata { timestamp: clock.now_millis().0, directives: self.directives() },
             counts: &self.counts,
+            measures: &self.measures,
             fields: &self.fields,
         };
         match serde_json::to_string(&line) {
@@ -110,11 +101,10 @@ impl RequestLine {
     /// Which of the line's fields are metrics, and by which dimensions.
     fn directives(&self) -> Vec<Directive> {
         let count = |metric: &Metric| Definition { name: Name::Count(*metric), unit: "Count" };
+        let measured = |measure: &Measure| Definition { name: Name::Measure(*measure), unit: measure.unit() };
         let mut definitions = vec![Definition { name: Name::Other("DurationMs"), unit: "Milliseconds" }];
         definitions.extend(self.counts.keys().map(count));
-        if self.client_secret_age_days.is_some() {
-            definitions.push(Definition { name: Name::Other("ClientSecretAgeDays"), unit: "None" });
-        }
+        definitions.extend(self.measures.keys().map(measured));
         let mut directives = vec![Directive::of(&["function"], definitions)];
         if self.counts.contains_key(&Metric::Rejected) {
             // Only this metric is split by reason: each combination is billed as a metric of its own.
@@ -136,6 +126,8 @@ struct Line<'a> {
     metadata: Metadata,
     #[serde(flatten)]
     counts: &'a BTreeMap<Metric, u64>,
+    #[serde(flatten)]
+    measures: &'a BTreeMap<Measure, u64>,
     #[serde(flatten)]
     fields: &'a BTreeMap<&'static str, Value>,
 }
@@ -179,5 +171,6 @@ struct Definition {
 #[serde(untagged)]
 enum Name {
     Count(Metric),
+    Measure(Measure),
     Other(&'static str),
 }

@@ -42,7 +42,8 @@ impl Change {
         };
         // Lambda writes a number of seconds, with or without a fraction.
         let at = change.get("ApproximateCreationDateTime")?;
-        let at = at.as_u64().or_else(|| Some(at.as_number()?.to_string().split('.').next()?.parse().ok()?))?;
+        let at =
+            at.as_u64().or_else(|| Some(at.as_number()?.to_string().split('.').next()?.parse().ok()?))?;
         let change = Self { old: image("OldImage")?, new: image("NewImage")?, at: UnixSeconds(at) };
         (change.old.is_some() || change.new.is_some()).then_some(change)
     }
@@ -129,10 +130,7 @@ fn is_installed_since(old: Option<&Installation>, new: &Installation) -> bool {
 }
 
 /// Who has claimed with a code of theirs since.
-fn claimed_since<'a>(
-    before: &'a Installation,
-    new: &'a Installation,
-) -> impl Iterator<Item = &'a Subject> {
+fn claimed_since<'a>(before: &'a Installation, new: &'a Installation) -> impl Iterator<Item = &'a Subject> {
     let was_claimed = |code_hash: &str| {
         before.pending.iter().any(|pending| pending.code_hash == code_hash && pending.claimed_by.is_some())
     };

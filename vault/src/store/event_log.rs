@@ -15,9 +15,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use serde_json::value::RawValue;
 use shared::clock::UnixSeconds;
 use shared::config::{ConfigError, Lookup, required};
@@ -74,7 +72,10 @@ pub struct LogPage {
 enum Appended {
     Done,
     /// The counter stands elsewhere, or some events were there before.
-    Refused { last_position: Option<u64>, standing: Vec<(usize, Row)> },
+    Refused {
+        last_position: Option<u64>,
+        standing: Vec<(usize, Row)>,
+    },
 }
 
 impl EventLog {

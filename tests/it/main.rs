@@ -22,6 +22,7 @@ mod documented;
 mod events;
 mod exchange;
 mod expiry;
+mod history;
 mod install;
 mod keep;
 mod metrics;

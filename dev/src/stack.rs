@@ -8,8 +8,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use callback::Callback;
 use install::Install;
 use serde_json::{Value, json};
@@ -136,8 +134,8 @@ impl Stack {
             secrets.put(TOKEN_KEY_RING, &json!({"seed": seed}))?;
         }
         if !secrets.has(WEBHOOK_SECRET) {
-            let drawn = STANDARD.encode(shared::random::bytes::<48>(&*options.random));
-            secrets.put(WEBHOOK_SECRET, &json!({"secret": drawn}))?;
+            let drawn = serde_json::from_str(&WebhookKeys::drawn(&*options.random)).unwrap_or_default();
+            secrets.put(WEBHOOK_SECRET, &drawn)?;
         }
         let (client_id, client_secret_id, notion) = match options.notion {
             NotionSide::Real { client_id, client_secret } => {

@@ -28,6 +28,8 @@ pub struct Aws {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// Tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The bus and its archive.
+    pub eventbridge: aws_sdk_eventbridge::Client,
     /// Keys.
     pub kms: aws_sdk_kms::Client,
     /// The functions.
@@ -88,6 +90,7 @@ impl Aws {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            eventbridge: aws_sdk_eventbridge::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
             lambda: lambda(&config),
             secrets_manager: aws_sdk_secretsmanager::Client::new(&config),

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 /// Operates a deployed stack.
 ///
-/// `doctor`, `list`, `show` and `keys progress` change nothing; `export` writes a file. No command prints a token,
-/// and none takes a secret as an argument.
+/// `doctor`, `list`, `show`, `events tail` and `keys progress` change nothing; `export` writes a file. No command prints
+/// a token, and none takes a secret as an argument. `webhook secret --show` prints the one secret that your app needs.
 ///
 /// Exits with 0 if all is well, 1 if something has to be done, 2 if the command line is wrong, and 3 if the operator
 /// could not find out.
@@ -114,6 +114,12 @@ pub(crate) enum Command {
     /// The keys that seal tokens
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What your app is told
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// The signed requests to your app's endpoint
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +164,46 @@ pub(crate) enum KeysCommand {
     Progress,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Print events as they are published, one per line, until you stop it
+    Tail {
+        /// Begin with the oldest that the feed keeps
+        #[arg(long)]
+        since_start: bool,
+        /// Stop at the last one
+        #[arg(long)]
+        no_follow: bool,
+    },
+    /// Put archived events on the bus again, for every rule and the webhook; they keep their ids
+    Replay {
+        /// From this time on, such as 2026-11-29T05:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: String,
+        /// Up to this time; now by default
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Say whether there is a secret, or print it
+    Secret {
+        /// Print it
+        #[arg(long)]
+        show: bool,
+    },
+    /// Make a new secret; for a day the one before signs too
+    Rotate {
+        /// End the one before at once, as after a leak
+        #[arg(long)]
+        at_once: bool,
+    },
+    /// Send again to an endpoint that answered 410, and what was given up
+    Resume,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +233,14 @@ mod tests {
             "import --table t",
             "keys rotate",
             "keys progress --json",
+            "events tail",
+            "events tail --since-start --no-follow --json",
+            "events replay --since 2026-11-29T05:00:00Z --until 2026-11-29T06:00:00Z",
+            "webhook secret",
+            "webhook secret --show",
+            "webhook rotate",
+            "webhook rotate --at-once",
+            "webhook resume",
         ] {
             let words = ["operator"].into_iter().chain(typed.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{typed}");
@@ -205,6 +259,9 @@ mod tests {
             "import f --yes",
             "refresh w",
             "keys",
+            "events",
+            "events replay",
+            "webhook",
         ] {
             let words = ["operator"].into_iter().chain(typed.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{typed}");

@@ -31,7 +31,7 @@ struct Answer {
 /// Why a function did not do it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Problem {
+pub(crate) struct Problem {
     error: Option<String>,
     message: String,
     reason: Option<String>,
@@ -180,7 +180,7 @@ pub async fn sweep(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
 }
 
 impl Problem {
-    fn check(self) -> Result<(), Failure> {
+    pub(crate) fn check(self) -> Result<(), Failure> {
         let Some(error) = self.error else { return Ok(()) };
         let mut said = format!("{error}: {}", self.message);
         if let Some(reason) = self.reason {
@@ -201,7 +201,7 @@ impl Problem {
 }
 
 /// Invokes a function, once.
-async fn invoke<T: DeserializeOwned>(
+pub(crate) async fn invoke<T: DeserializeOwned>(
     aws: &Aws,
     stack: &Stack,
     function: &'static str,

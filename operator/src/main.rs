@@ -12,16 +12,17 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cli::{Cli, Command, KeysCommand, SecretCommand};
+use cli::{Cli, Command, EventsCommand, KeysCommand, SecretCommand, WebhookCommand};
 use operator::aws::{Aws, ConnectError};
 use operator::client_secret::{self, Proof};
+use operator::events::{self, Tail};
 use operator::functions::{self, Revocation};
 use operator::installations::{self, Listed, Which};
 use operator::outcome::{Failure, Outcome};
 use operator::report::Report;
 use operator::rows::Source;
 use operator::stack::{Stack, StackError};
-use operator::{doctor, export, import, keys, rescue};
+use operator::{doctor, export, import, keys, rescue, webhook};
 use serde_json::json;
 use shared::config::environment;
 
@@ -54,6 +55,14 @@ async fn main() -> ExitCode {
         Err(error @ StackError::Missing { .. }) => return failed(&cli, &error.to_string(), 1),
         Err(error) => return failed(&cli, &error.to_string(), 3),
     };
+    if let Command::Events(EventsCommand::Tail { since_start, no_follow }) = &cli.command {
+        let tail = Tail { since_start: *since_start, follow: !no_follow, in_json: cli.json };
+        let mut print = |line: &str| println!("{line}");
+        return match Box::pin(events::tail(&aws, &stack, tail, &mut print)).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failed(&cli, &failure.to_string(), failure.exit_code()),
+        };
+    }
     match Box::pin(carry_out(&cli.command, &aws, &stack)).await {
         Ok(outcome) => {
             if cli.json {
@@ -93,8 +102,10 @@ async fn doctor(cli: &Cli, return_to: Option<&str>, connected: Result<Aws, Conne
 /// Runs any command except `doctor`.
 async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     match command {
-        // The doctor also runs without a stack.
-        Command::Doctor { .. } => Err(Failure::Misused("doctor is run separately".to_owned())),
+        // The doctor also runs without a stack, and the tail prints as it goes.
+        Command::Doctor { .. } | Command::Events(EventsCommand::Tail { .. }) => {
+            Err(Failure::Misused("this command is run separately".to_owned()))
+        }
         Command::Secret(command) => Box::pin(secret(command, aws, stack)).await,
         Command::List { workspace, subject } => {
             let which = match (workspace, subject) {
@@ -142,6 +153,16 @@ async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcom
         }
         Command::Keys(KeysCommand::Rotate) => Box::pin(keys::rotate(aws, stack)).await,
         Command::Keys(KeysCommand::Progress) => Box::pin(keys::progress(aws, stack)).await,
+        Command::Events(EventsCommand::Replay { since, until }) => {
+            Box::pin(events::replay(aws, stack, since, until.as_deref())).await
+        }
+        Command::Webhook(WebhookCommand::Secret { show }) => {
+            Box::pin(webhook::secret(aws, stack, *show)).await
+        }
+        Command::Webhook(WebhookCommand::Rotate { at_once }) => {
+            Box::pin(webhook::rotate(aws, stack, *at_once)).await
+        }
+        Command::Webhook(WebhookCommand::Resume) => Box::pin(webhook::resume(aws, stack)).await,
     }
 }
 

@@ -300,7 +300,8 @@ impl Histories {
     }
 
     fn next_shard(&mut self, shards: &[Vec<Value>], done: &[usize]) -> Option<usize> {
-        let open: Vec<usize> = (0..shards.len()).filter(|shard| done[*shard] < shards[*shard].len()).collect();
+        let open: Vec<usize> =
+            (0..shards.len()).filter(|shard| done[*shard] < shards[*shard].len()).collect();
         if open.is_empty() { None } else { Some(open[self.below(open.len())]) }
     }
 
@@ -314,7 +315,11 @@ impl Histories {
             2 => bus.inject("PutEvents", Fault::Answer(Reply::error(400, "AccessDeniedException")), 1),
             3 => bus.service().refuse_next(&["", "InternalFailure", "", "ThrottlingException"]),
             4 => dynamodb.inject("TransactWriteItems", Fault::LostReply, 1),
-            5 => dynamodb.inject("TransactWriteItems", Fault::Answer(Reply::error(400, "AccessDeniedException")), 1),
+            5 => dynamodb.inject(
+                "TransactWriteItems",
+                Fault::Answer(Reply::error(400, "AccessDeniedException")),
+                1,
+            ),
             _ => {}
         }
     }
@@ -333,7 +338,8 @@ impl Histories {
             let event = &sent["detail"];
             assert_eq!(by_id[event["id"].as_str().unwrap()], event, "two contents under one id");
         }
-        let on_bus: BTreeSet<&str> = on_bus.iter().map(|sent| sent["detail"]["id"].as_str().unwrap()).collect();
+        let on_bus: BTreeSet<&str> =
+            on_bus.iter().map(|sent| sent["detail"]["id"].as_str().unwrap()).collect();
         assert_eq!(on_bus, by_id.keys().map(String::as_str).collect(), "on the bus, in the feed");
         let mut heard: Vec<News> = Vec::new();
         let (mut refused, mut failed) = (0, 0);

@@ -2,6 +2,7 @@
 //! with an emulated AWS (`tests/deploy`).
 
 mod backup;
+mod events;
 mod installations;
 mod process;
 

@@ -50,12 +50,17 @@ impl WebhookKeys {
         Ok(Self { current, previous })
     }
 
+    /// The value to store instead of one that must not be used any more: a new secret alone.
+    #[must_use]
+    pub fn drawn(random: &dyn Random) -> String {
+        json!({"secret": new_secret(random)}).to_string()
+    }
+
     /// The value to store after a rotation: a new secret, and this one for another day.
     #[must_use]
     pub fn rotated(&self, now: UnixSeconds, random: &dyn Random) -> String {
-        let new = STANDARD.encode(random::bytes::<48>(random));
         json!({
-            "secret": format!("{PREFIX}{new}"),
+            "secret": new_secret(random),
             "previous": self.current.expose(),
             "previous_until": now.plus_secs(OVERLAP_SECS).0,
         })
@@ -88,6 +93,10 @@ impl WebhookKeys {
         });
         signatures.collect::<Vec<_>>().join(" ")
     }
+}
+
+fn new_secret(random: &dyn Random) -> String {
+    PREFIX.to_owned() + &STANDARD.encode(random::bytes::<48>(random))
 }
 
 /// A secret with its prefix, which the generated one lacks; `None` if it is not one.

@@ -11,6 +11,7 @@ use super::wire::{Reply, Service, lock};
 
 /// The bus's name.
 pub const EVENT_BUS: &str = "notion-install";
+const ARN: &str = "arn:aws:events:us-east-1:123456789012";
 /// How many entries a call may have (EventBridge's quota).
 const MAX_ENTRIES: usize = 10;
 /// The largest detail, in bytes.
@@ -81,9 +82,47 @@ impl EventBus {
     }
 }
 
+impl EventBus {
+    /// Puts the events of a time on the bus again. Everything is in the archive, at once.
+    fn replay(&self, request: &Value) -> Reply {
+        let moment = |name: &str| request[name].as_f64().map(DateTime::from_secs_f64);
+        let (Some(since), Some(until), Some(name)) =
+            (moment("EventStartTime"), moment("EventEndTime"), request["ReplayName"].as_str())
+        else {
+            return Reply::error(400, "ValidationException");
+        };
+        let mut events = lock(&self.events);
+        let is_of_then = |event: &&Value| {
+            let at = DateTime::from_str(event["time"].as_str().unwrap_or_default(), Format::DateTime);
+            event.get("replay-name").is_none()
+                && at.is_ok_and(|at| (since.secs()..=until.secs()).contains(&at.secs()))
+        };
+        let again: Vec<Value> = events.iter().filter(is_of_then).cloned().collect();
+        events.extend(again.into_iter().map(|mut event| {
+            event["replay-name"] = name.into();
+            event
+        }));
+        Reply::ok(json!({"ReplayArn": format!("{ARN}:replay/{name}"), "State": "STARTING"}))
+    }
+}
+
 impl Service for EventBus {
     async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        match operation {
+            "DescribeEventBus" => {
+                let arn = format!("{ARN}:event-bus/{EVENT_BUS}");
+                return Reply::ok(json!({"Name": EVENT_BUS, "Arn": arn}));
+            }
+            "DescribeArchive" => {
+                let name = request["ArchiveName"].as_str().unwrap_or_default();
+                return Reply::ok(
+                    json!({"ArchiveName": name, "ArchiveArn": format!("{ARN}:archive/{name}")}),
+                );
+            }
+            "StartReplay" => return self.replay(&request),
+            _ => {}
+        }
         let Some(entries) = request["Entries"].as_array().filter(|_| operation == "PutEvents") else {
             return Reply::error(400, "ValidationException");
         };

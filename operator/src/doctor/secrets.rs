@@ -64,7 +64,7 @@ pub(super) async fn key_ring(aws: &Aws, stack: &Stack, report: &mut Report) {
 }
 
 /// The secret, if it exists and is not scheduled for deletion.
-async fn exists(
+pub(super) async fn exists(
     aws: &Aws,
     stack: &Stack,
     report: &mut Report,

@@ -174,7 +174,11 @@ pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
         QueueAttributeName::ApproximateNumberOfMessages,
         QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
     ];
-    for queue in ["RescueQueue", "RescueDeadLetters", "AlarmDeadLetters"] {
+    let mut queues = vec!["RescueQueue", "RescueDeadLetters", "AlarmDeadLetters", "PublishDeadLetters"];
+    if stack.parameter("WebhookUrl").is_some() {
+        queues.push("WebhookDeadLetters");
+    }
+    for queue in queues {
         let Some(url) = find(aws, stack, queue, STEP, report) else { return };
         let attributes = aws
             .sqs
@@ -196,5 +200,5 @@ pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
             return report.warning(STEP, found, format!("docs/runbook.md, \"{queue}\""));
         }
     }
-    report.ok(STEP, "nothing is waiting for rescue, no alarm message is stuck");
+    report.ok(STEP, "nothing is waiting for rescue, no alarm and no event is stuck");
 }

@@ -30,9 +30,17 @@ async fn cloudformation(variables: HashMap<String, String>) -> String {
 /// The dev stack's counterparts of the template's resources.
 fn resources(variables: &HashMap<String, String>) -> String {
     let dead_letters = format!("{}-dead-letters", variables["RESCUE_QUEUE_URL"]);
+    let none = String::new();
+    let webhook_url = variables.get("WEBHOOK_URL").unwrap_or(&none);
+    let webhook = |value: &'static str| if webhook_url.is_empty() { "" } else { value };
+    let of_webhook = |name: &str| if webhook_url.is_empty() { "" } else { variables[name].as_str() };
     let all = [
         ("ClaimsTable", variables["CLAIMS_TABLE"].as_str()),
         ("ClientSecret", &variables["CLIENT_SECRET_ARN"]),
+        ("EventBus", &variables["EVENT_BUS_NAME"]),
+        ("EventsArchive", "an-archive"),
+        ("EventsTable", &variables["EVENTS_TABLE"]),
+        ("FeedFunction", "feed"),
         ("InstallationsTable", &variables["INSTALLATIONS_TABLE"]),
         ("LinksTable", &variables["LINKS_TABLE"]),
         ("RescueDeadLetters", &dead_letters),
@@ -41,7 +49,12 @@ fn resources(variables: &HashMap<String, String>) -> String {
         ("TokenFunction", "token"),
         ("TokenKeyRing", &variables["TOKEN_KEY_RING_ARN"]),
         ("UninstallFunction", "uninstall"),
+        ("WebhookDeadLetters", of_webhook("WEBHOOK_DEAD_LETTERS_URL")),
+        ("WebhookFunction", webhook("webhook")),
+        ("WebhookQueue", of_webhook("WEBHOOK_QUEUE_URL")),
+        ("WebhookSecret", of_webhook("WEBHOOK_SECRET_ARN")),
     ];
+    let all = all.into_iter().filter(|(_, physical)| !physical.is_empty());
     let member = |(logical, physical): (&str, &str)| {
         format!(
             "<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}\
@@ -49,7 +62,7 @@ fn resources(variables: &HashMap<String, String>) -> String {
              2026-11-22T00:00:00Z</LastUpdatedTimestamp><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>"
         )
     };
-    all.into_iter().map(member).collect()
+    all.map(member).collect()
 }
 
 async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes) -> Response {
@@ -66,12 +79,13 @@ async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes)
         }
         ("DescribeStacks", _) if is_status => format!(
             "<Stacks><member><StackName>{stack}</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
-             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}</Parameters></member></Stacks>",
+             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}{}</Parameters></member></Stacks>",
             member("Output", "InstallUrl", "http://localhost:1/install"),
             member("Output", "RedirectUri", &variables["NOTION_REDIRECT_URI"]),
             member("Parameter", "NotionClientId", &variables["NOTION_CLIENT_ID"]),
             member("Parameter", "NotionBaseUrl", &variables["NOTION_BASE_URL"]),
             member("Parameter", "ReturnDestinations", &variables["RETURN_DESTINATIONS"]),
+            member("Parameter", "WebhookUrl", variables.get("WEBHOOK_URL").map_or("", String::as_str)),
         ),
         ("ListStackResources", _) if is_status => {
             format!("<StackResourceSummaries>{}</StackResourceSummaries>", resources(&variables))
@@ -99,6 +113,13 @@ pub(crate) async fn operator(world: &World, arguments: &[&str], input: &str) -> 
 
 pub(crate) async fn operator_on(world: &World, stack: &str, arguments: &[&str], input: &str) -> Output {
     run(world, world.stack.variables().clone(), stack, arguments, input).await
+}
+
+/// Runs the operator on a stack without an endpoint.
+pub(crate) async fn operator_without_webhook(world: &World, arguments: &[&str]) -> Output {
+    let mut variables = world.stack.variables().clone();
+    variables.remove("WEBHOOK_URL");
+    run(world, variables, "a-stack", arguments, "").await
 }
 
 /// Runs the operator on a stack with these `ReturnDestinations`.

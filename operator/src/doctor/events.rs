@@ -1,0 +1,92 @@
+//! Whether the app hears of what happens: the streams reach `publish`, the queue of webhooks reaches `webhook`, and the
+//! app's endpoint is in use.
+
+use aws_sdk_dynamodb::types::{StreamSpecification, TableDescription};
+use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingError;
+
+use super::finding::{CHANGED_BY_HAND, find, unanswered};
+use super::secrets;
+use crate::aws::{Aws, in_words};
+use crate::report::Report;
+use crate::stack::Stack;
+use crate::tables::soon;
+use crate::webhook::{endpoint, stopped};
+
+/// Each table has its stream, and each stream reaches `publish`.
+pub(super) async fn streams(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "streams";
+    for table in ["InstallationsTable", "ClaimsTable"] {
+        let Some(name) = find(aws, stack, table, STEP, report) else { return };
+        let described = match aws.dynamodb.describe_table().table_name(name).send().await {
+            Ok(described) => described,
+            Err(error) => return unanswered(report, STEP, format!("{name}: {}", in_words(&error))),
+        };
+        let stream = described.table().and_then(TableDescription::stream_specification);
+        if !stream.is_some_and(StreamSpecification::stream_enabled) {
+            let found = format!("{name} has no stream: nobody hears of what happens");
+            return report.problem(STEP, found, CHANGED_BY_HAND);
+        }
+    }
+    for mapping in ["PublishInstallations", "PublishClaims"] {
+        if !is_at_work(aws, stack, mapping, STEP, report).await {
+            return;
+        }
+    }
+    report.ok(STEP, "both reach publish");
+}
+
+/// If there is an endpoint: it has a secret, its queue is worked off, and it has not been stopped.
+pub(super) async fn webhook(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "webhook";
+    let Ok(url) = endpoint(stack) else { return };
+    if secrets::exists(aws, stack, report, STEP, "WebhookSecret").await.is_none()
+        || !is_at_work(aws, stack, "WebhookSource", STEP, report).await
+    {
+        return;
+    }
+    let Ok(stopped) = stopped(aws, stack) else {
+        let _reported = find(aws, stack, "EventsTable", STEP, report);
+        return;
+    };
+    match stopped.since(&url, soon()).await {
+        Ok(None) => report.ok(STEP, "the endpoint is in use"),
+        Ok(Some(_)) => report.problem(
+            STEP,
+            "the endpoint answered 410: nothing is sent there",
+            aws.commands.operator("webhook resume"),
+        ),
+        Err(error) => unanswered(report, STEP, error.to_string()),
+    }
+}
+
+/// Whether Lambda takes from a stream or a queue to a function.
+async fn is_at_work(
+    aws: &Aws,
+    stack: &Stack,
+    mapping: &'static str,
+    step: &'static str,
+    report: &mut Report,
+) -> bool {
+    let Some(id) = find(aws, stack, mapping, step, report) else { return false };
+    let state = match aws.lambda.get_event_source_mapping().uuid(id).send().await {
+        Ok(mapping) => mapping.state().unwrap_or("in an unknown state").to_owned(),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(GetEventSourceMappingError::is_resource_not_found_exception) =>
+        {
+            report.problem(step, format!("{mapping} no longer exists"), CHANGED_BY_HAND);
+            return false;
+        }
+        Err(error) => {
+            unanswered(report, step, format!("{mapping}: {}", in_words(&error)));
+            return false;
+        }
+    };
+    if state == "Enabled" {
+        return true;
+    }
+    let enable = aws.commands.aws(&format!("lambda update-event-source-mapping --uuid {id} --enabled"));
+    report.problem(step, format!("{mapping} is {state}"), enable);
+    false
+}

@@ -1,6 +1,7 @@
-//! API Gateway's events: made from HTTP requests by the front, and as samples for `sam local invoke`.
+//! Events: API Gateway's, made from HTTP requests by the front, and samples of all for `sam local invoke`.
 
 mod backend;
+mod batches;
 mod gateway;
 mod sample;
 mod samples;

@@ -87,6 +87,9 @@ def plant_all(aws, report, return_page):
     def state(value):
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=value, StateReason="the deploy test")
 
+    def mapping(enabled):
+        client("lambda").update_event_source_mapping(UUID=resources["PublishClaims"], Enabled=enabled)
+
     def clock(secs):
         aws.front.clock_off_secs = secs
 
@@ -222,6 +225,21 @@ def plant_all(aws, report, return_page):
             "queues",
             "runbook",
             "warning",
+        ),
+        Fault(
+            "a change that was given up",
+            lambda: sqs.send_message(QueueUrl=resources["PublishDeadLetters"], MessageBody="a place in a stream"),
+            lambda: sqs.purge_queue(QueueUrl=resources["PublishDeadLetters"]),
+            "queues",
+            "PublishDeadLetters",
+            "warning",
+        ),
+        Fault(
+            "a stream that nobody reads",
+            lambda: mapping(False),
+            lambda: mapping(True),
+            "streams",
+            "update-event-source-mapping",
         ),
         Fault("a firing alarm", lambda: state("ALARM"), lambda: state("OK"), "alarms", "runbook"),
         Fault(

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use dev::events::{Sample, checked_in, samples};
 use serde_json::Value;
@@ -74,9 +75,9 @@ fn the_checked_in_events_are_the_generated_ones() {
 
 #[tokio::test]
 async fn every_fresh_event_has_its_outcome() {
-    let world = World::start().await;
-    let now = world.clock.now_millis();
-    for sample in fresh(&world, now).await {
+    // The sample app compares the time of a webhook with the time of day.
+    let world = World::start_with(|options| options.clock = Arc::new(SystemClock)).await;
+    for sample in fresh(&world, SystemClock.now_millis()).await {
         let answer = match function_of(sample.name) {
             "install" => world.invoke(world.stack.install(), &sample.event).await,
             "callback" => world.invoke(world.stack.callback(), &sample.event).await,
@@ -124,7 +125,8 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
         world.leaks.saw_answer(&answer.to_string());
         if !http {
             assert!(
-                ["invalid_grant", "not_installed", "ok"].contains(&line["outcome"].as_str().unwrap()),
+                ["expired", "invalid_grant", "not_installed", "ok"]
+                    .contains(&line["outcome"].as_str().unwrap()),
                 "{name}: {answer}"
             );
             continue;
@@ -148,11 +150,36 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binary_without_settings_says_so_to_everyone_and_names_the_setting_in_the_log() {
     let world = World::start().await;
-    for name in ["install", "callback", "claim-direct", "token-direct", "token-route", "uninstall", "sweep"] {
+    for name in [
+        "install",
+        "callback",
+        "claim-direct",
+        "token-direct",
+        "token-route",
+        "uninstall",
+        "sweep",
+        "feed-direct",
+        "publish-installed",
+        "webhook",
+    ] {
         let function = binaries::start(function_of(name), &HashMap::new()).await;
         let event = samples_of(&world, name).await;
         let http = is_http(&event);
         let (answer, line) = function.invoke(event).await.unwrap();
+        let first = ["feed-direct", "publish-installed", "webhook"].contains(&name);
+        let missing = if first { "AWS_SECRET_ACCESS_KEY" } else { "NOTION_CLIENT_ID" };
+        let is_missing = format!("{missing} is not set");
+        if name == "publish-installed" || name == "webhook" {
+            // Everything has to come again.
+            assert_eq!(
+                (&line["outcome"], &line["Misconfigured"]),
+                (&"come_again".into(), &1.into()),
+                "{name}"
+            );
+            assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
+            assert!(function.log().contains(&is_missing), "{}", function.log());
+            continue;
+        }
         assert_eq!(line["outcome"], "misconfigured", "{name}");
         if http {
             // The callback's event has a code and a state, which must not stay in the address bar.
@@ -162,10 +189,7 @@ async fn a_binary_without_settings_says_so_to_everyone_and_names_the_setting_in_
             assert_eq!(answer["error"], "misconfigured", "{name}");
         }
         let log = function.log();
-        assert!(
-            log.contains("\"alarm\":\"misconfigured\"") && log.contains("NOTION_CLIENT_ID is not set"),
-            "{log}"
-        );
+        assert!(log.contains("\"alarm\":\"misconfigured\"") && log.contains(&is_missing), "{log}");
     }
 }
 

@@ -51,6 +51,18 @@ pub(super) fn samples(arrived_at_ms: u64) -> Vec<Sample> {
             event: json!({"workspace_id": WORKSPACE_ID, "caller": "a sample event"}),
         },
         Sample {
+            name: "feed-route",
+            about: "GET /events, signed: from the oldest that is kept",
+            outcome: "ok",
+            event: over_the_route("GET", "/events", "limit=10", None, arrived_at_ms),
+        },
+        Sample {
+            name: "feed-direct",
+            about: "a direct invocation: what came after an event that is no longer kept",
+            outcome: "expired",
+            event: json!({"after": "evt_00000000000000000000000000000000", "caller": "a sample event"}),
+        },
+        Sample {
             name: "token-subject",
             about: "a direct invocation for the token of a user of the app",
             outcome: "not_installed",

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
+use shared::entry::batch::item_id;
 use tokio::sync::Mutex;
 
 use crate::aws::{CLAIMS_TABLE, DynamoError, INSTALLATIONS_TABLE};
@@ -19,8 +21,8 @@ const WEBHOOKS: usize = 5;
 const HIDDEN_SECS: u64 = 180;
 
 /// How far each of them got.
-#[derive(Debug)]
 pub(crate) struct EventSources {
+    inside: Arc<Inside>,
     progress: Mutex<Progress>,
     /// Where the place in each stream is kept across restarts.
     file: Option<PathBuf>,
@@ -36,12 +38,12 @@ struct Progress {
 
 impl EventSources {
     /// Continues where `file` says.
-    pub(crate) fn open(file: Option<PathBuf>) -> std::io::Result<Self> {
+    pub(crate) fn open(inside: Arc<Inside>, file: Option<PathBuf>) -> std::io::Result<Self> {
         let published = match file.as_deref().filter(|file| file.exists()) {
             Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
             None => BTreeMap::new(),
         };
-        Ok(Self { progress: Mutex::new(Progress { published, seen: 0 }), file })
+        Ok(Self { inside, progress: Mutex::new(Progress { published, seen: 0 }), file })
     }
 }
 
@@ -56,37 +58,35 @@ pub enum DeliveryError {
     File(#[from] std::io::Error),
 }
 
-impl Inside {
+impl EventSources {
     /// Publishes every change so far, and hands the events to the queue of webhooks. A batch that failed is left for the
     /// next time. Returns how many records are done.
     pub(crate) async fn publish_changes(&self) -> Result<usize, DeliveryError> {
-        let mut progress = self.event_sources.progress.lock().await;
+        let mut progress = self.progress.lock().await;
         let mut done = 0;
         for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE] {
             loop {
                 let after = progress.published.get(table).map(String::as_str);
-                let records = self.services.dynamodb.service().changes(table, after, RECORDS).await?;
+                let records = self.inside.services.dynamodb.service().changes(table, after, RECORDS).await?;
                 let failed = self.failures("publish", &records).await;
-                let is_again = |record: &Value| {
-                    shared::entry::batch::item_id(record) == failed.first().map(String::as_str)
-                };
+                let is_again = |record: &Value| item_id(record) == failed.first().map(String::as_str);
                 let passed = records.iter().position(is_again).unwrap_or(records.len());
                 let passed = if failed.is_empty() { records.len() } else { passed };
-                let Some(last) = records[..passed].last().and_then(shared::entry::batch::item_id) else {
+                let Some(last) = records[..passed].last().and_then(item_id) else {
                     break;
                 };
                 progress.published.insert(table.to_owned(), last.to_owned());
                 done += passed;
             }
         }
-        let events = self.services.event_bus.service().events();
-        if self.variables.contains_key("WEBHOOK_URL") {
+        let events = self.inside.services.event_bus.service().events();
+        if self.inside.variables.contains_key("WEBHOOK_URL") {
             for event in &events[progress.seen..] {
-                self.services.queues.service().send_webhook(&event.to_string());
+                self.inside.services.queues.service().send_webhook(&event.to_string());
             }
         }
         progress.seen = events.len();
-        if let Some(file) = self.event_sources.file.as_ref().filter(|_| done > 0) {
+        if let Some(file) = self.file.as_ref().filter(|_| done > 0) {
             std::fs::write(file, serde_json::to_vec(&progress.published).unwrap_or_default())?;
         }
         Ok(done)
@@ -94,7 +94,7 @@ impl Inside {
 
     /// Sends the webhooks that are due, once each. Returns how many were taken from the queue for good.
     pub(crate) async fn deliver_webhooks(&self) -> usize {
-        let queue = self.services.queues.service();
+        let queue = self.inside.services.queues.service();
         let mut done = 0;
         loop {
             let received = queue.receive_webhooks(WEBHOOKS, HIDDEN_SECS);
@@ -133,7 +133,7 @@ impl Inside {
             return Vec::new();
         }
         let event = to_raw_value(&json!({"Records": records})).unwrap_or_default();
-        let answer = self.invoke(function, &event).await;
+        let answer = self.inside.invoke(function, &event).await;
         let answer: Value =
             answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default();
         let failures = answer["batchItemFailures"].as_array().into_iter().flatten();

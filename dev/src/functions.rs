@@ -89,10 +89,10 @@ impl Functions {
             sweep: Sweep::read(&of("sweep"), clock(), random())?,
             publish: Publish::read(&of("publish"), clock(), random())?,
             feed: Feed::read(&of("feed"), clock())?,
-            webhook: match variables.contains_key("WEBHOOK_URL") {
-                true => Some(Webhook::read(&of("webhook"), clock(), random())?),
-                false => None,
-            },
+            webhook: variables
+                .contains_key("WEBHOOK_URL")
+                .then(|| Webhook::read(&of("webhook"), clock(), random()))
+                .transpose()?,
         })
     }
 

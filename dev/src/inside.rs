@@ -15,7 +15,6 @@ use simulated_notion::Simulator;
 use vault::webhook_keys::WebhookKeys;
 
 use crate::aws::Services;
-use crate::event_sources::EventSources;
 use crate::functions::Functions;
 use crate::throttle::Throttle;
 
@@ -29,7 +28,6 @@ pub(crate) const WEBHOOK_SECRET: &str = "notion-install/webhook-secret";
 pub(crate) struct Inside {
     pub(crate) functions: Functions,
     pub(crate) services: Arc<Services>,
-    pub(crate) event_sources: EventSources,
     pub(crate) aws_url: Option<String>,
     pub(crate) notion: Option<Simulator>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -110,6 +110,7 @@ impl Default for Options {
 /// The running system. Stops when dropped.
 pub struct Stack {
     inside: Arc<Inside>,
+    event_sources: EventSources,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -128,15 +129,9 @@ impl Stack {
             std::fs::create_dir_all(dir).map_err(|cause| StartError::Data { dir: dir.clone(), cause })?;
         }
 
+        let streams_file = file("streams.json");
         let secrets = SecretsManager::open(file("secrets.json"), Arc::clone(&options.clock))?;
-        if !secrets.has(TOKEN_KEY_RING) {
-            let seed: String = (0..3).map(|_| attempt(&*options.random)).collect();
-            secrets.put(TOKEN_KEY_RING, &json!({"seed": seed}))?;
-        }
-        if !secrets.has(WEBHOOK_SECRET) {
-            let drawn = serde_json::from_str(&WebhookKeys::drawn(&*options.random)).unwrap_or_default();
-            secrets.put(WEBHOOK_SECRET, &drawn)?;
-        }
+        generate(&secrets, &*options.random)?;
         let (client_id, client_secret_id, notion) = match options.notion {
             NotionSide::Real { client_id, client_secret } => {
                 let value = json!({"client_secret": client_secret.expose()});
@@ -160,43 +155,12 @@ impl Stack {
         let queues = Wire::start(Queue::new(Arc::clone(&options.clock))).await?;
         let event_bus = Wire::start(EventBus::new(Arc::clone(&options.clock))).await?;
         let services = Arc::new(Services { dynamodb, secrets_manager, queues, event_bus });
-        let Services { dynamodb, secrets_manager, queues, event_bus } = &*services;
-        let queue_url = |name: &str| format!("{}/123456789012/{name}", queues.base_url());
         let aws = match &notion {
             Some(_simulated) => Some(listen_for_aws(options.aws_port).await?),
             // Anyone who reaches the port can read what is stored there, so it must not have a real client secret.
             None => None,
         };
-        let mut variables: HashMap<String, String> = [
-            ("APP_NAME", "Sample app"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("CLAIMS_TABLE", CLAIMS_TABLE.0),
-            ("CLIENT_SECRET_ARN", client_secret_id),
-            ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
-            ("LINKS_TABLE", LINKS_TABLE.0),
-            ("RETURN_DESTINATIONS", &format!("app={url}/app/back")),
-            ("NOTION_CLIENT_ID", &client_id),
-            ("NOTION_REDIRECT_URI", &redirect_uri),
-            // A person is waiting after pressing a button.
-            ("SWEEP_PACE_MS", "0"),
-            ("EVENTS_TABLE", EVENTS_TABLE.0),
-            ("EVENT_BUS_NAME", EVENT_BUS),
-            ("RESCUE_QUEUE_URL", &queue_url("rescue")),
-            ("RESCUE_DEAD_LETTERS_URL", &queue_url("rescue-dead-letters")),
-            ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
-            ("WEBHOOK_DEAD_LETTERS_URL", &queue_url("webhook-dead-letters")),
-            ("WEBHOOK_QUEUE_URL", &queue_url("webhook")),
-            ("WEBHOOK_SECRET_ARN", WEBHOOK_SECRET),
-            ("WEBHOOK_URL", &format!("{url}{SAMPLE_ENDPOINT}")),
-            ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.base_url()),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets_manager.base_url()),
-            ("AWS_ENDPOINT_URL_EVENTBRIDGE", &event_bus.base_url()),
-            ("AWS_ENDPOINT_URL_SQS", &queues.base_url()),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+        let mut variables = of_functions(&services, &url, &client_id, client_secret_id);
         if let Some(notion) = &notion {
             variables.insert("NOTION_BASE_URL".to_owned(), notion.base_url());
         }
@@ -206,7 +170,6 @@ impl Stack {
         Box::pin(functions.warm_up()).await;
         let inside = Arc::new(Inside {
             functions,
-            event_sources: EventSources::open(options.data_dir.as_ref().map(|dir| dir.join("streams.json")))?,
             aws_url: aws.as_ref().map(|(port, _)| format!("http://127.0.0.1:{port}")),
             services,
             notion,
@@ -224,6 +187,7 @@ impl Stack {
             kept_answers: options.keep_answers.then(Mutex::default),
             said: Mutex::default(),
         });
+        let event_sources = EventSources::open(Arc::clone(&inside), streams_file)?;
         let router = front::router(Arc::clone(&inside)).map_err(vault::SetUpError::from)?;
         let tasks = listeners
             .into_iter()
@@ -234,7 +198,7 @@ impl Stack {
             })
             .chain(aws.map(|(_, listener)| aws::serve(listener, lambda_api::router(Arc::clone(&inside)))))
             .collect();
-        Ok(Self { inside, tasks })
+        Ok(Self { inside, event_sources, tasks })
     }
 
     /// `http://localhost:PORT`.
@@ -295,12 +259,12 @@ impl Stack {
     ///
     /// [`DeliveryError`].
     pub async fn publish_changes(&self) -> Result<usize, DeliveryError> {
-        Box::pin(self.inside.publish_changes()).await
+        Box::pin(self.event_sources.publish_changes()).await
     }
 
     /// Sends the webhooks that are due, once each. Returns how many are done.
     pub async fn deliver_webhooks(&self) -> usize {
-        Box::pin(self.inside.deliver_webhooks()).await
+        Box::pin(self.event_sources.deliver_webhooks()).await
     }
 
     /// The function behind `/install`.
@@ -418,6 +382,60 @@ impl Drop for Stack {
             tracing::error!(%error, file = %file.display(), "the grants could not be written");
         }
     }
+}
+
+/// Generates what CloudFormation generates on AWS, at the first start.
+fn generate(secrets: &SecretsManager, random: &dyn Random) -> io::Result<()> {
+    if !secrets.has(TOKEN_KEY_RING) {
+        let seed: String = (0..3).map(|_| attempt(random)).collect();
+        secrets.put(TOKEN_KEY_RING, &json!({"seed": seed}))?;
+    }
+    if !secrets.has(WEBHOOK_SECRET) {
+        let drawn = serde_json::from_str(&WebhookKeys::drawn(random)).unwrap_or_default();
+        secrets.put(WEBHOOK_SECRET, &drawn)?;
+    }
+    Ok(())
+}
+
+/// The functions' variables, in place of what the template sets.
+fn of_functions(
+    services: &Services,
+    url: &str,
+    client_id: &str,
+    client_secret_id: &str,
+) -> HashMap<String, String> {
+    let Services { dynamodb, secrets_manager, queues, event_bus } = services;
+    let queue_url = |name: &str| format!("{}/123456789012/{name}", queues.base_url());
+    [
+        ("APP_NAME", "Sample app"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("CLAIMS_TABLE", CLAIMS_TABLE.0),
+        ("CLIENT_SECRET_ARN", client_secret_id),
+        ("EVENT_BUS_NAME", EVENT_BUS),
+        ("EVENTS_TABLE", EVENTS_TABLE.0),
+        ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
+        ("LINKS_TABLE", LINKS_TABLE.0),
+        ("NOTION_CLIENT_ID", client_id),
+        ("NOTION_REDIRECT_URI", &format!("{url}/callback")),
+        ("RESCUE_DEAD_LETTERS_URL", &queue_url("rescue-dead-letters")),
+        ("RESCUE_QUEUE_URL", &queue_url("rescue")),
+        ("RETURN_DESTINATIONS", &format!("app={url}/app/back")),
+        // A person is waiting after pressing a button.
+        ("SWEEP_PACE_MS", "0"),
+        ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
+        ("WEBHOOK_DEAD_LETTERS_URL", &queue_url("webhook-dead-letters")),
+        ("WEBHOOK_QUEUE_URL", &queue_url("webhook")),
+        ("WEBHOOK_SECRET_ARN", WEBHOOK_SECRET),
+        ("WEBHOOK_URL", &format!("{url}{SAMPLE_ENDPOINT}")),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.base_url()),
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", &event_bus.base_url()),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets_manager.base_url()),
+        ("AWS_ENDPOINT_URL_SQS", &queues.base_url()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
 }
 
 async fn listen_for_aws(port: u16) -> Result<(u16, TcpListener), StartError> {

@@ -159,8 +159,9 @@ def feed_and_bus(aws, outputs, resources, backend, stranger):
     said = json.dumps([heard, list(received.values())])
     for never in (*hidden, "ntn_", "nrt_", *PERSONAL):
         check(never not in said, f"{never} is in an event")
-    unreadable = lines_of(aws, resources["PublishLog"], "event_unreadable")
-    check(not unreadable, f"changes that could not be published: {unreadable}")
+    for group in ("PublishLog", "FeedLog"):
+        unwell = [line for level in ("WARN", "ERROR") for line in lines_of(aws, resources[group], f'"level":"{level}"')]
+        check(not unwell, f"{group}: {unwell}")
     return f"{len(heard)} events of a story, the same in the feed and on the bus; nobody's name, no secret"
 
 
@@ -219,11 +220,11 @@ def webhook(aws, backend, doctor):
     """With a webhook, each event gets from the bus to its queue and to the function, and waits there to be sent again.
 
     The only addresses that there are here are this machine's. The function refuses them, which this shows, so nothing
-    is ever sent. Not shown here: the POST with its signature, what follows from its answer (2xx, 410, Retry-After), the
-    dead letters after three days, and both keys during a rotation. tests/it has that on the wire, with a receiver on
-    localhost. Neither that EventBridge obeys the queues' policies, nor that the function can read no event, because the
-    emulator knows no dynamodb:LeadingKeys; "least privilege" checks the policy. Nor can the emulator move the dead
-    letters back.
+    is ever sent. Not shown here: the POST with its signature ("events through RIE" has one), what follows from its
+    answer (2xx, 410, Retry-After), the dead letters after three days, and both keys during a rotation: tests/it has
+    that on the wire, with a receiver on localhost. Neither that EventBridge obeys the queues' policies, nor that the
+    function can read no event, because the emulator knows no dynamodb:LeadingKeys; "least privilege" checks the policy.
+    Nor can the emulator move the dead letters back.
     """
     listener = Listener()
     refused = aws.sam("deploy", expect=1, WebhookUrl="http://example.com/events")

@@ -1,7 +1,7 @@
 //! What an app hears of it: from a write to the bus and the feed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use dev::aws::{CLAIMS_TABLE, Fault, INSTALLATIONS_TABLE, Reply};
+use dev::aws::{CLAIMS_TABLE, EVENTS_TABLE, Fault, INSTALLATIONS_TABLE, Reply};
 use lambda_http::Context;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -357,4 +357,60 @@ async fn the_end_of_a_claim_is_not_an_event() {
     assert_eq!(records.last().unwrap()["eventName"], "REMOVE");
     world.publish().await;
     assert_eq!(types(&world.feed().await), ["installation.installed"]);
+}
+
+/// Another program deleted a row. Nobody is told that it was forgotten: a backup may bring it back.
+#[tokio::test]
+async fn a_row_that_another_program_deleted_is_reported() {
+    let world = World::start().await;
+    world.browser().install_as(|_| {}).await;
+    let id = string(&world.row().await, "installation_id").unwrap().to_owned();
+    let client = world.stack.dynamodb().service().client();
+    let delete = client.delete_item().table_name(INSTALLATIONS_TABLE.0);
+    delete.key("installation_id", AttributeValue::S(id)).send().await.unwrap();
+    world.publish().await;
+    assert_eq!(types(&world.feed().await), ["installation.installed"]);
+    let log = world.leaks.log();
+    assert!(log.contains("that was not removed is gone"), "{log}");
+}
+
+/// However many events are there that have expired and are not deleted yet, a reader gets past them.
+#[tokio::test]
+async fn a_reader_gets_past_what_has_expired_and_is_not_deleted_yet() {
+    let world = World::start_with(|options| {
+        options.variables.insert("EVENTS_RETENTION_DAYS".to_owned(), "1".to_owned());
+    })
+    .await;
+    for _ in 0..5 {
+        world.browser().install_as(|_| {}).await;
+    }
+    world.publish().await;
+    world.clock.advance_secs(86_401);
+    world.browser().install_as(|_| {}).await;
+    world.publish().await;
+    let page = world.ask("feed", json!({"limit": 2})).await;
+    assert_eq!(types(page["events"].as_array().unwrap()), ["installation.reinstalled"]);
+    assert_eq!(page["more"], false, "{page}");
+}
+
+/// A place that cannot be seen yet is waited for, as long as it may only be late.
+#[tokio::test]
+async fn a_reader_waits_for_a_place_that_may_only_be_late() {
+    let world = World::start().await;
+    for _ in 0..3 {
+        world.browser().install_as(|_| {}).await;
+        world.publish().await;
+    }
+    let all = world.feed().await;
+    let client = world.stack.dynamodb().service().client();
+    let delete = client.delete_item().table_name(EVENTS_TABLE.0);
+    let second = all[1]["id"].as_str().unwrap().to_owned();
+    delete.key("event_id", AttributeValue::S(second)).send().await.unwrap();
+    let page = world.ask("feed", json!({})).await;
+    assert_eq!((page["events"].as_array().unwrap().len(), &page["more"]), (1, &json!(true)), "{page}");
+    let page = world.ask("feed", json!({"after": page["next"]})).await;
+    assert_eq!((&page["events"], &page["more"]), (&json!([]), &json!(true)), "{page}");
+    world.clock.advance_secs(61);
+    let page = world.ask("feed", json!({"after": all[0]["id"]})).await;
+    assert_eq!((&page["events"], &page["more"]), (&json!([all[2]]), &json!(false)), "it was deleted");
 }

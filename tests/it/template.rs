@@ -5,18 +5,21 @@ use std::collections::BTreeSet;
 
 use callback::Callback;
 use claim::ClaimInstallation;
+use feed::Feed;
 use install::Install;
 use installations::Installations;
+use publish::Publish;
 use shared::clock::SystemClock;
 use shared::random::OsRandom;
 use sweep::Sweep;
 use token::Token;
 use uninstall::Uninstall;
+use webhook::Webhook;
 
 use crate::harness::World;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 10] = [
     "InstallFunction",
     "CallbackFunction",
     "ClaimFunction",
@@ -24,6 +27,9 @@ const FUNCTIONS: [&str; 7] = [
     "TokenFunction",
     "UninstallFunction",
     "SweepFunction",
+    "PublishFunction",
+    "FeedFunction",
+    "WebhookFunction",
 ];
 
 /// The lines below `header` that are indented deeper.
@@ -69,6 +75,9 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
             "InstallationsFunction" => drop(Installations::read(&lookup, SystemClock).unwrap()),
             "TokenFunction" => drop(Token::read(&lookup, SystemClock, OsRandom).unwrap()),
             "UninstallFunction" => drop(Uninstall::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "PublishFunction" => drop(Publish::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "FeedFunction" => drop(Feed::read(&lookup, SystemClock).unwrap()),
+            "WebhookFunction" => drop(Webhook::read(&lookup, SystemClock, OsRandom).unwrap()),
             _ => drop(Sweep::read(&lookup, SystemClock, OsRandom).unwrap()),
         }
         let mut read = asked.into_inner();
@@ -107,24 +116,32 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
     let routes: Vec<&str> =
         TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).collect();
     let public = ["GET /install", "GET /callback"];
-    let signed = ["POST /token", "POST /claim", "GET /installations", "POST /uninstall"];
+    let signed = ["POST /token", "POST /claim", "GET /installations", "POST /uninstall", "GET /events"];
     assert_eq!(routes, [&public[..], &signed[..]].concat());
-    for route in ["Token", "Claim", "Installations", "Uninstall"] {
+    for route in ["Token", "Claim", "Installations", "Feed", "Uninstall"] {
         let route = block(TEMPLATE, &format!("  {route}Route:")).join("\n");
         assert!(route.contains("AuthorizationType: AWS_IAM"), "{route}");
     }
     for (role, forbidden) in [
         ("ClaimRole", &["ClientSecret"][..]),
         ("InstallationsRole", &["ClientSecret", "TokenKeyRing", "secretsmanager"]),
+        ("PublishRole", &["ClientSecret", "TokenKeyRing", "secretsmanager"]),
+        ("FeedRole", &["ClientSecret", "TokenKeyRing", "secretsmanager", "InstallationsTable"]),
+        ("WebhookRole", &["ClientSecret", "TokenKeyRing", "InstallationsTable", "ClaimsTable"]),
     ] {
         let role = block(TEMPLATE, &format!("  {role}:")).join("\n");
         assert!(!forbidden.iter().any(|secret| role.contains(secret)), "{role}");
     }
     assert!(!TEMPLATE.contains("$request.querystring") && !TEMPLATE.contains("$context.path"));
     let timeout = format!("Timeout: {}", dev::stack::FUNCTION_TIMEOUT_MS / 1000);
-    for function in
-        ["CallbackFunction", "ClaimFunction", "InstallationsFunction", "TokenFunction", "UninstallFunction"]
-    {
+    for function in [
+        "CallbackFunction",
+        "ClaimFunction",
+        "InstallationsFunction",
+        "TokenFunction",
+        "UninstallFunction",
+        "FeedFunction",
+    ] {
         let function = block(TEMPLATE, &format!("  {function}:")).join("\n");
         assert!(function.contains(&timeout), "{function}");
     }
@@ -134,20 +151,24 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         ("InstallationsTable", dev::aws::INSTALLATIONS_TABLE),
         ("ClaimsTable", dev::aws::CLAIMS_TABLE),
         ("LinksTable", dev::aws::LINKS_TABLE),
+        ("EventsTable", dev::aws::EVENTS_TABLE),
     ];
     for (resource, (_, key)) in tables {
         let table = block(TEMPLATE, &format!("  {resource}:")).join("\n");
         assert!(table.contains(&format!("- AttributeName: {key}\n          KeyType: HASH")), "{table}");
-        assert!(table.contains("DeletionPolicy: Retain\n"), "{table}");
+        // What was published can be lost: what it was about is in the others.
+        let policy = if resource == "EventsTable" { "Delete" } else { "Retain" };
+        assert!(table.contains(&format!("DeletionPolicy: {policy}\n")), "{table}");
+        let has_stream = table.contains("StreamViewType: NEW_AND_OLD_IMAGES");
+        assert_eq!(has_stream, ["InstallationsTable", "ClaimsTable"].contains(&resource), "{table}");
     }
     let links = block(TEMPLATE, "  LinksTable:").join("\n");
     assert!(
         links.contains(&format!("- AttributeName: {}\n          KeyType: RANGE", dev::aws::LINKS_SORT_KEY))
     );
     for (table, index, partition, sort) in dev::aws::indexes() {
-        let table =
-            if table == dev::aws::CLAIMS_TABLE.0 { "  ClaimsTable:" } else { "  InstallationsTable:" };
-        let table = block(TEMPLATE, table).join("\n");
+        let table = tables.iter().find(|(_, (name, _))| *name == table).unwrap().0;
+        let table = block(TEMPLATE, &format!("  {table}:")).join("\n");
         let index = table.split("IndexName: ").find(|text| text.lines().next() == Some(index)).unwrap();
         assert!(
             index.contains(&format!("- AttributeName: {partition}\n              KeyType: HASH")),
@@ -156,11 +177,42 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         let sorted = sort.map(|sort| format!("- AttributeName: {sort}\n              KeyType: RANGE"));
         assert!(sorted.is_none_or(|sorted| index.contains(&sorted)), "{index}");
     }
-    assert!(
-        block(TEMPLATE, "  ClaimsTable:")
-            .join("\n")
-            .contains("AttributeName: expires_at\n        Enabled: true")
-    );
+    for table in ["  ClaimsTable:", "  EventsTable:"] {
+        let table = block(TEMPLATE, table).join("\n");
+        assert!(table.contains("AttributeName: expires_at\n        Enabled: true"), "{table}");
+    }
+}
+
+/// CloudFormation would replace the secret if the block that generates it changes, and every app would refuse what the new
+/// one signs.
+#[test]
+fn the_block_that_generated_the_webhook_secret_is_frozen() {
+    let secret = block(TEMPLATE, "  WebhookSecret:").join("\n");
+    let generating = "\n      GenerateSecretString:\n        SecretStringTemplate: \"{}\"\n        \
+                      GenerateStringKey: secret\n        PasswordLength: 64\n        ExcludePunctuation: true";
+    assert!(secret.contains(generating), "{secret}");
+    assert_eq!(generating.lines().count(), block(&secret, "      GenerateSecretString:").len() + 2);
+    // What it generates is one.
+    let generated = "aZ9".repeat(22);
+    let keys = vault::webhook_keys::WebhookKeys::parse(&format!("{{\"secret\":\"{}\"}}", &generated[..64]));
+    assert!(keys.is_ok());
+}
+
+/// The outcomes that `publish` does not get are those that mean nothing to an app.
+#[test]
+fn the_filter_of_the_claims_stream_drops_nothing_that_is_news() {
+    let mapping = block(TEMPLATE, "  PublishClaims:").join("\n");
+    let pattern = mapping.split("Pattern: >-").nth(1).unwrap().split("DestinationConfig").next().unwrap();
+    let pattern: serde_json::Value = serde_json::from_str(pattern).unwrap();
+    let expected = serde_json::json!({
+        "eventName": ["INSERT", "MODIFY"],
+        "dynamodb": {"NewImage": {"outcome": {"S": [{"anything-but": ["connected", "exchanging", "rescued"]}]}}},
+    });
+    assert_eq!(pattern, expected);
+    for mapping in ["  PublishClaims:", "  PublishInstallations:", "  WebhookSource:"] {
+        let mapping = block(TEMPLATE, mapping).join("\n");
+        assert!(mapping.contains("ReportBatchItemFailures"), "{mapping}");
+    }
 }
 
 /// SQS accepts only a policy whose statements name its own queue.
@@ -257,7 +309,7 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
             assert!(
                 alarm.contains(namespace)
                     && (of_all
-                        || ["callback", "claim", "token", "uninstall", "sweep"]
+                        || ["callback", "claim", "token", "uninstall", "sweep", "publish", "webhook"]
                             .iter()
                             .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}")))),
                 "{alarm}"
@@ -273,7 +325,10 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
     for metric in own.into_iter().chain(shown) {
         let counted = metrics.contains(metric) && source.contains(&format!("Metric::{metric})"));
         // Measured by every request, or wherever the secret is used.
-        assert!(counted || ["DurationMs", "ClientSecretAgeDays"].contains(&metric), "{metric}");
+        assert!(
+            counted || ["DurationMs", "ClientSecretAgeDays", "UndeliveredSecs"].contains(&metric),
+            "{metric}"
+        );
     }
 }
 
@@ -294,13 +349,17 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
             }
             "RETURN_DESTINATIONS" => assert_eq!(value, "app=http://localhost:3000/app/back"),
             "RESCUE_QUEUE_URL" => assert!(value.ends_with("/123456789012/rescue"), "{value}"),
+            "WEBHOOK_QUEUE_URL" => assert!(value.ends_with("/123456789012/webhook"), "{value}"),
+            "WEBHOOK_DEAD_LETTERS_URL" => {
+                assert!(value.ends_with("/123456789012/webhook-dead-letters"), "{value}");
+            }
             _ => assert_eq!(Some(value), world.stack.variables().get(name).map(String::as_str), "{name}"),
         }
     }
     // The settings that a function requires and that the template takes from a resource, which `sam local` does not
     // know.
     for name in FUNCTIONS.into_iter().flat_map(declared) {
-        let from_resource = ["_TABLE", "_ARN", "_QUEUE_URL", "_LETTERS_URL", "REDIRECT_URI"]
+        let from_resource = ["_TABLE", "_ARN", "_BUS_NAME", "_QUEUE_URL", "_LETTERS_URL", "REDIRECT_URI"]
             .iter()
             .any(|end| name.ends_with(end));
         assert!(!from_resource || settings.contains_key(&name), "{name}");

@@ -27,7 +27,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use crate::budget::OutOfTime;
-pub use changes::Change;
+pub use changes::{Change, UnreadableChange};
 pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};
 pub use event_log::{EventLog, LogPage, Logged, MAX_APPENDED};

@@ -153,7 +153,13 @@ impl AnswersInJson for Installations {
         match Box::pin(self.list(&listing, after.as_ref(), budget.save_by)).await {
             Ok(listed) => {
                 let rows = listed.rows.iter().filter(|row| row.health != Health::Removed);
-                let rows: Vec<Value> = rows.map(facts).collect();
+                // With what orders it among its events. A claim does not have it: it gives the same answer again.
+                let rows = rows.map(|row| {
+                    let mut facts = facts(row);
+                    facts["version"] = row.version.into();
+                    facts
+                });
+                let rows: Vec<Value> = rows.collect();
                 line.note("listed", rows.len());
                 let next = listed.next.map(|id| id.to_opaque());
                 Answer::success(json!({"installations": rows, "next": next}))

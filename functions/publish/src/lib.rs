@@ -85,11 +85,11 @@ impl Publish {
     /// the record.
     fn events_of(&self, record: &Value, line: &mut RequestLine) -> Vec<Event> {
         let read = catch_unwind(AssertUnwindSafe(|| {
-            let change = Change::read(record).ok_or("it is not a change of a row")?;
-            change.events(self.carry_personal_data).map_err(|_| "its row cannot be read")
+            let change = Change::read(record).ok_or_else(|| "it is not a change of a row".to_owned())?;
+            change.events(self.carry_personal_data).map_err(|error| error.to_string())
         }));
-        read.unwrap_or(Err("reading it panicked")).unwrap_or_else(|why| {
-            report_unreadable(record, why, line);
+        read.unwrap_or_else(|_panic| Err("reading it panicked".to_owned())).unwrap_or_else(|why| {
+            report_unreadable(record, &why, line);
             Vec::new()
         })
     }

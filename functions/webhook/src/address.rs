@@ -16,7 +16,7 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
 
 /// Blocks of IPv4 that are not public: address and prefix length.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // "this network"
+    (Ipv4Addr::UNSPECIFIED, 8),           // "this network"
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // shared by carriers
     (Ipv4Addr::new(127, 0, 0, 0), 8),     // loopback
@@ -38,7 +38,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !NOT_PUBLIC_V4.iter().any(|(block, length)| (bits ^ u32::from(*block)) >> (32 - length) == 0)
 }
 
-/// Blocks inside 2000::/3 that are not public.
+/// Blocks inside `2000::/3` that are not public.
 const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, Teredo among them
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation

@@ -264,11 +264,11 @@ impl TakesBatches for Webhook {
         line.measure(Measure::UndeliveredSecs, oldest.unwrap_or(0));
         let mut again = Vec::new();
         for (message, fate, _) in &delivered {
-            line.count(match fate {
-                Fate::Delivered => Metric::Delivered,
-                Fate::GivenUp(_) => Metric::DeliveryGivenUp,
-                Fate::Later(_) => Metric::DeliveryFailed,
-            });
+            match fate {
+                Fate::Delivered => line.count(Metric::Delivered),
+                Fate::GivenUp(_) => line.count(Metric::DeliveryGivenUp),
+                Fate::Later(_) => line.count(Metric::DeliveryFailed),
+            }
             if self.settle(message, fate, deadline).await {
                 again.push(message.id.to_owned());
             }

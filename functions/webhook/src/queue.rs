@@ -44,7 +44,7 @@ impl WebhookQueue {
     /// Copies a message to the dead letters, with the reason. Returns the kind of failure, if it failed.
     pub(crate) async fn put_aside(&self, body: &str, why: &str, deadline: Instant) -> Result<(), String> {
         let why = MessageAttributeValue::builder().data_type("String").string_value(why).build();
-        let send = self
+        let copy = self
             .sqs
             .get()
             .send_message()
@@ -52,8 +52,8 @@ impl WebhookQueue {
             .message_body(body)
             .message_attributes("why", why.map_err(|error| error.to_string())?)
             .send();
-        let sent = until(deadline, send).await.map_err(|error| error.to_string())?;
-        sent.map(|_| ()).map_err(|error| in_words(&error))
+        let copied = until(deadline, copy).await.map_err(|error| error.to_string())?;
+        copied.map(|_| ()).map_err(|error| in_words(&error))
     }
 }
 

@@ -81,9 +81,12 @@ pub async fn answer(function: &impl TakesBatches, event: &RawValue, context: Con
         let items: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
         json!({"batchItemFailures": items})
     };
-    let answer = answering.instrument(span).await;
+    raw(&answering.instrument(span).await)
+}
+
+fn raw(answer: &Value) -> Box<RawValue> {
     #[expect(clippy::expect_used, reason = "a JSON value is JSON")]
-    to_raw_value(&answer).expect("JSON")
+    to_raw_value(answer).expect("JSON")
 }
 
 /// Runs a function: starts the log, warms the function up during INIT, and takes batches until Lambda ends the process.

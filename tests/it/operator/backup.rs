@@ -378,3 +378,27 @@ async fn an_imported_tombstone_ends_what_it_takes_over() {
     assert!(!row.contains_key("superseded") && !row.contains_key("subjects"), "{row:?}");
     assert_eq!(world.links().await, []);
 }
+
+/// What is put back is not news: nobody prepares a workspace for a person who installed a year ago.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_is_not_told_to_the_app_and_what_happens_afterwards_is() {
+    let world = World::start().await;
+    world.connected("user 1", |approval| ADA.clone_into(&mut approval.person)).await;
+    let backup = Backup::named("not-news");
+    in_json(&world, &["export", backup.path()]).await;
+    lose(&world, ADA).await;
+    world.publish().await;
+    let before = world.feed().await.len();
+    assert_eq!(import(&world, &[backup.path()]).await, (0, [1, 0, 0, 0]));
+    world.publish().await;
+    assert_eq!(world.feed().await.len(), before);
+    world.ask("uninstall", json!({"subject": "user 1"})).await;
+    world.publish().await;
+    let events = world.feed().await;
+    assert_eq!(events.len(), before + 1);
+    assert_eq!(events[before]["type"], "installation.removed");
+    // Its versions count from the backup's again, so an id of before must not come again.
+    let ids: std::collections::BTreeSet<String> =
+        events.iter().map(|event| event["id"].to_string()).collect();
+    assert_eq!(ids.len(), events.len());
+}

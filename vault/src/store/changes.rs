@@ -31,6 +31,17 @@ pub struct Change {
     at: UnixSeconds,
 }
 
+/// A change that says nothing that an app could be told.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableChange {
+    /// The row cannot be read.
+    #[error(transparent)]
+    Row(#[from] StoreError),
+    /// None of our functions deletes the row of an installation that is not removed.
+    #[error("the row of an installation that was not removed is gone")]
+    Gone,
+}
+
 impl Change {
     /// Reads a record as Lambda gets it. `None` if it is none, or of a type that this release does not know.
     #[must_use]
@@ -42,8 +53,7 @@ impl Change {
         };
         // Lambda writes a number of seconds, with or without a fraction.
         let at = change.get("ApproximateCreationDateTime")?;
-        let at =
-            at.as_u64().or_else(|| Some(at.as_number()?.to_string().split('.').next()?.parse().ok()?))?;
+        let at = at.as_u64().or_else(|| at.as_number()?.to_string().split('.').next()?.parse().ok())?;
         let change = Self { old: image("OldImage")?, new: image("NewImage")?, at: UnixSeconds(at) };
         (change.old.is_some() || change.new.is_some()).then_some(change)
     }
@@ -52,18 +62,21 @@ impl Change {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Row`] if a row cannot be read.
-    pub fn events(&self, carry_personal_data: bool) -> Result<Vec<Event>, StoreError> {
+    /// [`UnreadableChange`].
+    pub fn events(&self, carry_personal_data: bool) -> Result<Vec<Event>, UnreadableChange> {
         let key = |name: &str| self.new.as_ref().or(self.old.as_ref()).and_then(|row| text(row, name));
         match (key(INSTALLATION), key(CLAIM)) {
             (Some(id), _) if is_forgotten_marker(id) => Ok(Vec::new()),
             (Some(_), _) => {
                 let read = |row: &Option<Row>| row.as_ref().map(row::read).transpose();
                 let (old, new) = (read(&self.old)?, read(&self.new)?);
-                Ok(self.of_installation(old.as_ref(), new.as_ref(), carry_personal_data))
+                match (old, new) {
+                    (Some(old), None) if old.health != Health::Removed => Err(UnreadableChange::Gone),
+                    (old, new) => Ok(self.of_installation(old.as_ref(), new.as_ref(), carry_personal_data)),
+                }
             }
-            (None, Some(key)) => self.of_claim(&ClaimKey::of_row(key)),
-            (None, None) => Err(StoreError::Row("key")),
+            (None, Some(key)) => Ok(self.of_claim(&ClaimKey::of_row(key))?),
+            (None, None) => Err(StoreError::Row("key").into()),
         }
     }
 

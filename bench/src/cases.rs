@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::world::{World, backend, browser, subject_of};
+use crate::world::{World, backend, browser, subject_of, webhook};
 
 /// One row of the table.
 pub(crate) struct Case {
@@ -34,9 +34,15 @@ pub(crate) enum Event {
     Uninstall,
     /// The schedule: nothing has to be done.
     Sweep,
+    /// Another person has installed each time, and their row's change arrives.
+    Publish,
+    /// A backend asks what was published.
+    Feed,
+    /// Another event each time is sent to the app's endpoint.
+    Webhook,
 }
 
-pub(crate) const CASES: [Case; 9] = [
+pub(crate) const CASES: [Case; 12] = [
     Case { name: "floor", function: "floor", event: Event::Install, many: 2000 },
     Case { name: "install", function: "install", event: Event::Install, many: 2000 },
     Case { name: "callback", function: "callback", event: Event::Callback, many: 1000 },
@@ -46,20 +52,28 @@ pub(crate) const CASES: [Case; 9] = [
     Case { name: "token by subject", function: "token", event: Event::VendBySubject, many: 2000 },
     Case { name: "uninstall", function: "uninstall", event: Event::Uninstall, many: 400 },
     Case { name: "sweep", function: "sweep", event: Event::Sweep, many: 200 },
+    Case { name: "publish", function: "publish", event: Event::Publish, many: 400 },
+    Case { name: "feed", function: "feed", event: Event::Feed, many: 2000 },
+    Case { name: "webhook", function: "webhook", event: Event::Webhook, many: 1000 },
 ];
 
 impl Event {
     /// Does what has to have happened before the function is invoked `calls` times.
     pub(crate) async fn prepare(self, world: &World, calls: usize) -> Result<(), Error> {
         let installed = match self {
-            Self::Install | Self::Callback | Self::Claim | Self::Sweep => 0,
+            Self::Install | Self::Callback | Self::Claim | Self::Sweep | Self::Webhook => 0,
+            Self::Feed => {
+                world.install(0).await?;
+                world.stack.publish_changes().await?;
+                return Ok(());
+            }
             Self::List | Self::VendBySubject => {
                 let claim = world.claim(0).await?;
                 let claimed = world.stack.ask("claim", &claim).await;
                 return if claimed["error"].is_null() { Ok(()) } else { Err("the claim was refused".into()) };
             }
             Self::Vend => 1,
-            Self::Uninstall => calls,
+            Self::Uninstall | Self::Publish => calls,
         };
         for number in 0..installed {
             world.install(number).await?;
@@ -77,6 +91,9 @@ impl Event {
             Self::Vend => backend(0),
             Self::Uninstall => backend(number),
             Self::Sweep => json!({"caller": "the schedule"}),
+            Self::Publish => world.change(number).await?,
+            Self::Feed => json!({"caller": "bench"}),
+            Self::Webhook => webhook(number),
         })
     }
 
@@ -93,6 +110,8 @@ impl Event {
             }
             Self::Uninstall => answer["removed"] == true && answer["revoked"] == true,
             Self::Sweep => answer["complete"] == true,
+            Self::Publish | Self::Webhook => answer["batchItemFailures"] == json!([]),
+            Self::Feed => answer["events"][0]["type"] == "installation.installed",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The dev stack with enough people in it, and the events that they cause.
 
+use dev::aws::INSTALLATIONS_TABLE;
 use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use serde_json::{Value, json};
@@ -87,12 +88,26 @@ impl World {
         Ok(location.ok_or("the callback redirects nowhere")?.to_owned())
     }
 
+    /// The change of the row of the person with this number, when they installed.
+    pub(crate) async fn change(&self, number: usize) -> Result<Value, Error> {
+        let changes =
+            self.stack.dynamodb().service().changes(INSTALLATIONS_TABLE.0, None, usize::MAX).await?;
+        let id = id_of(number);
+        let is_theirs = |change: &&Value| {
+            let key = change["dynamodb"]["Keys"]["installation_id"]["S"].as_str();
+            change["eventName"] == "INSERT" && key.is_some_and(|key| key.ends_with(&id))
+        };
+        let change = changes.iter().find(is_theirs).ok_or_else(|| format!("{id} has not installed"))?;
+        Ok(json!({"Records": [change]}))
+    }
+
     /// What has reached the stand-ins so far.
     pub(crate) fn traffic(&self) -> Traffic {
         let (aws, notion) = (&self.stack, self.stack.notion());
         let requests = aws.dynamodb().calls().len()
             + aws.secrets_manager().calls().len()
             + aws.queues().calls().len()
+            + aws.event_bus().calls().len()
             + notion.map_or(0, |notion| notion.requests().len());
         Traffic { connections: aws.connections_accepted(), requests }
     }
@@ -128,6 +143,25 @@ pub(crate) fn browser(path: &str, query: &str, more: &[(&str, &str)]) -> Value {
 /// An event of a backend about the person with this number.
 pub(crate) fn backend(number: usize) -> Value {
     json!({"workspace_id": ACME, "user_id": id_of(number), "caller": "bench"})
+}
+
+/// An event for the app's endpoint, as the queue delivers it.
+pub(crate) fn webhook(number: usize) -> Value {
+    let event = json!({
+        "id": format!("evt_{number:032x}"),
+        "type": "installation.installed",
+        "timestamp": "2026-11-22T00:00:00Z",
+        "data": {"installation": id_of(number), "generation": 1, "version": 1, "health": "active", "subjects": []},
+    });
+    let now = SystemClock.now_millis().0.to_string();
+    json!({"Records": [{
+        "messageId": format!("message-{number}"),
+        "receiptHandle": format!("receipt-{number}"),
+        "body": json!({"source": "notion-install", "detail": event}).to_string(),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": now},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    }]})
 }
 
 /// An app's own name for the person with this number.

@@ -203,12 +203,23 @@ async fn returned_as(world: &World, person: &str) -> (Begun, Returned) {
     (begun, returned)
 }
 
+/// As a backend does it: what is put off is asked for again. On a busy machine, some of a thousand are.
+async fn claim_until_answered(world: &World, input: Value) -> Value {
+    loop {
+        let answer = claim(world, input.clone()).await;
+        if answer["error"] != "try_later" {
+            return answer;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_thousand_claims_of_one_code_by_one_subject_are_one_link_and_one_answer() {
     let world = World::start().await;
     world.clock.hardly_move();
     let (begun, back) = returned(&world).await;
-    let answers = join_all((0..1000).map(|_| claim(&world, begun.claim(&back, SUBJECT)))).await;
+    let answers =
+        join_all((0..1000).map(|_| claim_until_answered(&world, begun.claim(&back, SUBJECT)))).await;
     assert_eq!(answers[0]["subjects"], json!([SUBJECT]));
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     assert_eq!(world.links().await.len(), 1);
@@ -219,7 +230,7 @@ async fn of_a_thousand_subjects_that_claim_one_code_exactly_one_gets_it() {
     let world = World::start().await;
     world.clock.hardly_move();
     let (begun, back) = returned(&world).await;
-    let all = (0..1000).map(|user| claim(&world, begun.claim(&back, &format!("user {user}"))));
+    let all = (0..1000).map(|user| claim_until_answered(&world, begun.claim(&back, &format!("user {user}"))));
     let answers = join_all(all).await;
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer["error"].is_null());
     assert_eq!((won.len(), lost.len()), (1, 999));

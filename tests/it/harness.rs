@@ -241,6 +241,7 @@ impl Drop for World {
         let keys = ring["keys"].as_object().into_iter().flat_map(|keys| keys.values());
         let materials = [&ring["seed"]].into_iter().chain(keys);
         secrets.extend(materials.map(|material| material.as_str().unwrap().to_owned()));
+        secrets.push(self.stack.webhook_secret().trim_start_matches("whsec_").to_owned());
         // Writes to the tables, to the queues and to the bus are output too.
         let stored = self.stack.dynamodb().calls().into_iter().chain(self.stack.queues().calls());
         let stored = stored.chain(self.stack.event_bus().calls());

@@ -66,6 +66,12 @@ struct Histories {
     seed: Seed,
 }
 
+/// The schema that consumers get. It allows no field but those that are documented.
+pub(crate) fn schema() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(include_str!("../../events/schemas/event-1.json")).unwrap();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
 fn opaque(id: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{ACME}/user/{id}"))
 }
@@ -328,7 +334,10 @@ impl Histories {
     async fn check(&mut self) {
         let feed = self.world.feed().await;
         let mut by_id: BTreeMap<String, &Value> = BTreeMap::new();
+        let schema = schema();
         for event in &feed {
+            let broken: Vec<String> = schema.iter_errors(event).map(|error| error.to_string()).collect();
+            assert!(broken.is_empty(), "{event}: {broken:?}");
             let id = event["id"].as_str().unwrap().to_owned();
             assert!(by_id.insert(id, event).is_none(), "twice in the feed: {event}");
         }

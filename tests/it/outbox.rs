@@ -139,7 +139,9 @@ async fn names_and_addresses_are_in_events_only_if_the_deployer_wants_them() {
     world.browser().install_as(|_| {}).await;
     let row = world.row().await;
     world.publish().await;
-    let data = world.feed().await[0]["data"].clone();
+    let event = &world.feed().await[0];
+    assert!(crate::history::schema().is_valid(event), "{event}");
+    let data = event["data"].clone();
     for (field, attribute) in
         [("workspace_name", "workspace_name"), ("user_name", "owner_name"), ("user_email", "owner_email")]
     {
@@ -413,4 +415,33 @@ async fn a_reader_waits_for_a_place_that_may_only_be_late() {
     world.clock.advance_secs(61);
     let page = world.ask("feed", json!({"after": all[0]["id"]})).await;
     assert_eq!((&page["events"], &page["more"]), (&json!([all[2]]), &json!(false)), "it was deleted");
+}
+
+/// The schema knows the types that there are, and refuses what is none.
+#[test]
+fn the_schema_has_every_type_and_no_other_field() {
+    let schema: Value = serde_json::from_str(include_str!("../../events/schemas/event-1.json")).unwrap();
+    let text = schema.to_string();
+    for kind in vault::event::EventType::ALL {
+        assert!(text.contains(&format!("\"{}\"", kind.key())), "{}", kind.key());
+    }
+    let event = json!({
+        "id": format!("evt_{:032x}", 1), "type": "installation.forgotten", "timestamp": "2026-11-22T00:00:00Z",
+        "data": {"installation_hash": "0".repeat(64), "generation": 1, "version": 2},
+    });
+    let validator = crate::history::schema();
+    assert!(validator.is_valid(&event));
+    for (pointer, value) in [
+        ("/type", json!("installation.renamed")),
+        ("/id", json!("evt_1.2")),
+        ("/timestamp", json!("yesterday")),
+        ("/data/access_token", json!("x")),
+        ("/data/generation", json!("1")),
+    ] {
+        let mut broken = event.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = if parent.is_empty() { &mut broken } else { broken.pointer_mut(parent).unwrap() };
+        parent[name] = value;
+        assert!(!validator.is_valid(&broken), "{broken}");
+    }
 }

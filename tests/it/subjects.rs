@@ -247,7 +247,8 @@ async fn nobody_is_uninstalled_because_a_name_is_missing_or_a_generation_says_to
 #[tokio::test]
 async fn a_settings_page_sees_what_is_connected_and_no_token() {
     let world = World::start().await;
-    let one = [world.connected("user 1", |_| {}).await];
+    let mut one = [world.connected("user 1", |_| {}).await];
+    one[0]["version"] = 2.into();
     assert_eq!(list(&world, json!({"subject": "user 1"})).await, one);
     assert_eq!(list(&world, json!({"workspace_id": ACME})).await, one);
     assert_eq!(list(&world, json!({"workspace_id": ACME, "user_id": ADA})).await, one);

@@ -340,6 +340,16 @@ async fn an_endpoint_that_is_gone_gets_nothing_more_and_nothing_is_lost() {
     assert_eq!((world.waiting(), world.given_up()), (0, 2));
     let line = world.last_line_with("DeliveryGivenUp");
     assert_eq!(line["EndpointGone"], 1, "{line}");
+    // All that the function reads or writes of the table is its own: the role allows no other key.
+    let calls = world.stack.dynamodb().calls().into_iter().filter(|call| call.caller == "webhook");
+    let keys: Vec<String> = calls
+        .map(|call| {
+            let body: Value = serde_json::from_str(&call.body).unwrap();
+            let key = body["Key"]["event_id"]["S"].as_str().or(body["Item"]["event_id"]["S"].as_str());
+            key.unwrap_or_else(|| panic!("{}: {body}", call.operation)).to_owned()
+        })
+        .collect();
+    assert!(keys.len() > 2 && keys.iter().all(|key| key.starts_with("webhook/")), "{keys:?}");
 }
 
 #[tokio::test]

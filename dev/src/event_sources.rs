@@ -69,13 +69,13 @@ impl EventSources {
                 let after = progress.published.get(table).map(String::as_str);
                 let records = self.inside.services.dynamodb.service().changes(table, after, RECORDS).await?;
                 let failed = self.failures("publish", &records).await;
-                let is_again = |record: &Value| item_id(record) == failed.first().map(String::as_str);
+                let is_again = |record: &Value| Some(&item_id(record)) == failed.first();
                 let passed = records.iter().position(is_again).unwrap_or(records.len());
                 let passed = if failed.is_empty() { records.len() } else { passed };
-                let Some(last) = records[..passed].last().and_then(item_id) else {
+                let Some(last) = records[..passed].last().map(item_id) else {
                     break;
                 };
-                progress.published.insert(table.to_owned(), last.to_owned());
+                progress.published.insert(table.to_owned(), last);
                 done += passed;
             }
         }

@@ -180,7 +180,7 @@ pub(crate) enum EventsCommand {
         /// From this time on, such as 2026-11-29T05:00:00Z
         #[arg(long, value_name = "TIME")]
         since: String,
-        /// Up to this time; now by default
+        /// Up to this time; now by default. The archive is about ten minutes behind
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },

@@ -35,6 +35,7 @@ pub async fn examine(aws: &Aws, name: &str, return_to: Option<&str>, report: &mu
     Box::pin(storage::expiry(aws, &stack, report)).await;
     Box::pin(storage::backups(aws, &stack, report)).await;
     Box::pin(storage::queues(aws, &stack, report)).await;
+    Box::pin(events::bus(aws, &stack, report)).await;
     Box::pin(events::streams(aws, &stack, report)).await;
     Box::pin(events::webhook(aws, &stack, report)).await;
     Box::pin(alarms::listener(aws, &stack, report)).await;

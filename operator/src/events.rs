@@ -119,8 +119,8 @@ pub async fn replay(aws: &Aws, stack: &Stack, since: &str, until: Option<&str>) 
     start.send().await.map_err(|error| failed(in_words(&error)))?;
     let state = aws.commands.aws(&format!("events describe-replay --replay-name {name}"));
     let said = format!(
-        "Every rule of the bus, the webhook's too, gets the events of that time again, with the same ids. See how far \
-         it is: {state}"
+        "Every rule of the bus, the webhook's too, gets the events of that time again, with the same ids. Of the last ten \
+         minutes, some may not be in the archive yet. See how far it is: {state}"
     );
     Ok(Outcome::well(said, json!({"replay": name})))
 }

@@ -15,10 +15,20 @@ use crate::tables::soon;
 
 const NO_WEBHOOK: &str = "the stack sends no webhooks: deploy with WebhookUrl=https://...";
 
-/// The keys in force, and their version in Secrets Manager.
+/// What is stored, and its version in Secrets Manager.
 struct Stored {
-    keys: WebhookKeys,
+    keys: Result<WebhookKeys, &'static str>,
     version_id: String,
+}
+
+impl Stored {
+    fn keys(&self) -> Result<WebhookKeys, Failure> {
+        self.keys.clone().map_err(|expected| {
+            Failure::Refused(format!(
+                "the stored value is not {expected}; `webhook rotate --at-once` replaces it"
+            ))
+        })
+    }
 }
 
 /// Shows the secret that the app needs, only if `show`. It is the one secret that leaves the stack.
@@ -27,7 +37,7 @@ struct Stored {
 ///
 /// [`Failure`].
 pub async fn secret(aws: &Aws, stack: &Stack, show: bool) -> Result<Outcome, Failure> {
-    let keys = read(aws, secret_id(stack)?).await?.keys;
+    let keys = read(aws, secret_id(stack)?).await?.keys()?;
     let previous_until = keys.previous_until(SystemClock.now()).map(|until| until.0);
     let both = previous_until.map_or_else(String::new, |_| {
         "\nThe one before signs too, for a day from its rotation: the app may have either.".to_owned()
@@ -51,14 +61,16 @@ pub async fn secret(aws: &Aws, stack: &Stack, show: bool) -> Result<Outcome, Fai
 pub async fn rotate(aws: &Aws, stack: &Stack, at_once: bool) -> Result<Outcome, Failure> {
     let (id, now) = (secret_id(stack)?, SystemClock.now());
     let before = read(aws, id).await?;
-    if before.keys.previous_until(now).is_some() && !at_once {
+    // After a leak, or if the stored value is broken, what is stored does not matter.
+    let standing = if at_once { None } else { Some(before.keys()?) };
+    if standing.as_ref().is_some_and(|keys| keys.previous_until(now).is_some()) {
         return Err(Failure::Refused(
             "the last rotation was less than a day ago, and an app may still have the secret from before it, which \
              another rotation would end. Wait, or add --at-once"
                 .to_owned(),
         ));
     }
-    let text = if at_once { WebhookKeys::drawn(&OsRandom) } else { before.keys.rotated(now, &OsRandom) };
+    let text = standing.map_or_else(|| WebhookKeys::drawn(&OsRandom), |keys| keys.rotated(now, &OsRandom));
     let put = aws.secrets_manager.put_secret_value().secret_id(id).secret_string(text);
     let put = put.version_stages("AWSPENDING").send().await.map_err(|error| failed(&in_words(&error)))?;
     let ours = put.version_id().unwrap_or_default();
@@ -142,7 +154,6 @@ async fn read(aws: &Aws, id: &str) -> Result<Stored, Failure> {
     let get = aws.secrets_manager.get_secret_value().secret_id(id).version_stage("AWSCURRENT");
     let answer = get.send().await.map_err(|error| failed(&in_words(&error)))?;
     let keys = WebhookKeys::parse(answer.secret_string().unwrap_or_default());
-    let keys = keys.map_err(|expected| Failure::Refused(format!("the stored value is not {expected}")))?;
     Ok(Stored { keys, version_id: answer.version_id().unwrap_or_default().to_owned() })
 }
 

@@ -282,7 +282,7 @@ impl Histories {
             let passed = match failed {
                 None => to,
                 Some(failed) => {
-                    let is_it = |record: &Value| batch::item_id(record) == Some(failed);
+                    let is_it = |record: &Value| batch::item_id(record) == failed;
                     from + shards[shard][from..to].iter().position(is_it).unwrap()
                 }
             };

@@ -35,13 +35,9 @@ pub fn report_secret(error: &SecretError) -> NoSecrets {
     if misconfigured { NoSecrets::Misconfigured } else { NoSecrets::Unavailable }
 }
 
-/// A request to the table of installations failed.
+/// A request to a table failed.
 pub fn report_store(error: &StoreError) {
-    tracing::error!(
-        alarm = "store",
-        error = error as &dyn std::error::Error,
-        "the table of installations did not answer"
-    );
+    tracing::error!(alarm = "store", error = error as &dyn std::error::Error, "a table did not answer");
 }
 
 /// A grant may still be alive at Notion, and nobody can revoke it.

@@ -1,4 +1,4 @@
-//! The client secret and the token key ring, from Secrets Manager, cached for a short time.
+//! The client secret, the token key ring and the webhook secret, from Secrets Manager, cached for a short time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,8 @@ pub enum SecretError {
     },
     /// It was never stored.
     #[error(
-        "{0} has no value: store the client secret (`secret set`), or restore the key ring (docs/runbook.md)"
+        "{0} has no value: store the client secret (`secret set`), or restore what the stack generated (docs/runbook.md, \"A \
+         secret is gone\")"
     )]
     NotStored(&'static str),
     /// It is malformed.

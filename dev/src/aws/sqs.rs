@@ -9,6 +9,8 @@ use super::wire::{Reply, Service, lock};
 
 /// After how many receipts a rescue record becomes a dead letter, as in the template.
 pub const MAX_RECEIVES: u64 = 100;
+/// For how long a message may be hidden, from when it was received, in milliseconds.
+const MAX_HIDDEN_MS: u64 = 12 * 3_600_000;
 /// The rescue queue's name.
 const RESCUE: &str = "rescue";
 /// The name of the queue of webhooks.
@@ -31,6 +33,7 @@ struct Message {
     body: String,
     sent_at_ms: u64,
     receives: u64,
+    received_at_ms: u64,
     visible_at_ms: u64,
     is_dead: bool,
 }
@@ -128,6 +131,7 @@ impl Queue {
             body: body.to_owned(),
             sent_at_ms: self.clock.now_millis().0,
             receives: 0,
+            received_at_ms: 0,
             visible_at_ms: 0,
             is_dead: place.is_dead,
         });
@@ -143,6 +147,7 @@ impl Queue {
         }
         let taken = messages.iter_mut().filter(visible).take(most).map(|message| {
             message.receives += 1;
+            message.received_at_ms = now;
             message.visible_at_ms = now + hidden_secs * 1000;
             Receipt {
                 message_id: format!("message-{}", message.number),
@@ -175,6 +180,9 @@ impl Queue {
     fn hide(&self, handle: &str, secs: u64) -> Reply {
         let now = self.clock.now_millis().0;
         match lock(&self.messages).iter_mut().find(|message| message.receipt() == handle) {
+            Some(message) if now - message.received_at_ms + secs * 1000 > MAX_HIDDEN_MS => {
+                Reply::error(400, "InvalidParameterValue")
+            }
             Some(message) => {
                 message.visible_at_ms = now + secs * 1000;
                 Reply::ok(json!({}))

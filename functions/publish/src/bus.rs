@@ -14,8 +14,7 @@ use vault::event::{Event, SOURCE};
 /// How many events one call takes.
 pub(crate) const MAX_ENTRIES: usize = 10;
 /// What is wrong with an entry itself: it will never be taken.
-const FOR_GOOD: [&str; 4] =
-    ["InvalidArgument", "MalformedDetail", "ValidationException", "NotAuthorizedForSourceException"];
+const FOR_GOOD: [&str; 3] = ["InvalidArgument", "MalformedDetail", "ValidationException"];
 
 /// An event's way onto the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +45,33 @@ impl Bus {
     /// Puts up to [`MAX_ENTRIES`] events, each with the ARN of the table that it came from, on the bus. The answer has one
     /// [`Put`] for each. An event that was put may be put again: its id tells.
     pub(crate) async fn put(&self, events: &[(&Event, Option<&str>)], deadline: Instant) -> Vec<Put> {
+        match self.put_together(events, deadline).await {
+            Ok(put) => put,
+            // One of them is at fault, perhaps for its size. It must not hold up the others.
+            Err(code) if FOR_GOOD.contains(&code.as_str()) => {
+                let mut put = Vec::with_capacity(events.len());
+                for one in events {
+                    let alone = self.put_together(std::slice::from_ref(one), deadline).await;
+                    put.extend(alone.unwrap_or_else(|code| {
+                        vec![if FOR_GOOD.contains(&code.as_str()) {
+                            Put::Never(code)
+                        } else {
+                            Put::Later(code)
+                        }]
+                    }));
+                }
+                put
+            }
+            Err(code) => vec![Put::Later(code); events.len()],
+        }
+    }
+
+    /// One call. An error is the whole call's.
+    async fn put_together(
+        &self,
+        events: &[(&Event, Option<&str>)],
+        deadline: Instant,
+    ) -> Result<Vec<Put>, String> {
         let entries = events.iter().map(|(event, table_arn)| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.name)
@@ -57,17 +83,11 @@ impl Bus {
                 .build()
         });
         let call = self.client.put_events().set_entries(Some(entries.collect())).send();
-        let all = |put: Put| vec![put; events.len()];
-        let answer = match until(deadline, Box::pin(call)).await {
-            Err(_out_of_time) => return all(Put::Later("out of time".to_owned())),
-            Ok(Err(error)) => {
-                return all(Put::Later(match &error {
-                    SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
-                    error => error.to_string(),
-                }));
-            }
-            Ok(Ok(answer)) => answer,
-        };
+        let answer = until(deadline, Box::pin(call)).await.map_err(|error| error.to_string())?;
+        let answer = answer.map_err(|error| match &error {
+            SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+            error => error.to_string(),
+        })?;
         let put = |at: usize| match answer.entries().get(at) {
             // One that is missing in the answer may not have been taken.
             None => Put::Later("no answer".to_owned()),
@@ -77,6 +97,6 @@ impl Bus {
                 Some(code) => Put::Later(code.to_owned()),
             },
         };
-        (0..events.len()).map(put).collect()
+        Ok((0..events.len()).map(put).collect())
     }
 }

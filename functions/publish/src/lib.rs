@@ -103,11 +103,19 @@ impl Publish {
         line: &mut RequestLine,
     ) -> Option<usize> {
         let mut events: Vec<Event> = pending.iter().map(|pending| pending.event.clone()).collect();
-        let appended =
-            self.log.append(&mut events, self.clock.now(), self.keep_secs, &*self.random, deadline);
-        if let Err(error) = Box::pin(appended).await {
-            tracing::warn!(%error, "events could not be written to the log: the batch comes again");
-            return pending.first().map(|first| first.record);
+        let appended = self.log.append(&mut events, &*self.clock, self.keep_secs, &*self.random, deadline);
+        match Box::pin(appended).await {
+            Ok(()) => {}
+            // One of them is at fault, perhaps for its size. It must not hold up the others.
+            Err(error) if error.is_of_the_row() => {
+                let [one] = pending else { return self.publish_each(pending, records, deadline, line).await };
+                report_unpublished(&one.event, &error.to_string(), line);
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "events could not be written to the log: the batch comes again");
+                return pending.first().map(|first| first.record);
+            }
         }
         for (events, pending) in events.chunks(MAX_ENTRIES).zip(pending.chunks(MAX_ENTRIES)) {
             let from = |pending: &Pending| table_arn(&records[pending.record]);
@@ -117,15 +125,7 @@ impl Publish {
             for ((event, pending), put) in events.iter().zip(pending).zip(put) {
                 match put {
                     Put::Taken => line.count(Metric::Published),
-                    Put::Never(code) => {
-                        tracing::error!(
-                            alarm = "event_unreadable",
-                            event_id = event.id.as_str(),
-                            code,
-                            "the bus will never take an event; the log has it"
-                        );
-                        line.count(Metric::EventUnreadable);
-                    }
+                    Put::Never(code) => report_unpublished(event, &code, line),
                     Put::Later(code) => {
                         tracing::warn!(event_id = event.id.as_str(), code, "an event was not put on the bus");
                         failed = failed.or(Some(pending.record));
@@ -138,13 +138,40 @@ impl Publish {
         }
         None
     }
+
+    /// Publishes events one by one, until one has to come again.
+    async fn publish_each(
+        &self,
+        pending: &[Pending],
+        records: &[Value],
+        deadline: Instant,
+        line: &mut RequestLine,
+    ) -> Option<usize> {
+        for one in pending {
+            let from = Box::pin(self.publish(std::slice::from_ref(one), records, deadline, line)).await;
+            if from.is_some() {
+                return from;
+            }
+        }
+        None
+    }
+}
+
+fn report_unpublished(event: &Event, why: &str, line: &mut RequestLine) {
+    tracing::error!(
+        alarm = "event_unreadable",
+        event_id = event.id.as_str(),
+        why,
+        "an event will never be taken, and was skipped"
+    );
+    line.count(Metric::EventUnreadable);
 }
 
 fn report_unreadable(record: &Value, why: &str, line: &mut RequestLine) {
     tracing::error!(
         alarm = "event_unreadable",
         stream = record["eventSourceARN"].as_str(),
-        sequence_number = item_id(record),
+        sequence_number = item_id(record).as_str(),
         why,
         "a change of a row was skipped: nobody hears of it"
     );
@@ -182,7 +209,7 @@ impl TakesBatches for Publish {
             let from = Box::pin(self.publish(some, &batch.records, deadline, line)).await;
             if let Some(from) = from {
                 // Lambda delivers everything from there on again.
-                return item_id(&batch.records[from]).map(str::to_owned).into_iter().collect();
+                return vec![item_id(&batch.records[from])];
             }
         }
         Vec::new()

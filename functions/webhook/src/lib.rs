@@ -207,7 +207,7 @@ impl TakesBatches for Webhook {
     }
 
     async fn handle(&self, batch: Batch, line: &mut RequestLine) -> Vec<String> {
-        let all_again = || batch.records.iter().filter_map(item_id).map(str::to_owned).collect();
+        let all_again = || batch.records.iter().map(item_id).collect();
         let Some(messages) = batch.records.iter().map(Message::read).collect::<Option<Vec<_>>>() else {
             line.reject("malformed");
             return all_again();

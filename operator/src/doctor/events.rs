@@ -2,6 +2,9 @@
 //! app's endpoint is in use.
 
 use aws_sdk_dynamodb::types::{StreamSpecification, TableDescription};
+use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusError;
+use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleError;
+use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingError;
 
 use super::finding::{CHANGED_BY_HAND, find, unanswered};
@@ -11,6 +14,24 @@ use crate::report::Report;
 use crate::stack::Stack;
 use crate::tables::soon;
 use crate::webhook::{endpoint, stopped};
+
+/// The bus exists: on one that does not, `PutEvents` succeeds all the same.
+pub(super) async fn bus(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "event bus";
+    let Some(bus) = find(aws, stack, "EventBus", STEP, report) else { return };
+    match aws.eventbridge.describe_event_bus().name(bus).send().await {
+        Ok(_) => report.ok(STEP, "it exists"),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(DescribeEventBusError::is_resource_not_found_exception) =>
+        {
+            let found = "it no longer exists: what is published reaches nobody but the feed";
+            report.problem(STEP, found, CHANGED_BY_HAND);
+        }
+        Err(error) => unanswered(report, STEP, in_words(&error)),
+    }
+}
 
 /// Each table has its stream, and each stream reaches `publish`.
 pub(super) async fn streams(aws: &Aws, stack: &Stack, report: &mut Report) {
@@ -40,6 +61,7 @@ pub(super) async fn webhook(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "webhook";
     let Ok(url) = endpoint(stack) else { return };
     if secrets::exists(aws, stack, report, STEP, "WebhookSecret").await.is_none()
+        || !has_rule(aws, stack, STEP, report).await
         || !is_at_work(aws, stack, "WebhookSource", STEP, report).await
     {
         return;
@@ -56,6 +78,46 @@ pub(super) async fn webhook(aws: &Aws, stack: &Stack, report: &mut Report) {
             aws.commands.operator("webhook resume"),
         ),
         Err(error) => unanswered(report, STEP, error.to_string()),
+    }
+}
+
+/// Whether the bus's rule fills the queue of webhooks.
+async fn has_rule(aws: &Aws, stack: &Stack, step: &'static str, report: &mut Report) -> bool {
+    let (Some(bus), Some(rule)) =
+        (find(aws, stack, "EventBus", step, report), find(aws, stack, "WebhookRule", step, report))
+    else {
+        return false;
+    };
+    // CloudFormation calls a rule of another bus than the default one BUS|RULE.
+    let rule = rule.rsplit('|').next().unwrap_or(rule);
+    let described = match aws.eventbridge.describe_rule().event_bus_name(bus).name(rule).send().await {
+        Ok(described) => described,
+        Err(error)
+            if error.as_service_error().is_some_and(DescribeRuleError::is_resource_not_found_exception) =>
+        {
+            report.problem(step, "WebhookRule no longer exists", CHANGED_BY_HAND);
+            return false;
+        }
+        Err(error) => {
+            unanswered(report, step, in_words(&error));
+            return false;
+        }
+    };
+    if described.state() != Some(&RuleState::Enabled) {
+        let enable = aws.commands.aws(&format!("events enable-rule --event-bus-name {bus} --name {rule}"));
+        report.problem(step, "WebhookRule is disabled: no webhook is sent", enable);
+        return false;
+    }
+    match aws.eventbridge.list_targets_by_rule().event_bus_name(bus).rule(rule).send().await {
+        Ok(targets) if !targets.targets().is_empty() => true,
+        Ok(_) => {
+            report.problem(step, "WebhookRule has no target: no webhook is sent", CHANGED_BY_HAND);
+            false
+        }
+        Err(error) => {
+            unanswered(report, step, in_words(&error));
+            false
+        }
     }
 }
 

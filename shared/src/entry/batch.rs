@@ -28,11 +28,13 @@ pub struct Batch {
     pub deadline_ms: u64,
 }
 
-/// The name by which a record comes again: a stream's sequence number, or a queue's message id.
+/// The name by which a record comes again: a stream's sequence number, or a queue's message id. Of a record that has
+/// neither, nothing: for Lambda that means that the whole batch has failed.
 #[must_use]
-pub fn item_id(record: &Value) -> Option<&str> {
+pub fn item_id(record: &Value) -> String {
     let sequence_number = record.pointer("/dynamodb/SequenceNumber");
-    sequence_number.or_else(|| record.get("messageId")).and_then(Value::as_str)
+    let id = sequence_number.or_else(|| record.get("messageId")).and_then(Value::as_str);
+    id.unwrap_or_default().to_owned()
 }
 
 /// A function that AWS invokes with batches.
@@ -54,8 +56,8 @@ pub async fn answer(function: &impl TakesBatches, event: &RawValue, context: Con
     let span = tracing::error_span!("request", request_id = context.request_id);
     let answering = async {
         let mut line = RequestLine::begin(function.function());
-        let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
-        let Some(Value::Array(records)) = event.get("Records") else {
+        let mut event: Value = serde_json::from_str(event.get()).unwrap_or_default();
+        let Some(Value::Array(records)) = event.get_mut("Records").map(Value::take) else {
             line.reject("malformed");
             line.end(function.clock(), "malformed", StatusCode::BAD_REQUEST);
             let message =
@@ -63,7 +65,8 @@ pub async fn answer(function: &impl TakesBatches, event: &RawValue, context: Con
             return json!({"error": "malformed", "message": message});
         };
         line.note("records", records.len());
-        let batch = Batch { records: records.clone(), deadline_ms: context.deadline };
+        let all: Vec<String> = records.iter().map(item_id).collect();
+        let batch = Batch { records, deadline_ms: context.deadline };
         let handling = AssertUnwindSafe(Box::pin(function.handle(batch, &mut line))).catch_unwind();
         let handled = handling.await.inspect_err(|_panic| {
             tracing::error!(alarm = "panic", "the handler panicked");
@@ -73,7 +76,7 @@ pub async fn answer(function: &impl TakesBatches, event: &RawValue, context: Con
             Ok(failed) => ("come_again", failed),
             Err(_panic) => {
                 line.count(Metric::Panicked);
-                ("internal", records.iter().filter_map(item_id).map(str::to_owned).collect())
+                ("internal", all)
             }
         };
         line.note("come_again", failed.len());
@@ -130,6 +133,6 @@ impl TakesBatches for Misconfigured {
 
     async fn handle(&self, batch: Batch, line: &mut RequestLine) -> Vec<String> {
         line.count(Metric::Misconfigured);
-        batch.records.iter().filter_map(item_id).map(str::to_owned).collect()
+        batch.records.iter().map(item_id).collect()
     }
 }

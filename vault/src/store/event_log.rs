@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use serde_json::value::RawValue;
-use shared::clock::UnixSeconds;
+use shared::clock::{Clock, UnixSeconds};
 use shared::config::{ConfigError, Lookup, required};
 use shared::random::Random;
 use tokio::sync::Mutex;
@@ -32,14 +32,14 @@ use crate::event::{Event, EventId};
 
 /// The counter's key. No event has it.
 const COUNTER: &str = "position";
-/// The one partition of the index. Each event cost somebody a request to Notion, whose limits are far below what one
-/// partition takes.
+/// The one partition of the index. Nearly every event cost somebody a request to Notion or a callback, whose limits are
+/// far below what one partition takes.
 const FEED: &str = "0";
 const INDEX: &str = "in_order";
 /// A transaction takes a hundred parts, and the counter is one.
 pub const MAX_APPENDED: usize = 99;
 /// A transaction is visible in the index long before this, in seconds. After that, a place that is missing was deleted.
-const VISIBLE_WITHIN_SECS: u64 = 60;
+const VISIBLE_WITHIN_SECS: u64 = 300;
 
 /// The table of published events.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl EventLog {
     pub async fn append(
         &self,
         events: &mut [Event],
-        now: UnixSeconds,
+        clock: &dyn Clock,
         keep_secs: u64,
         random: &dyn Random,
         deadline: Instant,
@@ -108,15 +108,12 @@ impl EventLog {
             let mut new: Vec<usize> = (0..events.len()).collect();
             // The same event twice in a batch: the stream delivered it again.
             new.retain(|at| !events[..*at].iter().any(|before| before.id == events[*at].id));
-            loop {
-                if new.is_empty() {
-                    return Ok(());
-                }
-                let parts = self.parts(&new, events, *last_position, now, keep_secs)?;
+            while !new.is_empty() {
+                let parts = self.parts(&new, events, *last_position, clock.now(), keep_secs)?;
                 match self.transact(parts).await? {
                     Some(Appended::Done) => {
                         *last_position += new.len() as u64;
-                        return Ok(());
+                        new.clear();
                     }
                     Some(Appended::Refused { last_position: stands_at, standing }) => {
                         if let Some(stands_at) = stands_at {
@@ -130,8 +127,16 @@ impl EventLog {
                     None => backoff.wait(random).await,
                 }
             }
+            Ok::<(), StoreError>(())
         };
-        until(deadline, Box::pin(appending)).await?
+        until(deadline, Box::pin(appending)).await??;
+        for at in 1..events.len() {
+            let (before, rest) = events.split_at_mut(at);
+            if let Some(first) = before.iter().find(|before| before.id == rest[0].id) {
+                rest[0].document.clone_from(&first.document);
+            }
+        }
+        Ok(())
     }
 
     fn parts(
@@ -232,8 +237,13 @@ impl EventLog {
             for row in &rows {
                 let at = integer(row, "feed_position").ok_or(StoreError::Row("feed_position"))?;
                 if last + 1 < at && is_young(row, now) {
-                    page.more = true;
+                    // To be asked for again, but not at once if there is nothing before it.
+                    page.more = !page.events.is_empty();
                     return Ok(Some(page));
+                }
+                // After an event that is kept, one has gone: the time for which they are kept was shortened.
+                if position.is_some() && (last + 1 < at || is_expired(row, now)) {
+                    return Ok(None);
                 }
                 last = at;
                 if !is_expired(row, now) {

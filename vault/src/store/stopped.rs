@@ -39,6 +39,8 @@ impl StoppedEndpoints {
     /// [`StoreError`].
     pub async fn since(&self, url: &str, deadline: Instant) -> Result<Option<UnixSeconds>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("event_id", string(&key_of(url)));
+        // After a resume, nothing of what is sent again may be held back.
+        let get = get.consistent_read(true);
         let answer = until(deadline, get.send()).await?.map_err(|error| failed(&error))?;
         Ok(answer.item().map(|row| UnixSeconds(super::item::integer(row, "gone_at").unwrap_or(0))))
     }

@@ -14,8 +14,8 @@ pub const EVENT_BUS: &str = "notion-install";
 const ARN: &str = "arn:aws:events:us-east-1:123456789012";
 /// How many entries a call may have (EventBridge's quota).
 const MAX_ENTRIES: usize = 10;
-/// The largest detail, in bytes.
-const MAX_DETAIL_BYTES: usize = 256 * 1024;
+/// The largest call, in bytes.
+const MAX_CALL_BYTES: usize = 256 * 1024;
 
 /// The bus, in memory.
 pub struct EventBus {
@@ -53,8 +53,7 @@ impl EventBus {
         let invalid = || {
             let known = text("EventBusName") == EVENT_BUS;
             let named = !text("Source").is_empty() && !text("DetailType").is_empty();
-            let detailed =
-                detail.as_ref().is_some_and(Value::is_object) && text("Detail").len() <= MAX_DETAIL_BYTES;
+            let detailed = detail.as_ref().is_some_and(Value::is_object);
             (!(known && named)).then_some("InvalidArgument").or((!detailed).then_some("MalformedDetail"))
         };
         if let Some(code) = refusal.or_else(invalid) {
@@ -126,7 +125,7 @@ impl Service for EventBus {
         let Some(entries) = request["Entries"].as_array().filter(|_| operation == "PutEvents") else {
             return Reply::error(400, "ValidationException");
         };
-        if entries.is_empty() || entries.len() > MAX_ENTRIES {
+        if entries.is_empty() || entries.len() > MAX_ENTRIES || body.len() > MAX_CALL_BYTES {
             return Reply::error(400, "ValidationException");
         }
         let put: Vec<Value> = entries.iter().map(|entry| self.put(entry)).collect();

@@ -90,7 +90,9 @@ impl AnswersInJson for Feed {
                 line.note("listed", page.events.len());
                 let next = page.events.last().map(|last| &last.id).or(wanted.after.as_ref());
                 let documents: Vec<Value> = page.events.iter().filter_map(document).collect();
-                Answer::success(json!({"events": documents, "next": next, "more": page.more}))
+                Answer::success(
+                    json!({"events": documents, "next": next, "more": page.more, "missed": page.missed}),
+                )
             }
             Ok(None) => {
                 let message = "no such event is kept (any more): read the present state (installations), then all events \

@@ -14,7 +14,18 @@ use vault::event::{Event, SOURCE};
 /// How many events one call takes.
 pub(crate) const MAX_ENTRIES: usize = 10;
 /// What is wrong with an entry itself: it will never be taken.
-const FOR_GOOD: [&str; 3] = ["InvalidArgument", "MalformedDetail", "ValidationException"];
+const FOR_GOOD: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
+/// What is wrong with a whole call.
+const INVALID: &str = "ValidationException";
+
+/// An event of this size may be refused, in bytes: the bus takes 256 KB in one call, a row of the log has 400 KB at most.
+const LARGE_BYTES: usize = 200_000;
+
+/// Whether an event may be refused for its size. None of another size is given up: if it is refused, the table or the bus
+/// is at fault.
+pub(crate) fn is_large(event: &Event) -> bool {
+    event.document.get().len() > LARGE_BYTES
+}
 
 /// An event's way onto the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,17 +58,14 @@ impl Bus {
     pub(crate) async fn put(&self, events: &[(&Event, Option<&str>)], deadline: Instant) -> Vec<Put> {
         match self.put_together(events, deadline).await {
             Ok(put) => put,
-            // One of them is at fault, perhaps for its size. It must not hold up the others.
-            Err(code) if FOR_GOOD.contains(&code.as_str()) => {
+            // They may be too large together, or one of them alone. It must not hold up the others.
+            Err(code) if code == INVALID => {
                 let mut put = Vec::with_capacity(events.len());
                 for one in events {
                     let alone = self.put_together(std::slice::from_ref(one), deadline).await;
                     put.extend(alone.unwrap_or_else(|code| {
-                        vec![if FOR_GOOD.contains(&code.as_str()) {
-                            Put::Never(code)
-                        } else {
-                            Put::Later(code)
-                        }]
+                        let never = code == INVALID && is_large(one.0);
+                        vec![if never { Put::Never(code) } else { Put::Later(code) }]
                     }));
                 }
                 put

@@ -24,7 +24,7 @@ use vault::event::Event;
 use vault::store::{Change, EventLog, MAX_APPENDED};
 use vault::{SetUpError, aws, budget, http_client};
 
-use crate::bus::{Bus, MAX_ENTRIES, Put};
+use crate::bus::{Bus, MAX_ENTRIES, Put, is_large};
 
 /// How long a batch may take if Lambda does not say, in seconds.
 const BATCH_SECS: u64 = 25;
@@ -106,10 +106,12 @@ impl Publish {
         let appended = self.log.append(&mut events, &*self.clock, self.keep_secs, &*self.random, deadline);
         match Box::pin(appended).await {
             Ok(()) => {}
-            // One of them is at fault, perhaps for its size. It must not hold up the others.
-            Err(error) if error.is_of_the_row() => {
-                let [one] = pending else { return self.publish_each(pending, records, deadline, line).await };
-                report_unpublished(&one.event, &error.to_string(), line);
+            // One of them may be too large. It must not hold up the others.
+            Err(error) if error.is_of_the_row() && pending.len() > 1 => {
+                return self.publish_each(pending, records, deadline, line).await;
+            }
+            Err(error) if error.is_of_the_row() && is_large(&pending[0].event) => {
+                report_unpublished(&pending[0].event, &error.to_string(), line);
                 return None;
             }
             Err(error) => {

@@ -36,21 +36,25 @@ pub(super) async fn bus(aws: &Aws, stack: &Stack, report: &mut Report) {
 /// Each table has its stream, and each stream reaches `publish`.
 pub(super) async fn streams(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "streams";
-    for table in ["InstallationsTable", "ClaimsTable"] {
+    for (table, mapping) in [("InstallationsTable", "PublishInstallations"), ("ClaimsTable", "PublishClaims")]
+    {
         let Some(name) = find(aws, stack, table, STEP, report) else { return };
         let described = match aws.dynamodb.describe_table().table_name(name).send().await {
             Ok(described) => described,
             Err(error) => return unanswered(report, STEP, format!("{name}: {}", in_words(&error))),
         };
-        let stream = described.table().and_then(TableDescription::stream_specification);
+        let table = described.table();
+        let stream = table.and_then(TableDescription::stream_specification);
+        let arn = table.and_then(TableDescription::latest_stream_arn);
         if !stream.is_some_and(StreamSpecification::stream_enabled) {
             let found = format!("{name} has no stream: nobody hears of what happens");
             return report.problem(STEP, found, CHANGED_BY_HAND);
         }
-    }
-    for mapping in ["PublishInstallations", "PublishClaims"] {
-        if !is_at_work(aws, stack, mapping, STEP, report).await {
-            return;
+        let Some(from) = is_at_work(aws, stack, mapping, STEP, report).await else { return };
+        // A table that was created again has another stream.
+        if arn.is_some_and(|arn| arn != from) {
+            let found = format!("{mapping} reads another stream than that of {name}");
+            return report.problem(STEP, found, CHANGED_BY_HAND);
         }
     }
     report.ok(STEP, "both reach publish");
@@ -62,7 +66,7 @@ pub(super) async fn webhook(aws: &Aws, stack: &Stack, report: &mut Report) {
     let Ok(url) = endpoint(stack) else { return };
     if secrets::exists(aws, stack, report, STEP, "WebhookSecret").await.is_none()
         || !has_rule(aws, stack, STEP, report).await
-        || !is_at_work(aws, stack, "WebhookSource", STEP, report).await
+        || is_at_work(aws, stack, "WebhookSource", STEP, report).await.is_none()
     {
         return;
     }
@@ -121,34 +125,37 @@ async fn has_rule(aws: &Aws, stack: &Stack, step: &'static str, report: &mut Rep
     }
 }
 
-/// Whether Lambda takes from a stream or a queue to a function.
+/// From where Lambda takes to a function, if it does.
 async fn is_at_work(
     aws: &Aws,
     stack: &Stack,
     mapping: &'static str,
     step: &'static str,
     report: &mut Report,
-) -> bool {
-    let Some(id) = find(aws, stack, mapping, step, report) else { return false };
-    let state = match aws.lambda.get_event_source_mapping().uuid(id).send().await {
-        Ok(mapping) => mapping.state().unwrap_or("in an unknown state").to_owned(),
+) -> Option<String> {
+    let id = find(aws, stack, mapping, step, report)?;
+    let (state, from) = match aws.lambda.get_event_source_mapping().uuid(id).send().await {
+        Ok(mapping) => (
+            mapping.state().unwrap_or("in an unknown state").to_owned(),
+            mapping.event_source_arn().unwrap_or_default().to_owned(),
+        ),
         Err(error)
             if error
                 .as_service_error()
                 .is_some_and(GetEventSourceMappingError::is_resource_not_found_exception) =>
         {
             report.problem(step, format!("{mapping} no longer exists"), CHANGED_BY_HAND);
-            return false;
+            return None;
         }
         Err(error) => {
             unanswered(report, step, format!("{mapping}: {}", in_words(&error)));
-            return false;
+            return None;
         }
     };
     if state == "Enabled" {
-        return true;
+        return Some(from);
     }
     let enable = aws.commands.aws(&format!("lambda update-event-source-mapping --uuid {id} --enabled"));
     report.problem(step, format!("{mapping} is {state}"), enable);
-    false
+    None
 }

@@ -66,6 +66,8 @@ pub struct LogPage {
     pub events: Vec<Logged>,
     /// Whether there are more.
     pub more: bool,
+    /// Whether some after the one that was named are no longer kept: the time for which they are kept was shortened.
+    pub missed: bool,
 }
 
 /// What became of a transaction.
@@ -227,7 +229,7 @@ impl EventLog {
                 position => position,
             },
         };
-        let mut page = LogPage { events: Vec::new(), more: false };
+        let mut page = LogPage { events: Vec::new(), more: false, missed: false };
         let mut last = position.unwrap_or(0);
         // A page may hold nothing but what has expired and is not deleted yet.
         loop {
@@ -241,10 +243,7 @@ impl EventLog {
                     page.more = !page.events.is_empty();
                     return Ok(Some(page));
                 }
-                // After an event that is kept, one has gone: the time for which they are kept was shortened.
-                if position.is_some() && (last + 1 < at || is_expired(row, now)) {
-                    return Ok(None);
-                }
+                page.missed |= position.is_some() && (last + 1 < at || is_expired(row, now));
                 last = at;
                 if !is_expired(row, now) {
                     page.events.push(logged(row)?);

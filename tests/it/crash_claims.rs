@@ -81,12 +81,21 @@ impl Crowd {
         rows.filter_map(|row| Some((string(&row, "owner_user_id")?.to_owned(), row))).collect()
     }
 
-    /// At any moment: the links are those of the rows.
+    /// At any moment: the links are those of the rows. What a killed process had sent may still take effect between the
+    /// two reads, so they are read again until nothing does.
     async fn check(&self) -> BTreeMap<String, Row> {
-        let rows = self.rows().await;
-        let of_rows: BTreeSet<(String, String)> = rows.values().flat_map(links_of).collect();
-        assert_eq!(self.world.links().await.into_iter().collect::<BTreeSet<_>>(), of_rows);
-        rows
+        let mut before = None;
+        loop {
+            let rows = self.rows().await;
+            let of_rows: BTreeSet<(String, String)> = rows.values().flat_map(links_of).collect();
+            let links: BTreeSet<(String, String)> = self.world.links().await.into_iter().collect();
+            if links == of_rows {
+                return rows;
+            }
+            let now = Some((of_rows, links));
+            assert_ne!(now, before, "they disagree, and nothing changes any more");
+            before = now;
+        }
     }
 
     /// One round. Returns how many processes were killed.

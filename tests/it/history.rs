@@ -288,6 +288,9 @@ impl Histories {
             };
             done[shard] = done[shard].max(passed);
         }
+        // The last one may not have been met.
+        self.world.stack.event_bus().clear_faults();
+        self.world.stack.dynamodb().clear_faults();
         killed
     }
 

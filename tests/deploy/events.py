@@ -138,9 +138,9 @@ def feed_and_bus(aws, outputs, resources, backend, stranger):
     start = before[-1]["id"]
     check(read_all(backend, start, limit=1) == heard, "page by page, the feed says something else")
     directly = aws.invoke(outputs["FeedFunctionName"], {"after": start, "limit": 2}, *backend.key)
-    check(directly == {"events": heard[:2], "next": heard[1]["id"], "more": True}, f"{directly}")
+    check(directly == {"events": heard[:2], "next": heard[1]["id"], "more": True, "missed": False}, f"{directly}")
     nothing = read(backend, after=heard[-1]["id"])
-    check(nothing == {"events": [], "next": heard[-1]["id"], "more": False}, f"{nothing}")
+    check(nothing == {"events": [], "next": heard[-1]["id"], "more": False, "missed": False}, f"{nothing}")
     expired = backend.get("EventsUrl", after="evt_" + "0" * 32)
     check(expired.status == 410 and expired.json()["error"] == "expired", str(expired))
 

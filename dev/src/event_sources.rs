@@ -71,7 +71,6 @@ impl EventSources {
                 let failed = self.failures("publish", &records).await;
                 let is_again = |record: &Value| Some(&item_id(record)) == failed.first();
                 let passed = records.iter().position(is_again).unwrap_or(records.len());
-                let passed = if failed.is_empty() { records.len() } else { passed };
                 let Some(last) = records[..passed].last().map(item_id) else {
                     break;
                 };

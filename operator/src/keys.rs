@@ -7,6 +7,7 @@ use vault::seal::{BadKeyRing, KeyRing, with_next_key};
 
 use crate::aws::{Aws, in_words};
 use crate::outcome::{Failure, Outcome};
+use crate::secret_version::{Replaced, replace};
 use crate::stack::Stack;
 use crate::tables::{sealed_with, store};
 
@@ -21,7 +22,7 @@ pub(crate) struct Stored {
 /// Reads the ring.
 pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Stored, Failure> {
     let get = aws.secrets_manager.get_secret_value().secret_id(stack.resource("TokenKeyRing")?);
-    let answer = get.version_stage("AWSCURRENT").send().await.map_err(failed)?;
+    let answer = get.version_stage("AWSCURRENT").send().await.map_err(|error| failed(&in_words(&error)))?;
     let text = KeyRingText::parse(answer.secret_string().unwrap_or_default());
     let text = text.map_err(|_| no_ring(BadKeyRing))?;
     let ring = KeyRing::parse(text.expose()).map_err(no_ring)?;
@@ -32,7 +33,6 @@ pub(crate) async fn read(aws: &Aws, stack: &Stack) -> Result<Stored, Failure> {
 ///
 /// Two different keys with one version would make rows unreadable. So the new ring is stored beside the current one,
 /// and becomes current only if the ring that it was made from still is.
-/// becomes current only if that is still the one that it was made from.
 ///
 /// # Errors
 ///
@@ -41,31 +41,18 @@ pub async fn rotate(aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     let id = stack.resource("TokenKeyRing")?;
     let before = read(aws, stack).await?;
     let (text, version) = with_next_key(&before.text, &OsRandom).map_err(no_ring)?;
-    let put = aws.secrets_manager.put_secret_value().secret_id(id).secret_string(text.expose());
-    let put = put.version_stages("AWSPENDING").send().await.map_err(failed)?;
-    let ours = put.version_id().unwrap_or_default();
-    let promote = aws
-        .secrets_manager
-        .update_secret_version_stage()
-        .secret_id(id)
-        .version_stage("AWSCURRENT")
-        .remove_from_version_id(&before.version_id)
-        .move_to_version_id(ours);
-    if let Err(error) = promote.send().await {
-        // The new ring may be current all the same: if the first reply was lost, the SDK's retry fails.
-        let standing = read(aws, stack).await.map_err(|_| {
-            Failure::Unknown(format!(
-                "it is unknown whether key {} is in the ring ({}): see `keys progress`",
-                version.0,
-                in_words(&error)
-            ))
-        })?;
-        if standing.version_id != ours && standing.version_id != before.version_id {
+    match replace(aws, id, &before.version_id, text.expose()).await {
+        Replaced::Yes => {}
+        Replaced::No(words) => return Err(failed(&words)),
+        Replaced::BySomebodyElse(_) => {
             let told = "somebody else rotated the ring at the same time; their key was added, yours was not";
             return Err(Failure::Refused(told.to_owned()));
         }
-        if standing.version_id != ours {
-            return Err(failed(error));
+        Replaced::Unknown(words) => {
+            return Err(Failure::Unknown(format!(
+                "it is unknown whether key {} is in the ring ({words}): see `keys progress`",
+                version.0
+            )));
         }
     }
     let said = format!(
@@ -110,11 +97,6 @@ fn no_ring(error: BadKeyRing) -> Failure {
     Failure::Refused(format!("{error}; docs/runbook.md, \"A secret is gone\""))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature for `map_err`")]
-fn failed<E, R>(error: aws_sdk_sts::error::SdkError<E, R>) -> Failure
-where
-    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    Failure::Unknown(format!("Secrets Manager: {}", in_words(&error)))
+fn failed(words: &str) -> Failure {
+    Failure::Unknown(format!("Secrets Manager: {words}"))
 }

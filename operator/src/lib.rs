@@ -19,6 +19,7 @@ mod queues;
 pub mod report;
 pub mod rescue;
 pub mod rows;
+mod secret_version;
 pub mod stack;
 mod tables;
 pub mod webhook;

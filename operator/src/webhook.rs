@@ -10,6 +10,7 @@ use vault::webhook_keys::WebhookKeys;
 use crate::aws::{Aws, in_words};
 use crate::outcome::{Failure, Outcome};
 use crate::queues::{Queue, move_back};
+use crate::secret_version::{Replaced, replace};
 use crate::stack::Stack;
 use crate::tables::soon;
 
@@ -71,26 +72,13 @@ pub async fn rotate(aws: &Aws, stack: &Stack, at_once: bool) -> Result<Outcome, 
         ));
     }
     let text = standing.map_or_else(|| WebhookKeys::drawn(&OsRandom), |keys| keys.rotated(now, &OsRandom));
-    let put = aws.secrets_manager.put_secret_value().secret_id(id).secret_string(text);
-    let put = put.version_stages("AWSPENDING").send().await.map_err(|error| failed(&in_words(&error)))?;
-    let ours = put.version_id().unwrap_or_default();
-    let promote = aws
-        .secrets_manager
-        .update_secret_version_stage()
-        .secret_id(id)
-        .version_stage("AWSCURRENT")
-        .remove_from_version_id(&before.version_id)
-        .move_to_version_id(ours);
-    if let Err(error) = promote.send().await {
-        // The new one may be current all the same: if the first reply was lost, the SDK's retry fails.
-        let standing = read(aws, id).await.map_err(|_| {
-            Failure::Unknown(format!(
-                "it is unknown whether the secret was replaced ({}): see `webhook secret`",
-                in_words(&error)
-            ))
-        })?;
-        if standing.version_id != ours {
-            return Err(failed(&in_words(&error)));
+    match replace(aws, id, &before.version_id, &text).await {
+        Replaced::Yes => {}
+        Replaced::No(words) | Replaced::BySomebodyElse(words) => return Err(failed(&words)),
+        Replaced::Unknown(words) => {
+            return Err(Failure::Unknown(format!(
+                "it is unknown whether the secret was replaced ({words}): see `webhook secret`"
+            )));
         }
     }
     let next = aws.commands.operator("webhook secret --show");

@@ -79,9 +79,7 @@ impl EventBus {
         }));
         json!({"EventId": id})
     }
-}
 
-impl EventBus {
     /// Puts the events of a time on the bus again. Everything is in the archive, at once.
     fn replay(&self, request: &Value) -> Reply {
         let moment = |name: &str| request[name].as_f64().map(DateTime::from_secs_f64);

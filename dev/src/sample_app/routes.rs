@@ -170,7 +170,7 @@ async fn disconnect(State(app): State<Arc<App>>, headers: HeaderMap, Form(chosen
     .await
 }
 
-/// The stack tells the app what became of its installations.
+/// Receives the webhooks of the stack.
 async fn webhook(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     app.arrivals.take(&app.inside.webhook_secret(), &headers, &body)
 }

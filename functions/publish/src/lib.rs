@@ -41,13 +41,6 @@ pub struct Publish {
     random: Box<dyn Random>,
 }
 
-/// An event, and the record that it came from.
-struct Pending {
-    /// Its number in the batch.
-    record: usize,
-    event: Event,
-}
-
 impl Publish {
     /// Reads `EVENTS_TABLE`, `EVENT_BUS_NAME`, `EVENTS_RETENTION_DAYS` (default 14, 1 to 365: how long the log keeps an
     /// event) and `EVENTS_CARRY_PERSONAL_DATA` (default false: whether events hold the names of person and workspace
@@ -94,65 +87,55 @@ impl Publish {
         })
     }
 
-    /// Publishes some events. Returns the record from which on the batch has to come again, if it has to.
+    /// Publishes some events; `from` has the number of each one's record. Returns the record from which on the batch has to
+    /// come again, if it has to.
     async fn publish(
         &self,
-        pending: &[Pending],
+        events: &mut [Event],
+        from: &[usize],
         records: &[Value],
         deadline: Instant,
         line: &mut RequestLine,
     ) -> Option<usize> {
-        let mut events: Vec<Event> = pending.iter().map(|pending| pending.event.clone()).collect();
-        let appended = self.log.append(&mut events, &*self.clock, self.keep_secs, &*self.random, deadline);
+        let appended = self.log.append(events, &*self.clock, self.keep_secs, &*self.random, deadline);
         match Box::pin(appended).await {
             Ok(()) => {}
             // One of them may be too large. It must not hold up the others.
-            Err(error) if error.is_of_the_row() && pending.len() > 1 => {
-                return self.publish_each(pending, records, deadline, line).await;
+            Err(error) if error.is_of_the_row() && events.len() > 1 => {
+                for (one, from) in events.chunks_mut(1).zip(from.chunks(1)) {
+                    let again = Box::pin(self.publish(one, from, records, deadline, line)).await;
+                    if again.is_some() {
+                        return again;
+                    }
+                }
+                return None;
             }
-            Err(error) if error.is_of_the_row() && is_large(&pending[0].event) => {
-                report_unpublished(&pending[0].event, &error.to_string(), line);
+            Err(error) if error.is_of_the_row() && is_large(&events[0]) => {
+                report_unpublished(&events[0], &error.to_string(), line);
                 return None;
             }
             Err(error) => {
                 tracing::warn!(%error, "events could not be written to the log: the batch comes again");
-                return pending.first().map(|first| first.record);
+                return from.first().copied();
             }
         }
-        for (events, pending) in events.chunks(MAX_ENTRIES).zip(pending.chunks(MAX_ENTRIES)) {
-            let from = |pending: &Pending| table_arn(&records[pending.record]);
-            let entries: Vec<(&Event, Option<&str>)> = events.iter().zip(pending.iter().map(from)).collect();
+        for (events, from) in events.chunks(MAX_ENTRIES).zip(from.chunks(MAX_ENTRIES)) {
+            let tables = from.iter().map(|record| table_arn(&records[*record]));
+            let entries: Vec<(&Event, Option<&str>)> = events.iter().zip(tables).collect();
             let put = self.bus.put(&entries, deadline).await;
             let mut failed = None;
-            for ((event, pending), put) in events.iter().zip(pending).zip(put) {
+            for ((event, record), put) in events.iter().zip(from).zip(put) {
                 match put {
                     Put::Taken => line.count(Metric::Published),
                     Put::Never(code) => report_unpublished(event, &code, line),
                     Put::Later(code) => {
                         tracing::warn!(event_id = event.id.as_str(), code, "an event was not put on the bus");
-                        failed = failed.or(Some(pending.record));
+                        failed = failed.or(Some(*record));
                     }
                 }
             }
             if failed.is_some() {
                 return failed;
-            }
-        }
-        None
-    }
-
-    /// Publishes events one by one, until one has to come again.
-    async fn publish_each(
-        &self,
-        pending: &[Pending],
-        records: &[Value],
-        deadline: Instant,
-        line: &mut RequestLine,
-    ) -> Option<usize> {
-        for one in pending {
-            let from = Box::pin(self.publish(std::slice::from_ref(one), records, deadline, line)).await;
-            if from.is_some() {
-                return from;
             }
         }
         None
@@ -202,16 +185,16 @@ impl TakesBatches for Publish {
         let time_left = budget::time_left(batch.deadline_ms, &*self.clock);
         let time_left = time_left.unwrap_or(Duration::from_secs(BATCH_SECS));
         let deadline = Instant::now() + time_left.saturating_sub(Duration::from_secs(1));
-        let mut pending = Vec::new();
+        let (mut events, mut from) = (Vec::new(), Vec::new());
         for (record, read) in batch.records.iter().enumerate() {
-            let events = self.events_of(read, line);
-            pending.extend(events.into_iter().map(|event| Pending { record, event }));
+            events.extend(self.events_of(read, line));
+            from.resize(events.len(), record);
         }
-        for some in pending.chunks(MAX_APPENDED) {
-            let from = Box::pin(self.publish(some, &batch.records, deadline, line)).await;
-            if let Some(from) = from {
+        for (events, from) in events.chunks_mut(MAX_APPENDED).zip(from.chunks(MAX_APPENDED)) {
+            let again = Box::pin(self.publish(events, from, &batch.records, deadline, line)).await;
+            if let Some(record) = again {
                 // Lambda delivers everything from there on again.
-                return vec![item_id(&batch.records[from])];
+                return vec![item_id(&batch.records[record])];
             }
         }
         Vec::new()

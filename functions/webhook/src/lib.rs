@@ -90,6 +90,8 @@ enum Fate {
     Delivered,
     /// To the dead letters, for this reason.
     GivenUp(String),
+    /// To the dead letters too: the endpoint wants nothing more.
+    Gone,
     /// It comes again after this time.
     Later(Duration),
 }
@@ -120,13 +122,13 @@ impl Webhook {
     }
 
     /// What becomes of a message, with these keys.
-    async fn deliver(&self, message: &Message<'_>, keys: &WebhookKeys, is_stopped: bool) -> (Fate, bool) {
+    async fn deliver(&self, message: &Message<'_>, keys: &WebhookKeys, is_stopped: bool) -> Fate {
         let Some((id, document)) = read_event(message.body) else {
             tracing::error!(alarm = "webhook_given_up", message_id = message.id, "a message is not an event");
-            return (Fate::GivenUp("not an event".to_owned()), false);
+            return Fate::GivenUp("not an event".to_owned());
         };
         if is_stopped {
-            return (Fate::GivenUp("the endpoint is stopped".to_owned()), false);
+            return Fate::GivenUp("the endpoint is stopped".to_owned());
         }
         let now = self.clock.now();
         let id = id.as_str();
@@ -136,8 +138,8 @@ impl Webhook {
         let age_ms = self.clock.now_millis().0.saturating_sub(message.sent_at.0);
         let age = Duration::from_millis(age_ms);
         match answer {
-            Answer::Taken => (Fate::Delivered, false),
-            Answer::Gone => (Fate::GivenUp("410".to_owned()), true),
+            Answer::Taken => Fate::Delivered,
+            Answer::Gone => Fate::Gone,
             Answer::NotTaken { why, .. } if age >= gaps::GIVE_UP_AFTER => {
                 tracing::error!(
                     alarm = "webhook_given_up",
@@ -145,7 +147,7 @@ impl Webhook {
                     why,
                     "an event was not delivered for three days"
                 );
-                (Fate::GivenUp(why), false)
+                Fate::GivenUp(why)
             }
             Answer::NotTaken { why, retry_after } => {
                 let gap = gaps::next(age, retry_after, &*self.random);
@@ -155,22 +157,26 @@ impl Webhook {
                     again_in_secs = gap.as_secs(),
                     "an event was not delivered"
                 );
-                (Fate::Later(gap), false)
+                Fate::Later(gap)
             }
         }
+    }
+
+    /// Moves a message to the dead letters. Returns whether it has to stay in the queue.
+    async fn put_aside(&self, message: &Message<'_>, why: &str, deadline: Instant) -> bool {
+        let put = self.queue.put_aside(message.body, why, deadline).await;
+        put.inspect_err(|error| {
+            tracing::warn!(error, "an event could not be put aside: it comes again");
+        })
+        .is_err()
     }
 
     /// Does to the queue what a message's fate demands. Returns whether it has to stay in the queue.
     async fn settle(&self, message: &Message<'_>, fate: &Fate, deadline: Instant) -> bool {
         match fate {
             Fate::Delivered => false,
-            Fate::GivenUp(why) => {
-                let put = self.queue.put_aside(message.body, why, deadline).await;
-                put.inspect_err(|error| {
-                    tracing::warn!(error, "an event could not be put aside: it comes again");
-                })
-                .is_err()
-            }
+            Fate::GivenUp(why) => self.put_aside(message, why, deadline).await,
+            Fate::Gone => self.put_aside(message, "410", deadline).await,
             Fate::Later(gap) => {
                 if let Err(error) = self.queue.hide(message.receipt, *gap, deadline).await {
                     tracing::warn!(error, "an event comes again sooner than it should");
@@ -240,17 +246,16 @@ impl TakesBatches for Webhook {
                 return all_again();
             }
         };
-        let deliveries = messages.iter().map(async |message| {
-            let (fate, is_gone) = self.deliver(message, &keys.value, is_stopped).await;
-            (message, fate, is_gone)
-        });
+        let deliveries = messages
+            .iter()
+            .map(async |message| (message, self.deliver(message, &keys.value, is_stopped).await));
         let delivered = join_all(deliveries).await;
         let deadline = Instant::now() + Duration::from_secs(SETTLE_SECS);
         if is_stopped {
             // As long as events wait for somebody to act, so does the alarm.
             line.count(Metric::EndpointGone);
         }
-        if delivered.iter().any(|(.., is_gone)| *is_gone) {
+        if delivered.iter().any(|(_, fate)| *fate == Fate::Gone) {
             tracing::error!(alarm = "webhook_gone", "the endpoint answered 410: nothing more is sent there");
             line.count(Metric::EndpointGone);
             if let Err(error) = self.stopped.stop(self.endpoint.url(), self.clock.now(), deadline).await {
@@ -259,14 +264,14 @@ impl TakesBatches for Webhook {
         }
         let now = self.clock.now_millis();
         let age = |message: &Message<'_>| now.0.saturating_sub(message.sent_at.0) / 1000;
-        let waiting = delivered.iter().filter(|(_, fate, _)| matches!(fate, Fate::Later(_)));
+        let waiting = delivered.iter().filter(|(_, fate)| matches!(fate, Fate::Later(_)));
         let oldest = waiting.map(|(message, ..)| age(message)).max();
         line.measure(Measure::UndeliveredSecs, oldest.unwrap_or(0));
         let mut again = Vec::new();
-        for (message, fate, _) in &delivered {
+        for (message, fate) in &delivered {
             match fate {
                 Fate::Delivered => line.count(Metric::Delivered),
-                Fate::GivenUp(_) => line.count(Metric::DeliveryGivenUp),
+                Fate::GivenUp(_) | Fate::Gone => line.count(Metric::DeliveryGivenUp),
                 Fate::Later(_) => line.count(Metric::DeliveryFailed),
             }
             if self.settle(message, fate, deadline).await {

@@ -15,8 +15,6 @@ pub struct Request {
     pub call: Call,
     /// The body.
     pub body: Value,
-    /// The title that it gives to what it makes. Of a view, its name.
-    pub title: String,
 }
 
 /// The endpoints that make something.
@@ -77,26 +75,24 @@ impl Step {
         }
         let request = match &self.make {
             Make::Page { parent, title, icon, cover, content } => {
-                let title = title.fill(values);
                 let mut body = json!({
                     "parent": parent_of(parent, find)?,
-                    "properties": {"title": {"title": rich_text(&title)}},
+                    "properties": {"title": {"title": rich_text(&title.fill(values))}},
                 });
                 decorate(&mut body, icon.as_ref(), cover.as_deref());
                 if let Some(content) = content {
                     body["markdown"] = content.fill(values).into();
                 }
-                Request { call: Call::CreatePage, body, title }
+                Request { call: Call::CreatePage, body }
             }
             Make::Database { parent, title, description, icon, cover, inline, properties } => {
-                let title = title.fill(values);
                 let mut schema = Map::new();
                 for property in properties {
                     schema.insert(property.name.clone(), configuration(property, find)?);
                 }
                 let mut body = json!({
                     "parent": parent_of(parent, find)?,
-                    "title": rich_text(&title),
+                    "title": rich_text(&title.fill(values)),
                     "is_inline": inline,
                     "initial_data_source": {"properties": schema},
                 });
@@ -104,15 +100,11 @@ impl Step {
                     body["description"] = rich_text(&description.fill(values));
                 }
                 decorate(&mut body, icon.as_ref(), cover.as_deref());
-                Request { call: Call::CreateDatabase, body, title }
+                Request { call: Call::CreateDatabase, body }
             }
             Make::Row { database, properties, icon, content, template } => {
-                let mut title = String::new();
                 let mut filled = Map::new();
                 for (name, value) in properties {
-                    if let PropertyValue::Title(text) = value {
-                        title = text.fill(values);
-                    }
                     if let Some(value) = property_value(value, values, find)? {
                         filled.insert(name.clone(), value);
                     }
@@ -133,7 +125,7 @@ impl Step {
                         body["template"] = json!({"type": "template_id", "template_id": id});
                     }
                 }
-                Request { call: Call::CreatePage, body, title }
+                Request { call: Call::CreatePage, body }
             }
             Make::View(view) => view_request(view, find(&view.database)?, property_id)?,
             Make::TemplatePage { .. } | Make::TemplateDatabase { .. } => return Ok(None),
@@ -282,7 +274,7 @@ fn view_request(
     if let Some(sorts) = &view.sorts {
         body["sorts"] = sorts.clone();
     }
-    Ok(Request { call: Call::CreateView, body, title: view.name.clone() })
+    Ok(Request { call: Call::CreateView, body })
 }
 
 #[cfg(test)]

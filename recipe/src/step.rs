@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::text::Text;
+use crate::values::Values;
 
 /// One step: it makes or finds one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -280,6 +281,28 @@ impl Step {
             _ => {}
         }
         needs
+    }
+
+    /// The resources that must be there, and not only have been there: what it is made in, and what it is related to.
+    #[must_use]
+    pub fn holders(&self) -> Vec<&str> {
+        let of_texts: Vec<&str> = self.texts().flat_map(Text::resources).collect();
+        let container = self.container();
+        self.needs().into_iter().filter(|need| Some(*need) == container || !of_texts.contains(need)).collect()
+    }
+
+    /// The title that it gets, or the name of a view. `None` if it is found, not made.
+    #[must_use]
+    pub fn title(&self, values: &Values) -> Option<String> {
+        match &self.make {
+            Make::Page { title, .. } | Make::Database { title, .. } => Some(title.fill(values)),
+            Make::Row { properties, .. } => properties.iter().find_map(|(_, value)| match value {
+                PropertyValue::Title(text) => Some(text.fill(values)),
+                _ => None,
+            }),
+            Make::View(view) => Some(view.name.clone()),
+            Make::TemplatePage { .. } | Make::TemplateDatabase { .. } => None,
+        }
     }
 
     /// The resource in which it is made; none if that is the workspace.

@@ -15,6 +15,7 @@ use shared::flow::ClaimKey;
 use shared::pages::Notice;
 
 use crate::installation::InstallationId;
+use crate::onboarding::Ledger;
 
 /// The source of our events on the bus.
 pub const SOURCE: &str = "notion-install";
@@ -48,11 +49,15 @@ pub enum EventType {
     Refused,
     /// An install failed.
     Failed,
+    /// A person's workspace is prepared.
+    OnboardingCompleted,
+    /// Preparing it has stopped.
+    OnboardingFailed,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Installed,
         Self::Reinstalled,
         Self::Claimed,
@@ -64,6 +69,8 @@ impl EventType {
         Self::Forgotten,
         Self::Refused,
         Self::Failed,
+        Self::OnboardingCompleted,
+        Self::OnboardingFailed,
     ];
 
     /// The type's name in the document.
@@ -81,6 +88,8 @@ impl EventType {
             Self::Forgotten => "installation.forgotten",
             Self::Refused => "install.refused",
             Self::Failed => "install.failed",
+            Self::OnboardingCompleted => "onboarding.completed",
+            Self::OnboardingFailed => "onboarding.failed",
         }
     }
 }
@@ -173,6 +182,24 @@ impl Event {
             "version": write.version,
         });
         Self::of_installation(EventType::Forgotten, write, None, at, data)
+    }
+
+    /// An onboarding has ended.
+    pub(crate) fn of_onboarding(kind: EventType, ledger: &Ledger, at: UnixSeconds) -> Self {
+        let (workspace_id, user_id) = ledger.id.parts();
+        let mut data = ledger.facts();
+        data["installation"] = ledger.id.to_opaque().into();
+        data["workspace_id"] = workspace_id.into();
+        data["user_id"] = user_id.into();
+        data["generation"] = ledger.generation.into();
+        data["onboarding_version"] = ledger.version.into();
+        let write = Write {
+            id: &ledger.id,
+            generation: ledger.generation,
+            version: ledger.version,
+            imported_at_ms: None,
+        };
+        Self::of_installation(kind, write, None, at, data)
     }
 
     /// An install ended without an installation.

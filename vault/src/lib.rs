@@ -5,7 +5,8 @@
 //! - [`budget`], [`http_client`] and [`dynamodb_json`]
 //! - [`notion`] (Notion's API), [`seal`] (sealing of tokens), [`webhook_keys`] (signing of webhooks) and [`aws`] (the
 //!   SDK's clients)
-//! - [`subject`], [`installation`] (the data of a row), [`code`], [`event`] (what an app hears) and [`secrets`]
+//! - [`subject`], [`installation`] (the data of a row), [`onboarding`] (the data of a ledger), [`code`], [`event`] (what an
+//!   app hears), [`secrets`] and [`work_queue`]
 //! - [`store`] (the tables and the rescue queue), [`whose`] (whose installation a caller means) and [`facts()`]
 //! - [`Vault`], which holds all of the above
 //! - [`protocol`] (the steps of a grant's life)
@@ -22,6 +23,7 @@ mod facts;
 pub mod http_client;
 pub mod installation;
 pub mod notion;
+pub mod onboarding;
 pub mod protocol;
 mod report;
 pub mod seal;
@@ -31,6 +33,7 @@ pub mod subject;
 mod vault;
 pub mod webhook_keys;
 pub mod whose;
+pub mod work_queue;
 
 pub use facts::facts;
 pub use report::{report_broken_seal, report_orphaned, report_secret, report_store};

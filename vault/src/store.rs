@@ -10,6 +10,7 @@ mod forgotten;
 mod import;
 mod installations;
 mod item;
+mod ledgers;
 mod links;
 mod pending;
 mod read;
@@ -52,6 +53,8 @@ pub struct Store {
     installations_table: String,
     claims_table: String,
     links_table: String,
+    /// Only where onboardings are followed, and where a person is forgotten.
+    onboarding_table: Option<String>,
 }
 
 /// A request to the store failed.
@@ -88,7 +91,7 @@ impl StoreError {
 const FOR_GOOD: [&str; 3] = ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"];
 
 impl Store {
-    /// Reads `INSTALLATIONS_TABLE`, `CLAIMS_TABLE` and `LINKS_TABLE`.
+    /// Reads `INSTALLATIONS_TABLE`, `CLAIMS_TABLE` and `LINKS_TABLE`, and, optional, `ONBOARDING_TABLE`.
     ///
     /// # Errors
     ///
@@ -99,6 +102,7 @@ impl Store {
             installations_table: required(lookup, "INSTALLATIONS_TABLE")?,
             claims_table: required(lookup, "CLAIMS_TABLE")?,
             links_table: required(lookup, "LINKS_TABLE")?,
+            onboarding_table: lookup("ONBOARDING_TABLE").filter(|table| !table.is_empty()),
         })
     }
 }

@@ -8,7 +8,6 @@
 mod address;
 mod endpoint;
 mod gaps;
-mod queue;
 
 use std::time::Duration;
 
@@ -26,10 +25,10 @@ use vault::event::EventId;
 use vault::secrets::{Freshness, OneSecret};
 use vault::store::StoppedEndpoints;
 use vault::webhook_keys::WebhookKeys;
+use vault::work_queue::WorkQueue;
 use vault::{SetUpError, aws, http_client, report_secret};
 
 use crate::endpoint::{ANSWER_SECS, Answer, Delivery, Endpoint, ReadError};
-use crate::queue::WebhookQueue;
 
 /// How long reading the keys may take, in seconds.
 const PREPARE_SECS: u64 = 4;
@@ -44,7 +43,7 @@ pub struct Webhook {
     endpoint: Endpoint,
     keys: OneSecret<WebhookKeys>,
     stopped: StoppedEndpoints,
-    queue: WebhookQueue,
+    queue: WorkQueue,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
 }
@@ -115,7 +114,12 @@ impl Webhook {
             })?,
             keys: OneSecret::<WebhookKeys>::read(lookup, aws::secrets_manager(lookup, &sdk))?,
             stopped: StoppedEndpoints::read(lookup, aws::dynamodb(lookup, &sdk))?,
-            queue: WebhookQueue::read(lookup, aws::sqs(lookup, &sdk))?,
+            queue: WorkQueue::read(
+                lookup,
+                aws::sqs(lookup, &sdk),
+                "WEBHOOK_QUEUE_URL",
+                "WEBHOOK_DEAD_LETTERS_URL",
+            )?,
             clock: Box::new(clock),
             random: Box::new(random),
         })

@@ -61,6 +61,10 @@ pub enum Metric {
     DeliveryGivenUp,
     /// The app's endpoint answered 410: nothing more is sent there.
     EndpointGone,
+    /// A person's workspace is prepared.
+    OnboardingCompleted,
+    /// Preparing a person's workspace has stopped.
+    OnboardingFailed,
     /// The sweep asked Notion about an idle installation, which is alive.
     Verified,
     /// The sweep re-encrypted an installation's tokens with the newest key.

@@ -138,7 +138,9 @@ impl TokenError {
 }
 
 impl NotionAnswer {
-    pub(super) fn of(response: &reqwest::Response) -> Self {
+    /// Of a response, whose body is still to be read.
+    #[must_use]
+    pub fn of(response: &reqwest::Response) -> Self {
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         Self {
             status: response.status(),

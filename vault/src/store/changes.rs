@@ -13,15 +13,19 @@ use super::StoreError;
 use super::claims::{self, Outcome};
 use super::forgotten::is_forgotten_marker;
 use super::item::{Row, text};
+use super::ledgers;
 use super::row::{self, Health, Installation};
 use crate::dynamodb_json::map_from_json;
 use crate::event::{Event, EventType, Write};
+use crate::onboarding::OnboardingStatus;
 use crate::subject::Subject;
 
 /// The key of a row of the installations.
 const INSTALLATION: &str = "installation_id";
 /// The key of a row of the claims.
 const CLAIM: &str = "claim";
+/// The key of a ledger.
+const ONBOARDING: &str = ledgers::KEY;
 
 /// A record of a stream: a row before and after a write.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +69,9 @@ impl Change {
     /// [`UnreadableChange`].
     pub fn events(&self, carry_personal_data: bool) -> Result<Vec<Event>, UnreadableChange> {
         let key = |name: &str| self.new.as_ref().or(self.old.as_ref()).and_then(|row| text(row, name));
+        if let Some(key) = key(ONBOARDING) {
+            return Ok(if ledgers::is_pace(key) { Vec::new() } else { self.of_onboarding()? });
+        }
         match (key(INSTALLATION), key(CLAIM)) {
             (Some(id), _) if is_forgotten_marker(id) => Ok(Vec::new()),
             (Some(_), _) => {
@@ -121,6 +128,19 @@ impl Change {
             _ => None,
         };
         claimed.chain(unlinked).chain(health).collect()
+    }
+
+    /// An onboarding has ended. One that is continued, by a new recipe or by the operator, ends again.
+    fn of_onboarding(&self) -> Result<Vec<Event>, StoreError> {
+        let Some(new) = self.new.as_ref().map(ledgers::read).transpose()? else { return Ok(Vec::new()) };
+        let before = self.old.as_ref().map(ledgers::read).transpose()?.map(|ledger| ledger.status);
+        let kind = match new.status {
+            OnboardingStatus::Completed => EventType::OnboardingCompleted,
+            OnboardingStatus::Failed => EventType::OnboardingFailed,
+            OnboardingStatus::Pending | OnboardingStatus::Running => return Ok(Vec::new()),
+        };
+        let is_news = before != Some(new.status);
+        Ok(is_news.then(|| Event::of_onboarding(kind, &new, self.at)).into_iter().collect())
     }
 
     fn of_claim(&self, key: &ClaimKey) -> Result<Vec<Event>, StoreError> {

@@ -295,6 +295,7 @@ impl Store {
             TransactWriteItem::builder().delete(delete.map_err(not_built)?).build(),
             self.put_forgotten(row, before)?,
         ];
+        writes.extend(self.without_ledger(&tombstone.id)?);
         writes.extend(self.delete_links(&tombstone.id, &tombstone.subjects)?);
         Ok(writes)
     }

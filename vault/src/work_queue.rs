@@ -1,4 +1,4 @@
-//! The queue of webhooks, and its dead letters.
+//! A queue from which a function takes its work, and its dead letters: a message stays until its work is done.
 
 use std::time::Duration;
 
@@ -6,29 +6,43 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::MessageAttributeValue;
 use shared::config::{ConfigError, Lookup, required};
 use tokio::time::Instant;
-use vault::aws::LazySqs;
-use vault::budget::until;
+
+use crate::aws::LazySqs;
+use crate::budget::until;
 
 /// The queue.
 #[derive(Debug, Clone)]
-pub(crate) struct WebhookQueue {
+pub struct WorkQueue {
     sqs: LazySqs,
     queue_url: String,
     dead_letters_url: String,
 }
 
-impl WebhookQueue {
-    /// Reads `WEBHOOK_QUEUE_URL` and `WEBHOOK_DEAD_LETTERS_URL`.
-    pub(crate) fn read(lookup: &impl Lookup, sqs: LazySqs) -> Result<Self, ConfigError> {
+impl WorkQueue {
+    /// Reads the addresses of the queue and of its dead letters from these variables.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn read(
+        lookup: &impl Lookup,
+        sqs: LazySqs,
+        queue: &'static str,
+        dead_letters: &'static str,
+    ) -> Result<Self, ConfigError> {
         Ok(Self {
             sqs,
-            queue_url: required(lookup, "WEBHOOK_QUEUE_URL")?,
-            dead_letters_url: required(lookup, "WEBHOOK_DEAD_LETTERS_URL")?,
+            queue_url: required(lookup, queue)?,
+            dead_letters_url: required(lookup, dead_letters)?,
         })
     }
 
-    /// A message that was received comes again after `gap`, not before. Returns the kind of failure, if it failed.
-    pub(crate) async fn hide(&self, receipt: &str, gap: Duration, deadline: Instant) -> Result<(), String> {
+    /// A message that was received comes again after `gap`, not before: at most 12 hours after it was received.
+    ///
+    /// # Errors
+    ///
+    /// The kind of failure.
+    pub async fn hide(&self, receipt: &str, gap: Duration, deadline: Instant) -> Result<(), String> {
         let hide = self
             .sqs
             .get()
@@ -41,8 +55,12 @@ impl WebhookQueue {
         hidden.map(|_| ()).map_err(|error| in_words(&error))
     }
 
-    /// Copies a message to the dead letters, with the reason. Returns the kind of failure, if it failed.
-    pub(crate) async fn put_aside(&self, body: &str, why: &str, deadline: Instant) -> Result<(), String> {
+    /// Copies a message to the dead letters, with the reason.
+    ///
+    /// # Errors
+    ///
+    /// The kind of failure.
+    pub async fn put_aside(&self, body: &str, why: &str, deadline: Instant) -> Result<(), String> {
         let why = MessageAttributeValue::builder().data_type("String").string_value(why).build();
         let copy = self
             .sqs

@@ -1,0 +1,70 @@
+//! When an onboarding goes on.
+
+use std::time::Duration;
+
+use shared::random::{Random, bytes};
+
+/// How long a request may take, answer included. Notion itself ends one after 60 seconds.
+pub(crate) const CALL: Duration = Duration::from_secs(20);
+/// How long after a request was intended it must have been sent: who finds the intent relies on it.
+pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// After this time, a request that was intended is certainly over, at Notion too.
+pub(crate) const OVER_AFTER: Duration = Duration::from_secs(95);
+/// After this time, what was made is certainly found by a search. Notion does not say how long that takes.
+pub(crate) const SEARCHABLE_AFTER: Duration = Duration::from_mins(15);
+/// How often a search is repeated until then.
+pub(crate) const SEARCH_AGAIN: Duration = Duration::from_mins(2);
+/// How long the content of a template may take to be readable.
+pub(crate) const TEMPLATE_READABLE_AFTER: Duration = Duration::from_mins(10);
+/// When to look whether another process is done.
+pub(crate) const TAKEN_OVER: Duration = Duration::from_secs(30);
+/// For how long an onboarding is tried at all.
+pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
+/// How often a step is tried.
+pub(crate) const MAX_TRIES: u32 = 8;
+/// A turn that comes within this time has come: so the first onboardings after a quiet time do not wait.
+pub(crate) const AHEAD: Duration = Duration::from_secs(20);
+/// The longest time for which a message can be hidden, with some time for the try.
+pub(crate) const LONGEST: Duration = Duration::from_mins(12 * 60 - 5);
+
+const GAPS_SECS: [u64; 7] = [5, 30, 120, 600, 1800, 3600, 7200];
+
+/// The gap after so many tries of a step, and up to a tenth more.
+pub(crate) fn after(tries: u32, random: &dyn Random) -> Duration {
+    let at = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX).min(GAPS_SECS.len() - 1);
+    spread(Duration::from_secs(GAPS_SECS[at]), random)
+}
+
+/// A time, and up to a tenth more, so that those who wait for the same thing do not come back together.
+pub(crate) fn spread(time: Duration, random: &dyn Random) -> Duration {
+    let draw = f64::from(u16::from_be_bytes(bytes(random))) / f64::from(u16::MAX);
+    time.mul_f64(1.0 + draw / 10.0).clamp(Duration::from_secs(1), LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Always(u8);
+    impl Random for Always {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn gaps_grow_and_are_never_longer_than_a_message_can_be_hidden() {
+        let gaps: Vec<u64> = (1..=MAX_TRIES).map(|tries| after(tries, &Always(0)).as_secs()).collect();
+        assert_eq!(gaps, [5, 30, 120, 600, 1800, 3600, 7200, 7200]);
+        assert_eq!(after(1, &Always(255)), Duration::from_millis(5500));
+        assert_eq!(spread(Duration::from_hours(24), &Always(0)), LONGEST);
+        assert_eq!(spread(Duration::ZERO, &Always(0)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn who_finds_an_intent_waits_longer_than_its_request_can_take() {
+        let notion_ends_it_after = Duration::from_mins(1);
+        assert!(SEND_WITHIN + CALL + notion_ends_it_after < OVER_AFTER);
+        assert!(OVER_AFTER < SEARCHABLE_AFTER);
+    }
+}

@@ -1,7 +1,8 @@
 //! What a person sees: a page in a browser, or problem details (RFC 9457) for a client that asks for JSON.
 //!
 //! The wording is fixed. Names from Notion are escaped by the template, shortened, and stripped of control and
-//! direction characters. Nothing else from a request or from Notion is ever shown.
+//! direction characters. Nothing else from a request or from Notion is ever shown, but the address of a page that was
+//! prepared, as a link.
 
 mod notice;
 
@@ -24,6 +25,7 @@ pub use notice::Notice;
 pub const MAX_NAME_CHARS: usize = 80;
 /// How often a waiting page reloads, in seconds.
 pub const REFRESH_SECS: u64 = 2;
+const SAVED: &str = "Your approval is saved. You can close this page.";
 
 /// What the page says about an installation. Holds no token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +36,64 @@ pub struct Connected {
     pub person_name: Option<String>,
     /// Whether Notion duplicated the template into the workspace.
     pub template_duplicated: bool,
+    /// How far the workspace is prepared; `None` if nothing is to be prepared.
+    pub preparation: Option<Preparation>,
+}
+
+/// How far a workspace is prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preparation {
+    /// Something is being made. `is_watched`: the page looks again by itself, as it may be a matter of seconds.
+    UnderWay {
+        /// Whether the page looks again.
+        is_watched: bool,
+        /// The address of the page to begin at, if it is there already.
+        landing_url: Option<String>,
+    },
+    /// It is prepared.
+    Done {
+        /// The address of the page to begin at.
+        landing_url: Option<String>,
+    },
+    /// It could not be prepared.
+    Failed,
+}
+
+impl Preparation {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::UnderWay { .. } => "pending",
+            Self::Done { .. } => "completed",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::UnderWay { is_watched: true, .. } => {
+                "Your approval is saved. Your workspace is being prepared: that takes some seconds."
+            }
+            Self::UnderWay { .. } => {
+                "Your approval is saved. Your workspace is still being prepared: what is made appears in the Private \
+                 section of your Notion sidebar. You can close this page."
+            }
+            Self::Done { .. } => {
+                "Your approval is saved, and your workspace is prepared. You can close this page."
+            }
+            Self::Failed => {
+                "Your approval is saved, but your workspace could not be prepared. The connection works all the same."
+            }
+        }
+    }
+
+    /// The address of the page to begin at, if it can be a link.
+    fn landing_url(&self) -> Option<&str> {
+        let (Self::UnderWay { landing_url, .. } | Self::Done { landing_url }) = self else { return None };
+        let url = landing_url.as_deref()?;
+        let is_web =
+            ["https://", "http://localhost:", "http://127.0.0.1:"].iter().any(|web| url.starts_with(web));
+        (is_web && url.bytes().all(|byte| byte.is_ascii_graphic())).then_some(url)
+    }
 }
 
 /// Builds every response to a browser.
@@ -65,7 +125,7 @@ struct Page<'a> {
     facts: Vec<(&'static str, String)>,
     mood: &'static str,
     refresh_secs: Option<u64>,
-    action: Option<(String, &'a str)>,
+    actions: Vec<(String, &'a str)>,
 }
 
 impl Pages {
@@ -121,7 +181,7 @@ impl Pages {
                 facts: Vec::new(),
                 mood: notice.mood(),
                 refresh_secs: (notice == Notice::InProgress).then_some(REFRESH_SECS),
-                action,
+                actions: action.into_iter().collect(),
             },
         )
     }
@@ -151,7 +211,7 @@ impl Pages {
                 facts: vec![("For the developer", problem.to_string())],
                 mood: "bad",
                 refresh_secs: None,
-                action: None,
+                actions: Vec::new(),
             },
         )
     }
@@ -162,16 +222,25 @@ impl Pages {
         let workspace = connected.workspace_name.as_deref().map(display_name).filter(|name| !name.is_empty());
         let person = connected.person_name.as_deref().map(display_name).filter(|name| !name.is_empty());
         if wants_json(headers) {
-            let body = json!({
+            let mut body = json!({
                 "status": "connected",
                 "workspace_name": workspace,
                 "person_name": person,
                 "template_duplicated": connected.template_duplicated,
             });
+            if let Some(preparation) = &connected.preparation {
+                body["onboarding"] =
+                    json!({"status": preparation.key(), "landing_url": preparation.landing_url()});
+            }
             return Self::json(StatusCode::OK, &body);
         }
         let app_name = &self.branding.app_name;
         let template = if connected.template_duplicated { "Added to your workspace" } else { "Not added" };
+        let is_watched =
+            matches!(connected.preparation, Some(Preparation::UnderWay { is_watched: true, .. }));
+        let landing = connected.preparation.as_ref().and_then(Preparation::landing_url);
+        let landing = landing.map(|url| ("Open it in Notion".to_owned(), url));
+        let next = self.branding.next_url.as_deref().map(|url| (format!("Continue to {app_name}"), url));
         let facts = [("Workspace", workspace), ("Person", person), ("Template", Some(template.to_owned()))];
         self.html(
             StatusCode::OK,
@@ -179,11 +248,11 @@ impl Pages {
                 app_name,
                 style: &self.style().css,
                 title: format!("{app_name} is connected to Notion"),
-                text: "Your approval is saved. You can close this page.",
+                text: connected.preparation.as_ref().map_or(SAVED, Preparation::text),
                 facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
                 mood: "good",
-                refresh_secs: None,
-                action: self.branding.next_url.as_deref().map(|url| (format!("Continue to {app_name}"), url)),
+                refresh_secs: is_watched.then_some(REFRESH_SECS),
+                actions: landing.into_iter().chain(next).collect(),
             },
         )
     }

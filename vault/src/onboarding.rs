@@ -39,6 +39,21 @@ impl OnboardingStatus {
     }
 }
 
+/// What a backend is told about an onboarding. Without a ledger, it has not begun.
+#[must_use]
+pub fn onboarding_facts(ledger: Option<&Ledger>) -> Value {
+    let not_begun = || {
+        json!({
+            "status": OnboardingStatus::Pending.key(),
+            "recipe": null,
+            "recipe_version": null,
+            "landing_url": null,
+            "resources": [],
+        })
+    };
+    ledger.map_or_else(not_begun, Ledger::facts)
+}
+
 /// How far a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -191,9 +206,7 @@ impl Ledger {
         landing.url.as_deref().filter(|_| landing.state == StepState::Made)
     }
 
-    /// What a backend is told.
-    #[must_use]
-    pub fn facts(&self) -> Value {
+    pub(crate) fn facts(&self) -> Value {
         let mut facts = json!({
             "status": self.status.key(),
             "recipe": self.recipe,

@@ -5,22 +5,25 @@ use std::time::Duration;
 use lambda_http::Request;
 use shared::authorization::{AuthorizationError, AuthorizationResponse, MalformedResponse};
 use shared::flow::{Flow, FlowCookies, FlowId};
-use shared::pages::{Connected, Notice};
+use shared::pages::{Connected, Notice, Preparation};
 use shared::query::Query;
 use shared::random;
 use shared::secret::AuthorizationCode;
 use shared::telemetry::{Metric, RequestLine};
 use shared::visit;
 use tokio::time::Instant;
-use vault::NoSecrets;
 use vault::budget::Budget;
 use vault::installation::InstallationId;
-use vault::store::{Claim, Claimed, Led, Outcome};
+use vault::onboarding::{Ledger, OnboardingStatus};
+use vault::store::{Claim, Claimed, Installation, Led, Outcome, StoreError};
+use vault::{NoSecrets, report_store};
 
 use crate::Callback;
 use crate::keep::Kept;
 use crate::outcome::{Answer, Page, notice_for, page_of};
 
+/// For how long after the install the page looks by itself whether the workspace is prepared, in milliseconds.
+const WATCHED_FOR_MS: u64 = 60_000;
 /// How long recording an outcome may take, in milliseconds. If that fails, the URL carries the outcome.
 const SETTLE_LIMIT_MS: u64 = 2000;
 
@@ -267,7 +270,9 @@ impl Callback {
                 Page::Connected(led) if flow.app.is_some() && self.can_return(&flow) => {
                     self.connected(&flow, &led)
                 }
-                Page::Connected(led) => Answer::Connected(self.names_of(&flow, &led, budget, line).await),
+                Page::Connected(led) => {
+                    Answer::Connected(Box::pin(self.names_of(&flow, &led, budget, line)).await)
+                }
             },
             Err(error) => {
                 line.count(Metric::Unavailable);
@@ -285,14 +290,40 @@ impl Callback {
         let Ok(in_hand) = self.vault.secrets_in_hand(budget, line).await else { return unnamed };
         let opened = in_hand.key_ring.value.open_row_key(flow.claim_key.as_str(), sealed);
         let Ok(id) = opened.map(|row_key| InstallationId::of_row(&row_key)) else { return unnamed };
-        match self.vault.store.read_installation(&id, budget.claim_by).await {
+        let store = &self.vault.store;
+        let (row, ledger) = tokio::join!(
+            store.read_installation(&id, budget.claim_by),
+            store.read_ledger(&id, budget.claim_by)
+        );
+        match row {
             Ok(Some(row)) => Connected {
+                preparation: self.preparation(&row, ledger),
                 workspace_name: row.workspace_name,
                 person_name: row.owner_name.or(row.owner_email),
                 ..unnamed
             },
             _ => unnamed,
         }
+    }
+
+    /// How far the workspace is prepared. What cannot be read is not shown.
+    fn preparation(
+        &self,
+        row: &Installation,
+        ledger: Result<Option<Ledger>, StoreError>,
+    ) -> Option<Preparation> {
+        if !self.vault.store.has_ledgers() {
+            return None;
+        }
+        let ledger = ledger.inspect_err(report_store).ok()?;
+        let landing_url = ledger.as_ref().and_then(Ledger::landing_url).map(str::to_owned);
+        let watched_until = row.installed_at_ms?.saturating_add(WATCHED_FOR_MS);
+        let is_watched = self.vault.clock.now_millis().0 < watched_until;
+        Some(match ledger.map(|ledger| ledger.status) {
+            Some(OnboardingStatus::Completed) => Preparation::Done { landing_url },
+            Some(OnboardingStatus::Failed) => Preparation::Failed,
+            _ => Preparation::UnderWay { is_watched, landing_url },
+        })
     }
 }
 

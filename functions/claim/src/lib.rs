@@ -9,7 +9,8 @@
 //! - `accept_different_account`, optional; true: also if another person or workspace came back than `expect` named
 //! - `caller`, optional: the caller's name for itself, for the audit
 //!
-//! The answer has the [`facts`] of the installation. It is safe to repeat: the same claim again gets the same answer.
+//! The answer has the [`facts`] of the installation, with `onboarding` if a recipe is in use. It is safe to repeat: the same
+//! claim again gets the same answer, but for how far the onboarding is.
 //! Otherwise it has `error` and `message`: `invalid_grant` (unknown, expired, another verifier's, or claimed by another
 //! subject: the log says which), `invalid_request`, `different_account`, `too_many_subjects`, `needs_reinstall`,
 //! `removed`, `try_later`, `misconfigured`, `internal`.
@@ -32,6 +33,7 @@ use vault::aws::Clients;
 use vault::backoff::Backoff;
 use vault::budget::{Budget, until};
 use vault::installation::InstallationId;
+use vault::onboarding::{Ledger, onboarding_facts};
 use vault::seal::OpenError;
 use vault::secrets::{Freshness, KeyRings, SecretError};
 use vault::store::{Health, Installation, Store, StoreError};
@@ -85,15 +87,19 @@ impl ClaimInstallation {
         line.note("installation", id.as_str());
         let mut backoff = Backoff::start();
         loop {
-            let row = match self.store.read_installation(&id, budget.save_by).await {
-                Ok(Some(row)) => row,
-                Ok(None) => return refuse(Refusal::UnknownCode, line),
-                Err(error) => return store_failed(&error),
+            let (row, ledger) = tokio::join!(
+                self.store.read_installation(&id, budget.save_by),
+                self.store.read_ledger(&id, budget.save_by)
+            );
+            let (row, ledger) = match (row, ledger) {
+                (Ok(Some(row)), Ok(ledger)) => (row, ledger),
+                (Ok(None), _) => return refuse(Refusal::UnknownCode, line),
+                (Err(error), _) | (_, Err(error)) => return store_failed(&error),
             };
             let now = self.clock.now_millis();
             let pending = match decide(&row, request, &self.connection.client_id, now) {
                 Decision::Link(pending) => pending,
-                Decision::Linked => return claimed(&row, line),
+                Decision::Linked => return self.claimed(&row, ledger.as_ref(), line),
                 Decision::Refuse(refusal) => return refuse(refusal, line),
                 Decision::DifferentAccount { expected } => {
                     return self.different_account(&row, &expected, &request.subject, budget).await;
@@ -110,7 +116,7 @@ impl ClaimInstallation {
             match self.store.link(&row, &request.subject, &linked, now, budget.save_by).await {
                 Ok(true) => {
                     line.count(Metric::Claimed);
-                    return claimed(&linked, line);
+                    return self.claimed(&linked, ledger.as_ref(), line);
                 }
                 // Written in between, perhaps by a repeat of this very claim.
                 Ok(false) => {}
@@ -121,6 +127,15 @@ impl ClaimInstallation {
             }
             backoff.wait(&*self.random).await;
         }
+    }
+
+    fn claimed(&self, row: &Installation, ledger: Option<&Ledger>, line: &mut RequestLine) -> Answer {
+        line.note("generation", row.generation);
+        let mut facts = facts(row);
+        if self.store.has_ledgers() {
+            facts["onboarding"] = onboarding_facts(ledger);
+        }
+        Answer::success(facts)
     }
 
     /// The installation that a code is for; `None` if the code is not one of ours.
@@ -214,11 +229,6 @@ impl AnswersInJson for ClaimInstallation {
 /// RFC 6749 §5.2.
 fn invalid_request(message: &str) -> Answer {
     Answer::error(StatusCode::BAD_REQUEST, "invalid_request", message)
-}
-
-fn claimed(row: &Installation, line: &mut RequestLine) -> Answer {
-    line.note("generation", row.generation);
-    Answer::success(facts(row))
 }
 
 /// One answer for every reason: who tries codes learns nothing. The log tells them apart.

@@ -7,9 +7,10 @@
 //! - `workspace_id`: those of a workspace; with `user_id`, that of one person (null or empty: the workspace's own)
 //!
 //! and, optional, `after`: the `next` of the page before; and `caller`, for the audit. The answer has `installations`, a
-//! list of [`facts`], and `next`, which is null on the last page. What was removed is not listed. Otherwise the answer
+//! list of [`facts`] (with `onboarding`, if a recipe is in use), and `next`, which is null on the last page. What was removed is not listed. Otherwise the answer
 //! has `error` (`malformed`, `try_later`, `misconfigured`, `internal`) and `message`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use vault::aws::Clients;
 use vault::budget::Budget;
 use vault::installation::{InstallationId, workspace_named};
+use vault::onboarding::{Ledger, onboarding_facts};
 use vault::store::{Health, Installation, Store, StoreError};
 use vault::subject::Subject;
 use vault::{SetUpError, facts, http_client, report_store};
@@ -44,6 +46,8 @@ enum Listing {
 /// A page of installations.
 struct Listed {
     rows: Vec<Installation>,
+    /// By key.
+    ledgers: HashMap<String, Ledger>,
     next: Option<InstallationId>,
 }
 
@@ -95,8 +99,8 @@ impl Installations {
     ) -> Result<Listed, StoreError> {
         let page = match listing {
             Listing::One(id) => {
-                let rows = self.store.read_facts(std::slice::from_ref(id), deadline).await?;
-                return Ok(Listed { rows, next: None });
+                let (rows, ledgers) = Box::pin(self.read_rows(std::slice::from_ref(id), deadline)).await?;
+                return Ok(Listed { rows, ledgers, next: None });
             }
             Listing::Subject { subject, workspace_id } => {
                 self.store.linked_to(subject, workspace_id.as_deref(), after, deadline).await?
@@ -106,12 +110,22 @@ impl Installations {
             }
         };
         let next = page.next.and_then(|_more| page.keys.last().cloned());
-        let mut rows = self.store.read_facts(&page.keys, deadline).await?;
+        let (mut rows, ledgers) = Box::pin(self.read_rows(&page.keys, deadline)).await?;
         if let Listing::Subject { subject, .. } = listing {
             // The row decides: it may have changed since its link was read.
             rows.retain(|row| row.subjects.contains(subject));
         }
-        Ok(Listed { rows, next })
+        Ok(Listed { rows, ledgers, next })
+    }
+
+    /// Reads rows, and their onboardings if there are any, at the same time.
+    async fn read_rows(
+        &self,
+        ids: &[InstallationId],
+        deadline: Instant,
+    ) -> Result<(Vec<Installation>, HashMap<String, Ledger>), StoreError> {
+        let both = tokio::join!(self.store.read_facts(ids, deadline), self.store.read_ledgers(ids, deadline));
+        Ok((both.0?, both.1?))
     }
 }
 
@@ -157,6 +171,9 @@ impl AnswersInJson for Installations {
                 let rows = rows.map(|row| {
                     let mut facts = facts(row);
                     facts["version"] = row.version.into();
+                    if self.store.has_ledgers() {
+                        facts["onboarding"] = onboarding_facts(listed.ledgers.get(row.id.as_str()));
+                    }
                     facts
                 });
                 let rows: Vec<Value> = rows.collect();

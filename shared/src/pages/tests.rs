@@ -48,6 +48,7 @@ fn names_are_escaped_capped_and_freed_of_what_directs() {
         workspace_name: Some("<script>alert(1)</script>\u{202e}\u{0}\r\n\"'&".to_owned()),
         person_name: Some("x".repeat(500)),
         template_duplicated: true,
+        preparation: None,
     };
     let html = text(&pages().connected(&connected, &HeaderMap::new()));
     assert!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains('\u{0}'));
@@ -104,5 +105,30 @@ fn a_location_or_cookie_that_is_no_header_value_becomes_an_error_page() {
         let response = pages().redirect(StatusCode::SEE_OTHER, location, &[cookie.to_owned()]);
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(response.headers().get(header::LOCATION).is_none());
+    }
+}
+
+#[test]
+fn the_page_says_what_is_prepared_and_where_it_is() {
+    let url = "https://www.notion.so/0123456789abcdef0123456789abcdef";
+    let landing_url = || Some(url.to_owned());
+    let page = |preparation| {
+        let connected = Connected { preparation: Some(preparation), ..Connected::default() };
+        text(&pages().connected(&connected, &HeaderMap::new()))
+    };
+    let watched = page(Preparation::UnderWay { is_watched: true, landing_url: None });
+    assert!(watched.contains("being prepared") && watched.contains("http-equiv=\"refresh\""));
+    let later = page(Preparation::UnderWay { is_watched: false, landing_url: landing_url() });
+    assert!(later.contains("Private section") && !later.contains("http-equiv"));
+    assert!(later.contains(&format!("href=\"{url}\">Open it in Notion")));
+    let done = page(Preparation::Done { landing_url: landing_url() });
+    assert!(
+        done.contains("is prepared") && done.contains("Open it in Notion") && done.contains("Continue to")
+    );
+    let failed = page(Preparation::Failed);
+    assert!(failed.contains("could not be prepared") && !failed.contains("Open it"));
+    for wrong in ["javascript:alert(1)", "http://evil.example/", "https://a b", "//x"] {
+        let page = page(Preparation::Done { landing_url: Some(wrong.to_owned()) });
+        assert!(!page.contains("Open it in Notion"), "{wrong}");
     }
 }

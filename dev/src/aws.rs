@@ -11,11 +11,13 @@ mod wire;
 
 pub use dynamodb::{
     CLAIMS_TABLE, Dynamo, DynamoError, EVENTS_TABLE, INSTALLATIONS_TABLE, LINKS_SORT_KEY, LINKS_TABLE,
-    indexes,
+    ONBOARDING_TABLE, indexes,
 };
 pub use endpoint::{Services, serve};
 pub use event_bus::{EVENT_BUS, EventBus};
 pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;
+pub(crate) use sqs::Receipt;
 pub use sqs::{MAX_RECEIVES, Queue};
+pub(crate) use wire::caller_of;
 pub use wire::{Call, Fault, Reply, Service, Wire};

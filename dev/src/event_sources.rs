@@ -1,5 +1,5 @@
-//! What AWS does between the services: takes the tables' streams to `publish`, what is on the bus to the queue of webhooks,
-//! and that queue to `webhook`.
+//! What AWS does between the services: takes the tables' streams to `publish`, what is on the bus to the queues of webhooks
+//! and onboardings, and those to `webhook` and `onboard`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::entry::batch::item_id;
 use tokio::sync::Mutex;
 
-use crate::aws::{CLAIMS_TABLE, DynamoError, INSTALLATIONS_TABLE};
+use crate::aws::{CLAIMS_TABLE, DynamoError, INSTALLATIONS_TABLE, ONBOARDING_TABLE, Receipt};
 use crate::inside::Inside;
 
 /// How many records `publish` gets at once, as in the template.
@@ -19,6 +19,11 @@ const RECORDS: usize = 50;
 const WEBHOOKS: usize = 5;
 /// For how long a received webhook is hidden, in seconds, as in the template.
 const HIDDEN_SECS: u64 = 180;
+/// For how long a received message of the queue of onboardings is hidden, in seconds, as in the template.
+const ONBOARDING_HIDDEN_SECS: u64 = 360;
+/// The events after which a workspace is prepared, as in the template.
+const PREPARE_AFTER: [&str; 3] =
+    ["installation.installed", "installation.reinstalled", "installation.claimed"];
 
 /// How far each of them got.
 pub(crate) struct EventSources {
@@ -64,11 +69,17 @@ impl EventSources {
     pub(crate) async fn publish_changes(&self) -> Result<usize, DeliveryError> {
         let mut progress = self.progress.lock().await;
         let mut done = 0;
-        for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE] {
+        for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE, ONBOARDING_TABLE] {
             loop {
                 let after = progress.published.get(table).map(String::as_str);
                 let records = self.inside.services.dynamodb.service().changes(table, after, RECORDS).await?;
-                let failed = self.failures("publish", &records).await;
+                // The template's filter: of a ledger, only that it has ended.
+                let is_told = |record: &&Value| {
+                    let status = record.pointer("/dynamodb/NewImage/status/S").and_then(Value::as_str);
+                    table != ONBOARDING_TABLE.0 || matches!(status, Some("completed" | "failed"))
+                };
+                let told: Vec<Value> = records.iter().filter(is_told).cloned().collect();
+                let failed = self.failures("publish", &told).await;
                 let is_again = |record: &Value| Some(&item_id(record)) == failed.first();
                 let passed = records.iter().position(is_again).unwrap_or(records.len());
                 let Some(last) = records[..passed].last().map(item_id) else {
@@ -79,9 +90,14 @@ impl EventSources {
             }
         }
         let events = self.inside.services.event_bus.service().events();
-        if self.inside.variables.contains_key("WEBHOOK_URL") {
-            for event in &events[progress.seen..] {
-                self.inside.services.queues.service().send_webhook(&event.to_string());
+        let queues = self.inside.services.queues.service();
+        for event in &events[progress.seen..] {
+            if self.inside.functions.webhook.is_some() {
+                queues.send_webhook(&event.to_string());
+            }
+            let prepares = event["detail-type"].as_str().is_some_and(|kind| PREPARE_AFTER.contains(&kind));
+            if prepares && self.inside.functions.onboard.is_some() {
+                queues.send_onboarding(&event.to_string());
             }
         }
         progress.seen = events.len();
@@ -100,30 +116,47 @@ impl EventSources {
             if received.is_empty() {
                 return done;
             }
-            let records: Vec<Value> = received
-                .iter()
-                .map(|receipt| {
-                    json!({
-                        "messageId": receipt.message_id,
-                        "receiptHandle": receipt.handle,
-                        "body": receipt.body,
-                        "attributes": {
-                            "ApproximateReceiveCount": receipt.receives.to_string(),
-                            "SentTimestamp": receipt.sent_at_ms.to_string(),
-                        },
-                        "messageAttributes": {},
-                        "eventSource": "aws:sqs",
-                        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhook",
-                        "awsRegion": "us-east-1",
-                    })
-                })
-                .collect();
-            let failed = self.failures("webhook", &records).await;
-            for receipt in received.iter().filter(|receipt| !failed.contains(&receipt.message_id)) {
-                queue.delete(&receipt.handle);
-                done += 1;
-            }
+            done += self.process("webhook", &received).await;
         }
+    }
+
+    /// Processes the messages of the queue of onboardings that are due, once each. Returns how many were taken from the
+    /// queue for good.
+    pub(crate) async fn prepare_workspaces(&self) -> usize {
+        let queue = self.inside.services.queues.service();
+        let mut done = 0;
+        loop {
+            // One at a time, as in the template.
+            let received = queue.receive_onboardings(1, ONBOARDING_HIDDEN_SECS);
+            if received.is_empty() {
+                return done;
+            }
+            done += self.process("onboard", &received).await;
+        }
+    }
+
+    /// Hands messages to a function, and deletes those that it does not want again. Returns how many those are.
+    async fn process(&self, function: &str, received: &[Receipt]) -> usize {
+        let record = |receipt: &Receipt| {
+            json!({
+                "messageId": receipt.message_id,
+                "receiptHandle": receipt.handle,
+                "body": receipt.body,
+                "attributes": {
+                    "ApproximateReceiveCount": receipt.receives.to_string(),
+                    "SentTimestamp": receipt.sent_at_ms.to_string(),
+                },
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": format!("arn:aws:sqs:us-east-1:123456789012:{function}"),
+                "awsRegion": "us-east-1",
+            })
+        };
+        let records: Vec<Value> = received.iter().map(record).collect();
+        let failed = self.failures(function, &records).await;
+        let done = received.iter().filter(|receipt| !failed.contains(&receipt.message_id));
+        let queue = self.inside.services.queues.service();
+        done.map(|receipt| queue.delete(&receipt.handle)).count()
     }
 
     /// The records that a function wants again.

@@ -9,7 +9,9 @@ use feed::Feed;
 use install::Install;
 use installations::Installations;
 use lambda_http::Context;
+use onboard::Onboard;
 use publish::Publish;
+use recipe::Recipe;
 use serde_json::value::RawValue;
 use shared::clock::Clock;
 use shared::entry::backend::{self, AnswersInJson as _};
@@ -44,10 +46,12 @@ pub struct Functions {
     pub feed: Feed,
     /// Invoked by the queue of webhooks, if there is an endpoint.
     pub webhook: Option<Webhook>,
+    /// Invoked by the queue of onboardings, if there is a recipe.
+    pub onboard: Option<Onboard>,
 }
 
 /// Their names.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "install",
     "callback",
     "claim",
@@ -58,10 +62,14 @@ pub const NAMES: [&str; 10] = [
     "publish",
     "feed",
     "webhook",
+    "onboard",
 ];
 
+/// The functions that know the table of ledgers whether there is a recipe or not: they forget people.
+const FORGET: [&str; 2] = ["uninstall", "sweep"];
+
 impl Functions {
-    /// Sets up the functions with `variables`.
+    /// Sets up the functions with `variables`, and with the recipe that `onboard` carries.
     ///
     /// # Errors
     ///
@@ -70,11 +78,13 @@ impl Functions {
         variables: &HashMap<String, String>,
         clock: &Arc<dyn Clock>,
         random: &Arc<dyn Random>,
+        recipe: Option<&Recipe>,
     ) -> Result<Self, SetUpError> {
         // Each function signs with its own name, just as each has its own role at AWS.
         let of = |function: &'static str| {
             move |name: &str| match name {
                 "AWS_ACCESS_KEY_ID" => Some(function.to_owned()),
+                "ONBOARDING_TABLE" if recipe.is_none() && !FORGET.contains(&function) => None,
                 name => variables.get(name).cloned(),
             }
         };
@@ -93,6 +103,9 @@ impl Functions {
                 .contains_key("WEBHOOK_URL")
                 .then(|| Webhook::read(&of("webhook"), clock(), random()))
                 .transpose()?,
+            onboard: recipe
+                .map(|recipe| Onboard::read(&of("onboard"), recipe.clone(), clock(), random()))
+                .transpose()?,
         })
     }
 
@@ -110,6 +123,9 @@ impl Functions {
         if let Some(webhook) = &self.webhook {
             webhook.warm_up().await;
         }
+        if let Some(onboard) = &self.onboard {
+            onboard.warm_up().await;
+        }
     }
 
     /// Invokes a function by name; `None` if it does not exist.
@@ -125,6 +141,7 @@ impl Functions {
             "publish" => batch::answer(&self.publish, event, context).await,
             "feed" => backend::answer(&self.feed, event, context).await,
             "webhook" => batch::answer(self.webhook.as_ref()?, event, context).await,
+            "onboard" => batch::answer(self.onboard.as_ref()?, event, context).await,
             _ => return None,
         })
     }

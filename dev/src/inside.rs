@@ -14,7 +14,7 @@ use shared::random::Random;
 use simulated_notion::Simulator;
 use vault::webhook_keys::WebhookKeys;
 
-use crate::aws::Services;
+use crate::aws::{Call, Services};
 use crate::functions::Functions;
 use crate::throttle::Throttle;
 
@@ -23,6 +23,10 @@ pub(crate) const CLIENT_SECRET: &str = "notion-install/client-secret";
 
 /// The name of the webhook secret there.
 pub(crate) const WEBHOOK_SECRET: &str = "notion-install/webhook-secret";
+
+const ONBOARD: &str = "onboard";
+/// The timeout of `onboard` in the template, in milliseconds.
+const ONBOARD_TIMEOUT_MS: u64 = 60_000;
 
 /// The running parts of the stack.
 pub(crate) struct Inside {
@@ -39,6 +43,8 @@ pub(crate) struct Inside {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) grants_file: Option<PathBuf>,
     pub(crate) requests: AtomicU64,
+    /// Which function has invoked which, through Lambda's API.
+    pub(crate) invocations: Mutex<Vec<Call>>,
     /// Every answer of a function so far, if answers are kept.
     pub(crate) kept_answers: Option<Mutex<Vec<String>>>,
     /// The result of the last button on the start page.
@@ -66,7 +72,8 @@ impl Inside {
     pub(crate) async fn invoke(&self, name: &str, event: &RawValue) -> Option<Box<RawValue>> {
         let mut context = Context::default();
         context.request_id = self.next_request_id();
-        context.deadline = self.clock.now_millis().0 + self.function_timeout_ms;
+        let timeout_ms = if name == ONBOARD { ONBOARD_TIMEOUT_MS } else { self.function_timeout_ms };
+        context.deadline = self.clock.now_millis().0 + timeout_ms;
         let answer = Box::pin(self.functions.invoke(name, event, context)).await?;
         if let Some(answers) = &self.kept_answers {
             lock(answers).push(without_access_token(&answer));
@@ -79,6 +86,14 @@ impl Inside {
         let event = to_raw_value(input).unwrap_or_default();
         let answer = self.invoke(name, &event).await;
         answer.and_then(|answer| serde_json::from_str(answer.get()).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn invocations(&self) -> Vec<Call> {
+        lock(&self.invocations).clone()
+    }
+
+    pub(crate) fn note_invocation(&self, call: Call) {
+        lock(&self.invocations).push(call);
     }
 
     pub(crate) fn say(&self, said: String) {

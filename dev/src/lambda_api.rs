@@ -12,6 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use simulated_notion::wire::Cutter;
 
+use crate::aws::{Call, caller_of};
 use crate::inside::Inside;
 
 pub(crate) fn router(inside: Arc<Inside>) -> Router {
@@ -32,7 +33,18 @@ async fn other_services(
 
 /// Answers with the function's answer. For the invocation type `Event` too, the function is done before the response
 /// is sent.
-async fn invoke(State(inside): State<Arc<Inside>>, Path(name): Path<String>, body: Bytes) -> Response {
+async fn invoke(
+    State(inside): State<Arc<Inside>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    inside.note_invocation(Call {
+        caller: caller_of(&headers),
+        operation: "InvokeFunction".to_owned(),
+        body: json!({"FunctionName": name}).to_string(),
+        connection_number: 0,
+    });
     let error = |status: StatusCode, code: &'static str| {
         let message = axum::Json(json!({"Type": "User", "Message": "from the stand-in"}));
         (status, [("x-amzn-errortype", code)], message).into_response()

@@ -15,11 +15,15 @@ use clap::{Parser, Subcommand};
 use dev::events::{checked_in, default_connection, samples};
 use dev::forward;
 use dev::stack::{NotionSide, Options, Stack};
+use recipe::Recipe;
 use shared::clock::{Clock as _, SystemClock};
 use shared::config::{PublicConnection, environment, required};
 use shared::random::OsRandom;
 use shared::secret::ClientSecret;
 use shared::telemetry;
+
+/// The recipe with which people's workspaces are prepared by default.
+const TRACKER: &str = "tracker";
 
 /// Runs the install flow on this machine: the functions, a simulated Notion, an embedded DynamoDB.
 #[derive(Debug, Parser)]
@@ -39,6 +43,12 @@ struct Cli {
     /// Use the real Notion, with `NOTION_CLIENT_ID` and `NOTION_CLIENT_SECRET` from the environment
     #[arg(long)]
     real_notion: bool,
+    /// Prepare people's workspaces with the recipe in this folder instead of `recipes/tracker`
+    #[arg(long, value_name = "DIR", conflicts_with = "no_recipe")]
+    recipe: Option<PathBuf>,
+    /// Prepare nothing
+    #[arg(long)]
+    no_recipe: bool,
     /// Send webhooks to this address instead of the sample app's (https, or http on this machine), and print the secret
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
@@ -86,7 +96,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         port: cli.port,
         notion_port: cli.port + 1,
         aws_port: cli.port + 2,
-        data_dir: cli.data,
+        data_dir: cli.data.clone(),
         ..Options::default()
     };
     let settings = [
@@ -101,6 +111,8 @@ async fn run(cli: Cli) -> Result<(), String> {
     for name in settings {
         options.variables.extend(environment(name).map(|value| (name.to_owned(), value)));
     }
+    options.recipe = recipe(&cli)?;
+    let recipe_name = options.recipe.as_ref().map(|recipe| recipe.name.clone());
     if let Some(url) = &cli.webhook_url {
         options.variables.insert("WEBHOOK_URL".to_owned(), url.clone());
     }
@@ -135,12 +147,27 @@ async fn run(cli: Cli) -> Result<(), String> {
     if let Some(url) = cli.webhook_url {
         println!("Webhooks go to {url}; WEBHOOK_SECRET={}", stack.webhook_secret());
     }
+    if let Some(recipe) = recipe_name {
+        println!("Workspaces are prepared with the recipe {recipe}.");
+    }
     println!("Press Ctrl-C to stop.");
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended.map_err(|error| error.to_string()),
         () = sweep_by_schedule(&stack) => Ok(()),
         () = deliver_events(&stack) => Ok(()),
     }
+}
+
+/// What people's workspaces are prepared with.
+fn recipe(cli: &Cli) -> Result<Option<Recipe>, String> {
+    if cli.no_recipe {
+        return Ok(None);
+    }
+    let Some(folder) = &cli.recipe else {
+        let named = |name: &str| (name == "RECIPE").then(|| TRACKER.to_owned());
+        return onboard::compiled(&named).map(Some).map_err(|error| error.to_string());
+    };
+    Recipe::read(folder).map(Some).map_err(|problems| problems.to_string())
 }
 
 /// Invokes the sweep as the schedule does.
@@ -159,6 +186,7 @@ async fn deliver_events(stack: &Stack) {
             eprintln!("dev: {error}");
         }
         stack.deliver_webhooks().await;
+        stack.prepare_workspaces().await;
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use callback::Callback;
 use install::Install;
+use recipe::Recipe;
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
 use shared::config::environment;
@@ -21,7 +22,7 @@ use vault::webhook_keys::WebhookKeys;
 
 use crate::aws::{
     self, CLAIMS_TABLE, Call, Dynamo, EVENT_BUS, EVENTS_TABLE, EventBus, Grant, INSTALLATIONS_TABLE,
-    LINKS_TABLE, Queue, SecretsManager, Services, Wire, grants_of,
+    LINKS_TABLE, ONBOARDING_TABLE, Queue, SecretsManager, Services, Wire, grants_of,
 };
 use crate::event_sources::EventSources;
 use crate::front;
@@ -77,7 +78,9 @@ pub struct Options {
     pub random: Arc<dyn Random>,
     /// Variables for the functions. They override those that the stack sets.
     pub variables: HashMap<String, String>,
-    /// How long a function has, in milliseconds.
+    /// What people's workspaces are prepared with; `None`: they are not.
+    pub recipe: Option<Recipe>,
+    /// How long a function has, in milliseconds; `onboard` has more.
     pub function_timeout_ms: u64,
     /// The throttle of `GET /callback` in API Gateway; `None` means none.
     pub callback_limits: Option<Limits>,
@@ -99,6 +102,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
             variables: HashMap::new(),
+            recipe: None,
             function_timeout_ms: FUNCTION_TIMEOUT_MS,
             callback_limits: None,
             keep_answers: false,
@@ -160,13 +164,17 @@ impl Stack {
             // Anyone who reaches the port can read what is stored there, so it must not have a real client secret.
             None => None,
         };
+        // Where `onboard` invokes `token`. An address that nobody knows, as those of the other stand-ins.
+        let (lambda_port, lambda) = listen_for_aws(0).await?;
         let mut variables = of_functions(&services, &url, &client_id, client_secret_id);
+        variables.insert("AWS_ENDPOINT_URL_LAMBDA".to_owned(), format!("http://127.0.0.1:{lambda_port}"));
         if let Some(notion) = &notion {
             variables.insert("NOTION_BASE_URL".to_owned(), notion.base_url());
         }
         variables.extend(options.variables);
 
-        let functions = Functions::read(&variables, &options.clock, &options.random)?;
+        let functions =
+            Functions::read(&variables, &options.clock, &options.random, options.recipe.as_ref())?;
         Box::pin(functions.warm_up()).await;
         let inside = Arc::new(Inside {
             functions,
@@ -184,6 +192,7 @@ impl Stack {
             data_dir: options.data_dir,
             grants_file: options.grants_file,
             requests: AtomicU64::new(0),
+            invocations: Mutex::default(),
             kept_answers: options.keep_answers.then(Mutex::default),
             said: Mutex::default(),
         });
@@ -196,7 +205,12 @@ impl Stack {
                 // axum's server runs forever.
                 tokio::spawn(async move { drop(serving.await) })
             })
-            .chain(aws.map(|(_, listener)| aws::serve(listener, lambda_api::router(Arc::clone(&inside)))))
+            .chain(
+                [lambda]
+                    .into_iter()
+                    .chain(aws.map(|(_, listener)| listener))
+                    .map(|listener| aws::serve(listener, lambda_api::router(Arc::clone(&inside)))),
+            )
             .collect();
         Ok(Self { inside, event_sources, tasks })
     }
@@ -267,6 +281,11 @@ impl Stack {
         Box::pin(self.event_sources.deliver_webhooks()).await
     }
 
+    /// Prepares the workspaces whose turn has come, as far as possible. Returns how many messages are done.
+    pub async fn prepare_workspaces(&self) -> usize {
+        Box::pin(self.event_sources.prepare_workspaces()).await
+    }
+
     /// The function behind `/install`.
     #[must_use]
     pub fn install(&self) -> &Install {
@@ -312,6 +331,7 @@ impl Stack {
         grants.extend(of("secretsmanager", services.secrets_manager.calls()));
         grants.extend(of("sqs", services.queues.calls()));
         grants.extend(of("events", services.event_bus.calls()));
+        grants.extend(of("lambda", self.inside.invocations()));
         grants
     }
 
@@ -416,6 +436,9 @@ fn of_functions(
         ("EVENTS_TABLE", EVENTS_TABLE.0),
         ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
         ("LINKS_TABLE", LINKS_TABLE.0),
+        ("ONBOARDING_DEAD_LETTERS_URL", &queue_url("onboarding-dead-letters")),
+        ("ONBOARDING_QUEUE_URL", &queue_url("onboarding")),
+        ("ONBOARDING_TABLE", ONBOARDING_TABLE.0),
         ("NOTION_CLIENT_ID", client_id),
         ("NOTION_REDIRECT_URI", &format!("{url}/callback")),
         ("RESCUE_DEAD_LETTERS_URL", &queue_url("rescue-dead-letters")),
@@ -423,6 +446,7 @@ fn of_functions(
         ("RETURN_DESTINATIONS", &format!("app={url}/app/back")),
         // A person is waiting after pressing a button.
         ("SWEEP_PACE_MS", "0"),
+        ("TOKEN_FUNCTION_NAME", "token"),
         ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
         ("WEBHOOK_DEAD_LETTERS_URL", &queue_url("webhook-dead-letters")),
         ("WEBHOOK_QUEUE_URL", &queue_url("webhook")),

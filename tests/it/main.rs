@@ -27,6 +27,7 @@ mod install;
 mod keep;
 mod metrics;
 mod model;
+mod onboarding;
 mod operator;
 mod outage;
 mod outbox;

@@ -12,7 +12,6 @@ use crate::error::NotionError;
 use crate::grant::Authorization;
 use crate::notion::Notion;
 use crate::settings::OutsideScope;
-use crate::workspace::Page;
 
 /// A person's decision on an authorization request, for tests that do not need a browser.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -260,8 +259,8 @@ impl Notion {
         request: &AuthorizationRequest,
         approval: &Approval,
     ) -> Result<(Vec<String>, Option<String>), Refusal> {
-        let shown = self.pages_shown(&approval.workspace, &approval.person);
-        if !approval.pages.iter().all(|id| shown.iter().any(|page| page.id == *id)) {
+        let is_shown = |id: &String| self.page_shown(&approval.workspace, &approval.person, id).is_some();
+        if !approval.pages.iter().all(is_shown) {
             return Err(Refusal::Consent("Select only pages from the list"));
         }
         let mut pages = approval.pages.clone();
@@ -270,9 +269,9 @@ impl Notion {
             let missing = pages.is_empty() && self.settings.require_page;
             return if missing { Err(Refusal::Consent(NO_PAGE)) } else { Ok((pages, None)) };
         };
-        let id = self.random.uuid();
-        let page = Page { id: id.clone(), title: title.clone(), full_access: vec![approval.person.clone()] };
-        self.memory.duplicated.push((approval.workspace.clone(), page));
+        let made = self.duplicate_template(&approval.workspace, &approval.person, title);
+        // Templates are checked at the start.
+        let id = made.map_err(|_| Refusal::Consent("The template cannot be duplicated"))?;
         pages.push(id.clone());
         Ok((pages, Some(id)))
     }

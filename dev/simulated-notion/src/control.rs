@@ -13,9 +13,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::endpoint::Endpoint;
 use crate::pages::{problem, redirect};
 use crate::request::text;
-use crate::traffic::{Endpoint, Fault};
+use crate::traffic::Fault;
 use crate::world::World;
 
 /// `POST /control/settings`: any of the switches; the others stay unchanged.

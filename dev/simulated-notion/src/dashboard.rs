@@ -9,11 +9,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
+use crate::endpoint::Endpoint;
 use crate::notion::Notion;
 use crate::pages::page;
 use crate::request::text;
 use crate::switches::SWITCHES;
-use crate::traffic::Endpoint;
 use crate::world::World;
 
 #[derive(Template)]
@@ -121,11 +121,9 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
             path: recorded.path.clone(),
             status: recorded.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
         });
-    let endpoints =
-        [Endpoint::Token, Endpoint::Authorize, Endpoint::Introspect, Endpoint::Revoke, Endpoint::UsersMe];
     let control = Control {
         switches,
-        endpoints: endpoints.iter().map(json_text).collect(),
+        endpoints: Endpoint::ALL.iter().map(json_text).collect(),
         presets: PRESETS.to_vec(),
         waiting: waiting.collect(),
         connections,

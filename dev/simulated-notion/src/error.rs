@@ -59,6 +59,21 @@ impl NotionError {
         ))
     }
 
+    /// 400 `validation_error` of the content endpoints.
+    pub(crate) fn validation(message: &str) -> Self {
+        Self::api(StatusCode::BAD_REQUEST, "validation_error", Some(message))
+    }
+
+    /// 404 `object_not_found`: it does not exist, or is not shared.
+    pub(crate) fn not_found(message: &str) -> Self {
+        Self::api(StatusCode::NOT_FOUND, "object_not_found", Some(message))
+    }
+
+    /// 403 `restricted_resource`: a capability is missing, or a limit is reached.
+    pub(crate) fn restricted(message: &str) -> Self {
+        Self::api(StatusCode::FORBIDDEN, "restricted_resource", Some(message))
+    }
+
     pub(crate) fn unauthorized() -> Self {
         Self::api(StatusCode::UNAUTHORIZED, "unauthorized", Some("API token is invalid."))
     }

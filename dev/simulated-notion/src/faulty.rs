@@ -13,10 +13,12 @@ use axum::response::{IntoResponse as _, Response};
 use http_body::{Frame, SizeHint};
 use serde_json::{Value, json};
 
+use crate::endpoint::Endpoint;
 use crate::error::NotionError;
-use crate::notion::Notion;
+use crate::limits::{OverLimit, RateScope};
 use crate::request::{basic_user, bearer};
-use crate::traffic::{Endpoint, Fault, Recorded};
+use crate::settings::RateLimitCounts;
+use crate::traffic::{Fault, Recorded};
 use crate::wire::Cutter;
 use crate::world::{World, insert, status};
 
@@ -43,7 +45,7 @@ pub(crate) async fn record(
 async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -> Option<Response> {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, BODY_LIMIT_BYTES).await;
-    let endpoint = Endpoint::at(head.uri.path());
+    let endpoint = Endpoint::at(head.method.as_str(), head.uri.path());
     let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
         (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
     };
@@ -61,28 +63,22 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     let released = *world.releases.borrow();
     let (at, fault) = {
         let mut traffic = world.traffic();
-        traffic.log.push(recorded);
+        let at = traffic.record(recorded);
         // HEAD has no effects, not even on the queue.
         let faulty = endpoint.filter(|_| head.method != Method::HEAD);
-        (traffic.log.len() - 1, faulty.and_then(|endpoint| traffic.take_fault(endpoint)))
+        (at, faulty.and_then(|endpoint| traffic.take_fault(endpoint)))
     };
     world.arrivals.send_replace(());
 
     let over_limit = endpoint.and_then(|endpoint| over_limit(&world, endpoint, &head.headers));
-    let response = match (body, fault) {
-        (Ok(_), _) if over_limit.is_some() => {
-            Some(status_fault(&world, 429, over_limit.map(|secs| secs.to_string()).as_deref()))
-        }
-        (Err(_), _) => Some(world.refuse(NotionError::api(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "validation_error",
-            Some("The request body is larger than 500 KB."), // invented
-        ))),
-        (Ok(body), fault) => {
+    let response = match (body, over_limit, fault) {
+        (Ok(_), Some(over), _) => Some(rate_limited(&world, &over)),
+        (Err(_), ..) => Some(world.refuse(too_large(endpoint))),
+        (Ok(body), None, fault) => {
             let process = next.run(Request::from_parts(head, Body::from(body)));
             match fault {
                 None => Some(process.await),
-                Some(fault) => faulty(&world, fault, released, process).await,
+                Some(fault) => faulty(&world, endpoint, fault, released, process).await,
             }
         }
     };
@@ -90,26 +86,55 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     response
 }
 
-/// If this request exceeds the limit, the seconds until the connection's window ends.
-fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<u64> {
-    let notion = world.notion();
-    let limit = notion.settings.requests_per_minute?;
-    let (client_id, now_ms) = (connection_of(&notion, endpoint, headers)?, notion.now_ms());
-    drop(notion);
-    world.traffic().windows.count(client_id, limit, now_ms)
+/// A body above Notion's limit. Its status is documented for content only; the message is *invented*.
+fn too_large(endpoint: Option<Endpoint>) -> NotionError {
+    let is_content = endpoint.is_some_and(|endpoint| !endpoint.is_oauth());
+    let status = if is_content { StatusCode::BAD_REQUEST } else { StatusCode::PAYLOAD_TOO_LARGE };
+    NotionError::api(status, "validation_error", Some("The request body is larger than 500 KB."))
 }
 
-/// The connection whose limit a request counts for; `None` for pages opened in a browser.
-fn connection_of(notion: &Notion, endpoint: Endpoint, headers: &HeaderMap) -> Option<String> {
-    match endpoint {
-        Endpoint::Authorize => None,
-        Endpoint::Token | Endpoint::Introspect | Endpoint::Revoke => basic_user(headers),
-        Endpoint::UsersMe => {
-            let token = bearer(headers)?;
-            let (grant, _) = notion.find_pair(|pair| pair.access_token == token)?;
-            Some(notion.memory.grants[grant].client_id.clone())
+/// Counts the request by connection and workspace. Answers if it exceeds a limit.
+fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<OverLimit> {
+    let mut notion = world.notion();
+    let (client_id, workspace_id) = match endpoint {
+        // Opened in a browser.
+        Endpoint::Authorize => return None,
+        endpoint if endpoint.is_oauth() => (basic_user(headers)?, None),
+        _ => {
+            let (grant, _) = bearer(headers).and_then(|token| notion.pair_of_access_token(token))?;
+            let grant = &notion.memory.grants[grant];
+            (grant.client_id.clone(), Some(grant.workspace_id.clone()))
         }
-    }
+    };
+    let by_connection = match notion.settings.rate_limit_counts {
+        RateLimitCounts::Connection => RateScope::Connection(client_id),
+        RateLimitCounts::ConnectionAndWorkspace => {
+            RateScope::ConnectionInWorkspace(client_id, workspace_id.clone())
+        }
+    };
+    let settings = &notion.settings;
+    let limits = (settings.requests_per_minute, settings.workspace_requests_per_minute);
+    let now_ms = notion.now_ms();
+    drop(notion);
+    let mut traffic = world.traffic();
+    let over = traffic.windows.count(by_connection, limits.0, now_ms);
+    let in_workspace = workspace_id
+        .and_then(|workspace_id| traffic.windows.count(RateScope::Workspace(workspace_id), limits.1, now_ms));
+    over.or(in_workspace)
+}
+
+/// 429 with the wait in a header and, as text, in the body [doc].
+fn rate_limited(world: &World, over: &OverLimit) -> Response {
+    let retry_after = over.retry_after_secs.to_string();
+    let mut error = NotionError::api(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        Some("You have been rate limited. Please try again in a few minutes."),
+    );
+    error.additional_data = Some(json!({ "rate_limit_reason": over.reason, "retry_after": retry_after }));
+    let mut response = world.refuse(error);
+    insert(response.headers_mut(), "retry-after", &retry_after);
+    response
 }
 
 /// `None` if the server stops before the release.
@@ -126,6 +151,7 @@ async fn held(world: &World, released: u64, process: impl Future<Output = Respon
 /// `None` if the connection must be cut.
 async fn faulty(
     world: &World,
+    endpoint: Option<Endpoint>,
     fault: Fault,
     released: u64,
     process: impl Future<Output = Response>,
@@ -145,14 +171,21 @@ async fn faulty(
             None
         }
         Fault::DropBeforeProcessing => None,
-        Fault::Status { status, retry_after } => Some(status_fault(world, status, retry_after.as_deref())),
+        Fault::Status { status, retry_after } => {
+            Some(status_fault(world, endpoint, status, retry_after.as_deref()))
+        }
         Fault::ProcessedThen5xx(status) => {
             process.await;
-            Some(status_fault(world, status, None))
+            Some(status_fault(world, endpoint, status, None))
+        }
+        Fault::CommittedThen503 { names_resource } => {
+            Some(committed_fault(world, names_resource, process.await).await)
         }
         Fault::Html(number) => Some(html_fault(world, number)),
         Fault::Error { status: number, code, message } => {
-            Some(world.refuse(NotionError::oauth(status(number), &code, message.as_deref())))
+            let is_oauth = endpoint.is_some_and(Endpoint::is_oauth);
+            let error = NotionError::api(status(number), &code, message.as_deref());
+            Some(world.refuse(NotionError { oauth: is_oauth, ..error }))
         }
         Fault::Truncated => {
             let (head, body) = read(process.await).await;
@@ -179,8 +212,14 @@ async fn faulty(
 }
 
 /// The API envelope with the code that Notion documents for the status (status codes, request limits).
-fn status_fault(world: &World, number: u16, retry_after: Option<&str>) -> Response {
+fn status_fault(
+    world: &World,
+    endpoint: Option<Endpoint>,
+    number: u16,
+    retry_after: Option<&str>,
+) -> Response {
     let code = match number {
+        400 if endpoint.is_some_and(|endpoint| !endpoint.is_oauth()) => "validation_error",
         400 => "invalid_request",
         401 => "unauthorized",
         403 => "restricted_resource",
@@ -206,6 +245,28 @@ fn status_fault(world: &World, number: u16, retry_after: Option<&str>) -> Respon
         insert(response.headers_mut(), "retry-after", retry_after);
     }
     response
+}
+
+/// 503 although the request took effect. The fields are documented; their texts are *invented*.
+async fn committed_fault(world: &World, names_resource: bool, processed: Response) -> Response {
+    let (head, bytes) = read(processed).await;
+    if !head.status.is_success() {
+        return Response::from_parts(head, Body::from(bytes));
+    }
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let made = if body["id"].is_string() { &body["id"] } else { &body["results"][0]["id"] };
+    let mut data =
+        json!({ "retry_guidance": "The request may have been processed. Check before trying again." });
+    if names_resource && made.is_string() {
+        data["committed_resource_id"] = made.clone();
+    }
+    let mut error = NotionError::api(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "service_unavailable",
+        Some("Injected by the simulator."),
+    );
+    error.additional_data = Some(data);
+    world.refuse(error)
 }
 
 fn html_fault(world: &World, number: u16) -> Response {

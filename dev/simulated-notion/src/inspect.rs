@@ -2,8 +2,6 @@
 //!
 //! Sources: Notion's introspect and revoke references; RFC 7662 and RFC 7009 where those say nothing.
 
-use axum::http::StatusCode;
-
 use crate::connection::{Connection, UserInformation};
 use crate::error::NotionError;
 use crate::notion::Notion;
@@ -96,11 +94,7 @@ impl Notion {
         let connection = self.connection(&self.memory.grants[grant].client_id);
         let connection = connection.ok_or_else(NotionError::unauthorized)?;
         if connection.capabilities.user_information == UserInformation::None {
-            return Err(NotionError::api(
-                StatusCode::FORBIDDEN,
-                "restricted_resource",
-                Some("Insufficient permissions for this endpoint."), // invented
-            ));
+            return Err(NotionError::restricted("Insufficient permissions for this endpoint.")); // invented
         }
         Ok(grant)
     }

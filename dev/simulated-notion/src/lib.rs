@@ -39,12 +39,15 @@
 //! # }
 //! ```
 
+mod api;
 mod authorize;
 mod body;
 mod connection;
 mod consent;
+mod content;
 mod control;
 mod dashboard;
+mod endpoint;
 mod error;
 mod faulty;
 mod grant;
@@ -66,14 +69,18 @@ mod world;
 
 pub use authorize::{Approval, Redirect};
 pub use connection::{Capabilities, Connection, InstallationScope, UserInformation};
+pub use content::report::{Content, Item, ItemKind};
+pub use content::template::{RowTemplate, Template, TemplateDatabase, TemplateRow};
+pub use endpoint::Endpoint;
 pub use error::NotionError;
 pub use grant::Grant;
+pub use limits::{RateCounter, RateScope};
 pub use settings::{
-    ErrorShape, IatUnit, OldPair, OutsideScope, OwnerShape, RefreshTokenOnExchange, RevokeReach, Rotation,
-    SecondUse, Settings, UnknownIntrospection, UnknownRevocation, WorkspaceIcon,
+    ErrorShape, IatUnit, OldPair, OutsideScope, OwnerShape, RateLimitCounts, RefreshTokenOnExchange,
+    RevokeReach, Rotation, SecondUse, Settings, UnknownIntrospection, UnknownRevocation, Urls, WorkspaceIcon,
 };
 pub use simulator::{Options, Simulator};
-pub use traffic::{Endpoint, Fault, Recorded};
+pub use traffic::{Fault, Recorded};
 pub use workspace::{
     ACME, ADA, EDSGER, GLOBEX, GRACE, HANDBOOK, MEETING_NOTES, Page, Person, ROADMAP, SALARIES, Workspace,
     sample_workspaces,

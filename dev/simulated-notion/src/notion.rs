@@ -1,7 +1,7 @@
 //! The state of the simulated Notion: connections, grants, codes. It has no HTTP and does not wait. The rules of each
 //! endpoint are in [`crate::authorize`], [`crate::token`] and [`crate::inspect`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +9,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
+use crate::content::store::Store;
+use crate::content::template::Template;
 use crate::grant::{Authorization, Grant, GrantRecord, Pair};
 use crate::random::Random;
 use crate::settings::Settings;
-use crate::workspace::{Page, Person, Workspace};
+use crate::workspace::{Person, Workspace};
 
 /// Unix milliseconds.
 pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -24,6 +26,12 @@ pub(crate) struct Notion {
     pub(crate) memory: Memory,
     pub(crate) random: Random,
     pub(crate) clock: Clock,
+    /// What the templates of connections contain.
+    pub(crate) templates: Vec<Template>,
+    /// The simulator's own address.
+    pub(crate) base_url: String,
+    /// Where an access token was found before: grants and pairs keep their places.
+    pub(crate) found_tokens: HashMap<String, (usize, usize)>,
 }
 
 /// What survives a restart: the content of the state file.
@@ -35,8 +43,8 @@ pub(crate) struct Memory {
     pub(crate) old_secrets: BTreeMap<String, Vec<String>>,
     pub(crate) authorizations: Vec<Authorization>,
     pub(crate) grants: Vec<GrantRecord>,
-    /// Pages made from templates, with the id of their workspace.
-    pub(crate) duplicated: Vec<(String, Page)>,
+    /// Pages, databases and everything in them.
+    pub(crate) content: Store,
     pub(crate) secrets_issued: Vec<String>,
     /// Position in the stream of random bytes.
     pub(crate) drawn: u64,
@@ -136,13 +144,14 @@ impl Notion {
         Some((workspace, person))
     }
 
-    /// The pages that the picker shows: those to which the person has full access.
-    pub(crate) fn pages_shown(&self, workspace_id: &str, person_id: &str) -> Vec<Page> {
-        let configured = self.workspace(workspace_id).map(|workspace| workspace.pages.as_slice());
-        let duplicated =
-            self.memory.duplicated.iter().filter(|(id, _)| id == workspace_id).map(|(_, page)| page);
-        let pages = configured.unwrap_or_default().iter().chain(duplicated);
-        pages.filter(|page| page.is_shown_to(person_id)).cloned().collect()
+    /// The grant and pair of an access token, whether or not it still works.
+    pub(crate) fn pair_of_access_token(&mut self, token: &str) -> Option<(usize, usize)> {
+        if let Some(found) = self.found_tokens.get(token) {
+            return Some(*found);
+        }
+        let found = self.find_pair(|pair| pair.access_token == token)?;
+        self.found_tokens.insert(token.to_owned(), found);
+        Some(found)
     }
 
     /// The newest grant of this person to this connection in this workspace that is not revoked.

@@ -46,6 +46,11 @@ impl Random {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
+    /// A short id, as properties have.
+    pub(crate) fn word(&mut self) -> String {
+        hex(&self.block()[..3])
+    }
+
     /// A token of about 50 characters: `ntn_…` or `nrt_…`.
     pub(crate) fn token(&mut self, prefix: &str) -> String {
         format!("{prefix}{}", &hex(&self.block())[..46])

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::error::NotionError;
 use crate::request::{Body, bearer};
 use crate::world::World;
-use crate::{consent, control, dashboard, faulty, pages};
+use crate::{api, consent, control, dashboard, faulty, pages};
 
 /// All routes of the simulator. Needs [`Cutter`](crate::wire::Cutter) as connection info.
 pub(crate) fn router(world: Arc<World>) -> Router {
@@ -36,6 +36,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/v1/oauth/introspect", post(introspect))
         .route("/v1/oauth/revoke", post(revoke))
         .route("/v1/users/me", get(me))
+        .merge(api::routes())
         .merge(own_pages)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

@@ -1,5 +1,7 @@
 //! The switches: one for each behaviour that Notion does not document, plus known variants of its answers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How the simulated Notion behaves where the real one is undocumented or varies.
@@ -87,6 +89,26 @@ pub struct Settings {
     pub redirect_uri_may_be_omitted: bool,
     /// Whether Allow needs at least one page; older documentation said it did not. Default `true`.
     pub require_page: bool,
+    /// How many requests all connections together may make in a workspace in a window of 60 seconds. Documented without
+    /// a number. Default `None` (any number).
+    pub workspace_requests_per_minute: Option<u64>,
+    /// What [`requests_per_minute`](Self::requests_per_minute) is counted by. Default [`RateLimitCounts::Connection`].
+    pub rate_limit_counts: RateLimitCounts,
+    /// How long it takes until something new is found by search, in seconds. Documented without a number. Default 0.
+    pub search_lag_secs: u64,
+    /// How long it takes until the content of a duplicated template or of an applied row template appears, in seconds;
+    /// the page itself is there at once. Documented without a number for row templates. Default 0.
+    pub template_lag_secs: u64,
+    /// How long an asynchronous task takes, in seconds. Default 0: done when it is first asked for.
+    pub async_task_secs: u64,
+    /// By workspace id: how many blocks connections for selected workspaces may ever make there, as in Free workspaces
+    /// with several members. Documented without a number. Default: no workspace has a limit.
+    pub block_limits: BTreeMap<String, u64>,
+    /// Whether a connection that was removed and installed again by the same person sees what it made before. Default
+    /// `false`.
+    pub reinstall_sees_earlier_content: bool,
+    /// Where the addresses of pages point to. Default [`Urls::Notion`].
+    pub urls: Urls,
 }
 
 impl Default for Settings {
@@ -128,6 +150,14 @@ impl Default for Settings {
             test_environment: false,
             redirect_uri_may_be_omitted: false,
             require_page: true,
+            workspace_requests_per_minute: None,
+            rate_limit_counts: RateLimitCounts::Connection,
+            search_lag_secs: 0,
+            template_lag_secs: 0,
+            async_task_secs: 0,
+            block_limits: BTreeMap::new(),
+            reinstall_sees_earlier_content: false,
+            urls: Urls::Notion,
         }
     }
 }
@@ -282,4 +312,24 @@ pub enum WorkspaceIcon {
     Url,
     /// Null.
     Null,
+}
+
+/// What the requests of a connection are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateLimitCounts {
+    /// All its requests together.
+    Connection,
+    /// Those in each workspace separately. Requests of the OAuth endpoints have no workspace and count separately too.
+    ConnectionAndWorkspace,
+}
+
+/// Where the `url` of a page, database or view points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urls {
+    /// `https://www.notion.so/…`, as Notion answers.
+    Notion,
+    /// The simulator's own workspace view: `http://127.0.0.1:PORT/workspace/…`.
+    Local,
 }

@@ -1,5 +1,6 @@
 //! Starts, drives and watches a simulator from a program.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,12 +10,17 @@ use tokio::task::JoinHandle;
 
 use crate::authorize::{Approval, Redirect};
 use crate::connection::Connection;
+use crate::content::person::Act;
+use crate::content::report::Content;
+use crate::content::template::Template;
+use crate::endpoint::Endpoint;
 use crate::error::NotionError;
 use crate::grant::Grant;
+use crate::limits::{RateCounter, RateScope};
 use crate::notion::{Memory, Notion};
 use crate::random::Random;
 use crate::settings::Settings;
-use crate::traffic::{Endpoint, Fault, Recorded};
+use crate::traffic::{Fault, Recorded};
 use crate::wire::{CountingListener, Cutter};
 use crate::workspace::{Workspace, sample_workspaces};
 use crate::world::World;
@@ -31,13 +37,16 @@ pub struct Options {
     pub seed: Option<u64>,
     /// The time in Unix milliseconds. Default: the system's.
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// A JSON file with connections, grants and tokens in the clear, loaded at the start if it exists and written
-    /// after each change. It does not contain settings or workspaces. Default: none.
+    /// A JSON file with connections, grants, tokens and content in the clear, loaded at the start if it exists and
+    /// written after each change. It does not contain settings or the members of workspaces. Default: none.
     pub state_file: Option<PathBuf>,
     /// Registered at the start; replaces those in the state file with the same client id. Default: none.
     pub connections: Vec<Connection>,
     /// Default: [`sample_workspaces`].
     pub workspaces: Vec<Workspace>,
+    /// What the templates of connections contain, by their titles. Default: none, so a duplicated template is an empty
+    /// page.
+    pub templates: Vec<Template>,
 }
 
 impl Default for Options {
@@ -50,6 +59,7 @@ impl Default for Options {
             state_file: None,
             connections: Vec::new(),
             workspaces: sample_workspaces(),
+            templates: Vec::new(),
         }
     }
 }
@@ -77,14 +87,28 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Fails if the port is taken, or if the state file cannot be read, parsed or written.
+    /// Fails if the port is taken, if the state file cannot be read, parsed or written, or if a template has content that
+    /// Notion would not accept.
     pub async fn start(options: Options) -> std::io::Result<Self> {
-        let Options { port, settings, seed, clock, state_file, connections, workspaces } = options;
+        let Options { port, settings, seed, clock, state_file, connections, workspaces, templates } = options;
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let port = listener.local_addr()?.port();
         let memory = state_file.as_deref().map_or(Ok(Memory::default()), Memory::load)?;
         let random = Random::new(seed, memory.drawn)?;
-        let mut notion = Notion { settings, workspaces, memory, random, clock };
+        let mut notion = Notion {
+            settings,
+            workspaces,
+            memory,
+            random,
+            clock,
+            templates,
+            base_url: format!("http://127.0.0.1:{port}"),
+            found_tokens: HashMap::new(),
+        };
+        notion
+            .check_templates()
+            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
+        notion.adopt_configured_pages();
         for connection in connections {
             notion.register(connection);
         }
@@ -208,6 +232,64 @@ impl Simulator {
     /// Kills every grant of a person in a workspace, as if they had removed the connection in Settings.
     pub fn revoke_grants_of(&self, person_id: &str, workspace_id: &str) {
         self.world.change(|notion| notion.revoke_grants_of(person_id, workspace_id));
+    }
+
+    /// Everything in a workspace: pages, databases, data sources, rows, views. Empty for an unknown workspace.
+    #[must_use]
+    pub fn content(&self, workspace_id: &str) -> Content {
+        self.world.notion().content(workspace_id)
+    }
+
+    /// Moves a page or a database to the trash, as a person would.
+    ///
+    /// The API still answers it, with `in_trash` [doc]; what is changed or made below it gets 400 `validation_error`
+    /// (the status and code are *invented*). Search does not find it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such page or database.
+    pub fn delete(&self, id: &str) {
+        self.act(id, Act::Delete);
+    }
+
+    /// Takes a page or a database out of the trash.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such page or database.
+    pub fn restore(&self, id: &str) {
+        self.act(id, Act::Restore);
+    }
+
+    /// Takes a page or a database, and everything below it, away from all connections: they get 404. A person can share
+    /// what is at the top of a workspace again on the consent page.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such page or database.
+    pub fn unshare(&self, id: &str) {
+        self.act(id, Act::Unshare);
+    }
+
+    /// Gives a page or a database another title.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such page or database.
+    pub fn rename(&self, id: &str, title: &str) {
+        self.act(id, Act::Rename(title.to_owned()));
+    }
+
+    fn act(&self, id: &str, act: Act) {
+        let found = self.world.change(|notion| notion.act(id, &act));
+        assert!(found, "there is no page or database {id}");
+    }
+
+    /// What was counted for the rate limits, whether or not there is one: the highest number of requests in one window,
+    /// and the refused ones.
+    #[must_use]
+    pub fn rate_counters(&self) -> BTreeMap<RateScope, RateCounter> {
+        self.world.traffic().windows.counters()
     }
 
     /// Stops accepting, cuts held requests, lets the others finish, and frees the port.

@@ -113,6 +113,30 @@ pub(crate) const SWITCHES: &[Switch] = &[
         BOOL,
     ),
     switch("require_page", "Allow needs at least one page", BOOL),
+    switch(
+        "workspace_requests_per_minute",
+        "Requests in a workspace per minute; null: any number",
+        &["null", "180", "600"],
+    ),
+    switch(
+        "rate_limit_counts",
+        "What the requests of a connection are counted by",
+        &[r#""connection""#, r#""connection_and_workspace""#],
+    ),
+    switch("search_lag_secs", "Seconds until search finds something new", &["0", "5"]),
+    switch("template_lag_secs", "Seconds until the content of a template appears", &["0", "5"]),
+    switch("async_task_secs", "Seconds that an asynchronous task takes", &["0", "5"]),
+    switch(
+        "block_limits",
+        "Blocks that connections for selected workspaces may make, by workspace id",
+        &["{}", r#"{"acae0000-0000-4000-8000-0000000000a1":100}"#],
+    ),
+    switch(
+        "reinstall_sees_earlier_content",
+        "A connection that was removed and installed again sees what it made before",
+        BOOL,
+    ),
+    switch("urls", "Where the addresses of pages point to", &[r#""notion""#, r#""local""#]),
 ];
 
 impl Settings {

@@ -5,38 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::endpoint::Endpoint;
 use crate::limits::Windows;
-
-/// The endpoints of the simulated Notion that a client or browser calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Endpoint {
-    /// `GET /v1/oauth/authorize`
-    Authorize,
-    /// `POST /v1/oauth/token`
-    Token,
-    /// `POST /v1/oauth/introspect`
-    Introspect,
-    /// `POST /v1/oauth/revoke`
-    Revoke,
-    /// `GET /v1/users/me`
-    UsersMe,
-}
-
-impl Endpoint {
-    /// The endpoint at a path, whatever the method.
-    #[must_use]
-    pub fn at(path: &str) -> Option<Self> {
-        match path {
-            "/v1/oauth/authorize" => Some(Self::Authorize),
-            "/v1/oauth/token" => Some(Self::Token),
-            "/v1/oauth/introspect" => Some(Self::Introspect),
-            "/v1/oauth/revoke" => Some(Self::Revoke),
-            "/v1/users/me" => Some(Self::UsersMe),
-            _ => None,
-        }
-    }
-}
 
 /// Something that goes wrong with one request.
 ///
@@ -79,15 +49,24 @@ pub enum Fault {
     /// Process, remove these fields from a 200 answer. A dot separates the fields of nested objects:
     /// `owner.user.person`.
     RemoveFields(Vec<String>),
-    /// An OAuth error in the current shape, without processing.
+    /// An error with this code, without processing: of the OAuth endpoints in the current shape, of all others in
+    /// Notion's API envelope.
     Error {
         /// The HTTP status.
         status: u16,
-        /// `error` in shape A, `code` in shape B.
+        /// `error` in shape A, `code` in shape B and in the envelope.
         code: String,
-        /// `error_description` in shape A, `message` in shape B.
+        /// `error_description` in shape A, `message` in shape B and in the envelope.
         #[serde(default)]
         message: Option<String>,
+    },
+    /// Process, then answer 503 `service_unavailable` with `additional_data.retry_guidance`, as Notion may although a
+    /// create is committed. If processing fails, nothing is committed, and its error is the answer.
+    #[serde(rename = "committed_then_503")]
+    CommittedThen503 {
+        /// Whether `additional_data.committed_resource_id` is the id of what was made: the `id` of the answer, or that
+        /// of the first result of a list.
+        names_resource: bool,
     },
 }
 
@@ -136,6 +115,7 @@ impl std::fmt::Debug for Recorded {
 pub(crate) struct Traffic {
     pub(crate) log: Vec<Recorded>,
     pub(crate) windows: Windows,
+    counts: HashMap<Endpoint, usize>,
     faults: HashMap<Endpoint, VecDeque<(Fault, u32)>>,
 }
 
@@ -165,15 +145,23 @@ impl Traffic {
 
     /// The waiting faults by endpoint, in the order in which they will be used.
     pub(crate) fn waiting(&self) -> Vec<(Endpoint, &Fault, u32)> {
-        let endpoints =
-            [Endpoint::Authorize, Endpoint::Token, Endpoint::Introspect, Endpoint::Revoke, Endpoint::UsersMe];
-        let queues = endpoints.iter().filter_map(|endpoint| Some((*endpoint, self.faults.get(endpoint)?)));
+        let queues =
+            Endpoint::ALL.iter().filter_map(|endpoint| Some((*endpoint, self.faults.get(endpoint)?)));
         queues
             .flat_map(|(endpoint, queue)| queue.iter().map(move |(fault, times)| (endpoint, fault, *times)))
             .collect()
     }
 
+    /// Records a request. Answers its place in the log.
+    pub(crate) fn record(&mut self, request: Recorded) -> usize {
+        if let Some(endpoint) = request.endpoint {
+            *self.counts.entry(endpoint).or_default() += 1;
+        }
+        self.log.push(request);
+        self.log.len() - 1
+    }
+
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
-        self.log.iter().filter(|recorded| recorded.endpoint == Some(endpoint)).count()
+        self.counts.get(&endpoint).copied().unwrap_or_default()
     }
 }

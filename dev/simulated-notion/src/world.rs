@@ -92,10 +92,18 @@ impl World {
         &self,
         endpoint: impl FnOnce(&mut Notion, &str) -> Result<String, NotionError>,
     ) -> Response {
+        self.answer_with(|notion, request_id| Ok((StatusCode::OK, endpoint(notion, request_id)?)))
+    }
+
+    /// As [`Self::answer`], for endpoints whose success may have another status than 200.
+    pub(crate) fn answer_with(
+        &self,
+        endpoint: impl FnOnce(&mut Notion, &str) -> Result<(StatusCode, String), NotionError>,
+    ) -> Response {
         self.change(|notion| {
             let request_id = notion.random.uuid();
             let (status, body) = match endpoint(notion, &request_id) {
-                Ok(body) => (StatusCode::OK, body),
+                Ok(answered) => answered,
                 Err(error) => (status(error.status), error.body(notion.settings.error_shape, &request_id)),
             };
             let mut response = Response::new(Body::empty());

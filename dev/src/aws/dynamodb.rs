@@ -1,4 +1,4 @@
-//! DynamoDB, embedded (`dynoxide`), with the tables that the template declares, and the streams of two of them.
+//! DynamoDB, embedded (`dynoxide`), with the tables that the template declares, and the streams of three of them.
 
 use std::path::Path;
 
@@ -27,6 +27,8 @@ pub const CLAIMS_TABLE: (&str, &str) = ("claims", "claim");
 pub const LINKS_TABLE: (&str, &str) = ("links", "subject");
 /// The table of published events, and its key.
 pub const EVENTS_TABLE: (&str, &str) = ("events", "event_id");
+/// The table of the ledgers of onboardings, and its key.
+pub const ONBOARDING_TABLE: (&str, &str) = ("onboarding", "onboarding_id");
 /// The sort key of the table of links.
 pub const LINKS_SORT_KEY: &str = "installation_id";
 
@@ -107,7 +109,8 @@ impl Dynamo {
         database.create_table(CLAIMS_TABLE, None, &CLAIMS_INDEXES).await?;
         database.create_table(LINKS_TABLE, Some(LINKS_SORT_KEY), &[]).await?;
         database.create_table(EVENTS_TABLE, None, &EVENTS_INDEXES).await?;
-        for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE] {
+        database.create_table(ONBOARDING_TABLE, None, &[]).await?;
+        for (table, _) in [INSTALLATIONS_TABLE, CLAIMS_TABLE, ONBOARDING_TABLE] {
             database.start_stream(table).await?;
         }
         for (table, _) in [CLAIMS_TABLE, EVENTS_TABLE] {

@@ -74,7 +74,7 @@ pub fn grants_of(
                 "ConditionCheck" | "Delete" | "Put" | "Update" => format!("{part}Item"),
                 operation => operation.to_owned(),
             };
-            let fields = ["TableName", "SecretId", "QueueUrl"];
+            let fields = ["TableName", "SecretId", "QueueUrl", "FunctionName"];
             let named = fields.iter().find_map(|field| body[*field].as_str()).unwrap_or("?");
             let resource = setting_of(named).unwrap_or_else(|| named.to_owned());
             grants.insert(Grant {

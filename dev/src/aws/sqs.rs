@@ -15,6 +15,8 @@ const MAX_HIDDEN_MS: u64 = 12 * 3_600_000;
 const RESCUE: &str = "rescue";
 /// The name of the queue of webhooks.
 const WEBHOOKS: &str = "webhook";
+/// The name of the queue of onboardings.
+const ONBOARDINGS: &str = "onboarding";
 /// The suffix of a queue's dead letters, in their URL and their ARN.
 const DEAD_LETTERS: &str = "-dead-letters";
 
@@ -85,6 +87,26 @@ impl Queue {
         self.bodies(Place { queue: WEBHOOKS, is_dead: true })
     }
 
+    /// The bodies of the messages that wait in the queue of onboardings, in order, including hidden ones.
+    #[must_use]
+    pub fn onboardings(&self) -> Vec<String> {
+        self.bodies(Place::of(ONBOARDINGS))
+    }
+
+    /// The bodies of the queue of onboardings' dead letters.
+    #[must_use]
+    pub fn onboarding_dead_letters(&self) -> Vec<String> {
+        self.bodies(Place { queue: ONBOARDINGS, is_dead: true })
+    }
+
+    /// When the next message of the queue of onboardings can be received, in milliseconds since the epoch.
+    #[must_use]
+    pub fn next_onboarding_at_ms(&self) -> Option<u64> {
+        let messages = lock(&self.messages);
+        let waiting = messages.iter().filter(|message| Place::of(ONBOARDINGS).holds(message));
+        waiting.map(|message| message.visible_at_ms).min()
+    }
+
     /// Delivers a rescued record a second time, as SQS may do with any message.
     pub fn deliver_again(&self, body: &str) {
         self.send(body, Place::of(RESCUE));
@@ -110,6 +132,16 @@ impl Queue {
     /// Receives webhooks as Lambda does.
     pub(crate) fn receive_webhooks(&self, most: usize, hidden_secs: u64) -> Vec<Receipt> {
         self.take(Place::of(WEBHOOKS), most, hidden_secs)
+    }
+
+    /// Puts a message into the queue of onboardings, as the bus's rule does.
+    pub fn send_onboarding(&self, body: &str) {
+        self.send(body, Place::of(ONBOARDINGS));
+    }
+
+    /// Receives messages of the queue of onboardings as Lambda does.
+    pub(crate) fn receive_onboardings(&self, most: usize, hidden_secs: u64) -> Vec<Receipt> {
+        self.take(Place::of(ONBOARDINGS), most, hidden_secs)
     }
 
     /// Deletes a message.

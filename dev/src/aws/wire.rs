@@ -166,6 +166,13 @@ impl<S> Shared<S> {
     }
 }
 
+/// The access key of the signature: `Credential=ACCESS_KEY/DATE/REGION/SERVICE/aws4_request`.
+pub(crate) fn caller_of(headers: &HeaderMap) -> String {
+    let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = signed.split("Credential=").nth(1).unwrap_or_default();
+    credential.split('/').next().unwrap_or_default().to_owned()
+}
+
 async fn answer<S: Service>(
     State(shared): State<Arc<Shared<S>>>,
     ConnectInfo(wire): ConnectInfo<Cutter>,
@@ -179,10 +186,8 @@ impl<S: Service> Shared<S> {
     async fn answer(&self, wire: Cutter, headers: &HeaderMap, body: Bytes) -> Response {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let operation = text("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
-        // Credential=ACCESS_KEY/DATE/REGION/SERVICE/aws4_request
-        let credential = text("authorization").split("Credential=").nth(1).unwrap_or_default();
         lock(&self.calls).push(Call {
-            caller: credential.split('/').next().unwrap_or_default().to_owned(),
+            caller: caller_of(headers),
             operation: operation.clone(),
             body: String::from_utf8_lossy(&body).into_owned(),
             connection_number: wire.number,

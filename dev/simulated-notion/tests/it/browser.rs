@@ -91,7 +91,7 @@ pub(crate) fn request(
     for (name, value) in headers {
         write!(text, "{name}: {value}\r\n").unwrap();
     }
-    if method == "POST" {
+    if matches!(method, "POST" | "PATCH") {
         write!(text, "content-length: {}\r\n", body.len()).unwrap();
     }
     text + "\r\n" + body

@@ -6,6 +6,7 @@ mod bench;
 mod binary;
 mod browser;
 mod consent;
+mod content;
 mod control;
 mod exchange;
 mod faults;

@@ -1,0 +1,32 @@
+//! Content of the workspaces: pages, databases, data sources, views and blocks, as Notion's content API has them.
+
+pub(crate) mod access;
+pub(crate) mod answers;
+pub(crate) mod async_tasks;
+pub(crate) mod blocks;
+pub(crate) mod copies;
+pub(crate) mod data_sources;
+pub(crate) mod databases;
+pub(crate) mod duplicate;
+pub(crate) mod filter;
+pub(crate) mod id;
+pub(crate) mod input;
+pub(crate) mod listing;
+pub(crate) mod markdown;
+pub(crate) mod new_blocks;
+pub(crate) mod node;
+pub(crate) mod page_markdown;
+pub(crate) mod pages;
+pub(crate) mod person;
+pub(crate) mod picker;
+pub(crate) mod query;
+pub(crate) mod report;
+pub(crate) mod rich_text;
+pub(crate) mod schema;
+pub(crate) mod search;
+pub(crate) mod store;
+pub(crate) mod template;
+pub(crate) mod time;
+pub(crate) mod users;
+pub(crate) mod values;
+pub(crate) mod views;

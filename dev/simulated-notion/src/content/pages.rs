@@ -1,0 +1,418 @@
+//! Pages and rows: making, reading, changing.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::content::access::{Caller, Needs, What};
+use crate::content::blocks::Position;
+use crate::content::input::Input;
+use crate::content::markdown;
+use crate::content::new_blocks::{self, NewBlock};
+use crate::content::node::{Kind, Page, Property};
+use crate::content::rich_text::TEXT_LIMIT;
+use crate::content::schema;
+use crate::content::store::{Store, Task};
+use crate::content::values::{self, References};
+use crate::error::NotionError;
+use crate::notion::Notion;
+use crate::workspace::Workspace;
+
+/// Where a new page goes.
+enum Place {
+    Workspace,
+    Below(String),
+    RowOf(String),
+}
+
+/// What a row template is applied to.
+struct Applied {
+    template: String,
+    page: String,
+}
+
+impl Notion {
+    /// `POST /v1/pages`
+    ///
+    /// # Errors
+    ///
+    /// 400 `validation_error`; 403 `restricted_resource` without the capability, or at the block limit; 404
+    /// `object_not_found` for the parent, the template or the target of a relation.
+    pub(crate) fn create_page(&mut self, caller: &Caller, body: &Input<'_>) -> Result<Value, NotionError> {
+        caller.may(Needs::Insert)?;
+        body.only(&[
+            "parent",
+            "properties",
+            "icon",
+            "cover",
+            "content",
+            "children",
+            "markdown",
+            "template",
+            "position",
+            "allow_async",
+        ])?;
+        let place = self.place(caller, body)?;
+        let mut page = Page { icon: icon(body)?, cover: cover(body)?, ..Page::default() };
+        let schema = self.read_values(caller, &place, body.some("properties").as_ref(), &mut page.values)?;
+        let template = self.template_of(caller, &place, body)?;
+        let blocks = self.new_content(body, &mut page.values)?;
+        if let (Some(_), false) = (&template, blocks.is_empty()) {
+            return Err(body.needed("template")?.wrong("not present with `children` or `markdown`")); // invented
+        }
+        let position = match (&place, body.some("position")) {
+            (_, None) => Position::End,
+            (Place::Below(parent), Some(given)) => {
+                let parent = self.find(caller, What::Page, parent)?;
+                self.position(parent, &given, ["page_start", "page_end"])?
+            }
+            (_, Some(given)) => return Err(given.wrong("not present without a `page_id` parent")), // invented
+        };
+        self.use_blocks(caller, 1 + new_blocks::count(&blocks))?;
+
+        let parent = match &place {
+            Place::Workspace => None,
+            Place::Below(id) | Place::RowOf(id) => Some(id.clone()),
+        };
+        if let (Place::RowOf(source), Some(mut schema)) = (&place, schema) {
+            self.number_row(source, &mut schema, &mut page.values);
+        }
+        let is_async = body.bool_of("allow_async")?.unwrap_or_default();
+        if is_async && body.some("markdown").is_none() {
+            return Err(body.needed("allow_async")?.wrong("not present without `markdown`")); // invented
+        }
+        let node = self.new_node(caller, parent, Kind::Page(page));
+        let id = node.id.clone();
+        let at = if let Position::At(at) = position { Some(at) } else { None };
+        self.memory.content.add(node, at);
+        if matches!(place, Place::Workspace) && caller.is_bot {
+            self.memory.content.share(&caller.author_id, &id);
+        }
+        let delay_secs = if is_async { self.settings.async_task_secs } else { 0 };
+        let later = caller.appearing_at(self.later_ms(caller, delay_secs));
+        self.add_blocks(&later, &id, blocks, Position::End);
+        if let Some(template) = template {
+            self.apply_template(caller, &Applied { template, page: id.clone() });
+        }
+        if is_async {
+            return Ok(self.begin_task(caller, &id, "create_page"));
+        }
+        self.made(caller, &id)
+    }
+
+    /// `GET /v1/pages/{id}`
+    ///
+    /// # Errors
+    ///
+    /// 404 `object_not_found`. A page in the trash is answered, with `in_trash`.
+    pub(crate) fn get_page(&self, caller: &Caller, id: &str) -> Result<Value, NotionError> {
+        caller.may(Needs::Read)?;
+        Ok(self.object(self.find(caller, What::Page, id)?))
+    }
+
+    /// `PATCH /v1/pages/{id}`
+    ///
+    /// # Errors
+    ///
+    /// 404 `object_not_found`; 400 `validation_error`, also for a page that is in the trash and stays there.
+    pub(crate) fn update_page(
+        &mut self,
+        caller: &Caller,
+        id: &str,
+        body: &Input<'_>,
+    ) -> Result<Value, NotionError> {
+        caller.may(Needs::Update)?;
+        body.only(&["properties", "icon", "cover", "is_locked", "template", "erase_content", "in_trash"])?;
+        let in_trash = body.bool_of("in_trash")?;
+        let node = match in_trash {
+            Some(false) => self.find(caller, What::Page, id)?,
+            _ => self.find_to_change(caller, What::Page, id)?,
+        };
+        let id = node.id.clone();
+        let source = node.parent.as_ref().and_then(|parent| self.memory.content.get(parent));
+        let place = match source.filter(|parent| parent.data_source().is_some()) {
+            Some(source) => Place::RowOf(source.id.clone()),
+            None => Place::Workspace,
+        };
+        let mut page = node.page().cloned().unwrap_or_default();
+        let schema = self.read_values(caller, &place, body.some("properties").as_ref(), &mut page.values)?;
+        let template = self.template_of(caller, &place, body)?;
+        if body.field("icon").is_some() {
+            page.icon = icon(body)?;
+        }
+        if body.field("cover").is_some() {
+            page.cover = cover(body)?;
+        }
+        page.is_locked = body.bool_of("is_locked")?.unwrap_or(page.is_locked);
+        if let (Place::RowOf(source), Some(schema)) = (&place, schema)
+            && let Some(source) = self.memory.content.data_source_mut(source)
+        {
+            source.schema = schema;
+        }
+        if body.bool_of("erase_content")?.unwrap_or_default() {
+            self.erase(&id);
+        }
+        if let Some(node) = self.memory.content.get_mut(&id) {
+            node.kind = Kind::Page(page);
+            node.in_trash = in_trash.unwrap_or(node.in_trash);
+        }
+        if let Some(template) = template {
+            self.apply_template(caller, &Applied { template, page: id.clone() });
+        }
+        self.touch(caller, &id);
+        self.made(caller, &id)
+    }
+
+    /// What a connection gets of something that it made or changed.
+    ///
+    /// # Errors
+    ///
+    /// None: the id is known.
+    pub(crate) fn made(&self, caller: &Caller, id: &str) -> Result<Value, NotionError> {
+        let node = self.memory.content.get(id);
+        let object = node.map(|node| {
+            if caller.capabilities.read_content { self.object(node) } else { Self::partial_object(node) }
+        });
+        Ok(object.unwrap_or_default())
+    }
+
+    /// The parent of a request. Without one, a public connection means the workspace [doc].
+    fn place(&self, caller: &Caller, body: &Input<'_>) -> Result<Place, NotionError> {
+        let Some(parent) = body.some("parent") else { return Ok(Place::Workspace) };
+        parent.only(&["type", "workspace", "page_id", "database_id", "data_source_id"])?;
+        let named = parent.text_of("type")?;
+        let kinds = ["workspace", "page_id", "database_id", "data_source_id"];
+        let given = kinds.into_iter().filter(|kind| parent.some(kind).is_some()).collect::<Vec<_>>();
+        let kind = match (given.as_slice(), named) {
+            ([only], None) => only,
+            ([only], Some(named)) if *only == named => only,
+            (_, Some(named)) if kinds.contains(&named) => {
+                return Err(parent.needed(named).err().unwrap_or_else(|| parent.wrong("one parent")));
+            }
+            _ => return Err(parent.wrong("a `workspace`, `page_id` or `data_source_id` parent")), // invented
+        };
+        let value = parent.needed(kind)?;
+        match *kind {
+            "workspace" if value.bool()? => Ok(Place::Workspace),
+            "workspace" => Err(value.wrong("`true`")),
+            "page_id" => {
+                let id = value.id()?;
+                Ok(Place::Below(self.find_to_change(caller, What::Page, &id)?.id.clone()))
+            }
+            "data_source_id" => {
+                let id = value.id()?;
+                Ok(Place::RowOf(self.find_to_change(caller, What::DataSource, &id)?.id.clone()))
+            }
+            _ => {
+                let id = value.id()?;
+                let database = self.find_to_change(caller, What::Database, &id)?;
+                match database.children.as_slice() {
+                    [only] => Ok(Place::RowOf(only.clone())),
+                    // invented
+                    _ => Err(value.wrong("a database with one data source; use `data_source_id`")),
+                }
+            }
+        }
+    }
+
+    /// Reads property values into `values`. For a row, answers the schema, which may have new options.
+    fn read_values(
+        &mut self,
+        caller: &Caller,
+        place: &Place,
+        properties: Option<&Input<'_>>,
+        values: &mut BTreeMap<String, Value>,
+    ) -> Result<Option<Vec<Property>>, NotionError> {
+        let source = match place {
+            Place::RowOf(id) => self.memory.content.get(id).and_then(|node| node.data_source()),
+            _ => None,
+        };
+        let is_row = source.is_some();
+        let mut schema = source.map_or_else(|| vec![schema::title("title")], |source| source.schema.clone());
+        let seen = Seen {
+            store: &self.memory.content,
+            caller,
+            now_ms: (self.clock)(),
+            workspace: self.workspaces.iter().find(|workspace| workspace.id == caller.workspace_id),
+        };
+        for (name, given) in properties.map(Input::fields).transpose()?.unwrap_or_default() {
+            let by_name = schema.iter().position(|property| property.name == name);
+            let at = by_name.or_else(|| schema.iter().position(|property| property.id == name));
+            let Some(property) = at.map(|at| &mut schema[at]) else {
+                return Err(NotionError::validation(&format!("{name} is not a property that exists.")));
+            };
+            let value = values::read(property, &given, &seen, &mut self.random)?;
+            values.insert(property.id.clone(), value);
+        }
+        Ok(is_row.then_some(schema))
+    }
+
+    /// The blocks of `children` or `markdown`. If there is no title, the first heading of the Markdown becomes it.
+    fn new_content(
+        &self,
+        body: &Input<'_>,
+        values: &mut BTreeMap<String, Value>,
+    ) -> Result<Vec<NewBlock>, NotionError> {
+        let given = ["markdown", "children", "content"].into_iter().filter_map(|name| body.some(name));
+        let given: Vec<_> = given.collect();
+        match given.as_slice() {
+            [] => Ok(Vec::new()),
+            [only] => {
+                let Some(text) = only.value().as_str() else { return new_blocks::read(only) };
+                let mut text = text.to_owned();
+                if !values.contains_key("title")
+                    && let Some((title, rest)) = markdown::heading_as_title(&text)
+                {
+                    let plain = crate::content::rich_text::plain(&title);
+                    only.at_most("title.length", crate::content::input::length(&plain), TEXT_LIMIT)?; // invented
+                    values.insert("title".to_owned(), title);
+                    text = rest;
+                }
+                let blocks = markdown::parse(&text);
+                new_blocks::at_most(&blocks, only)?;
+                Ok(blocks)
+            }
+            // invented
+            [_, second, ..] => Err(second.wrong("not present together with `markdown` or `children`")),
+        }
+    }
+
+    fn template_of(
+        &self,
+        caller: &Caller,
+        place: &Place,
+        body: &Input<'_>,
+    ) -> Result<Option<String>, NotionError> {
+        let Some(template) = body.some("template") else { return Ok(None) };
+        let kind = template.needed("type")?.one_of(&["none", "default", "template_id"])?;
+        if kind == "none" {
+            return Ok(None);
+        }
+        let source = match place {
+            Place::RowOf(id) => self.memory.content.get(id).and_then(|node| node.data_source()),
+            _ => None,
+        };
+        let Some(source) = source else {
+            return Err(template.wrong("not present without a `data_source_id` parent")); // invented
+        };
+        if kind == "default" {
+            let default = source.default_template.clone();
+            return default.map(Some).ok_or_else(|| {
+                NotionError::validation("This data source has no default template.") // invented
+            });
+        }
+        let id = template.needed("template_id")?.id()?;
+        if source.templates.contains(&id) { Ok(Some(id)) } else { Err(caller.not_found(What::Page, &id)) }
+    }
+
+    /// Gives a row the next number, if the schema counts rows, and stores the schema with its new options.
+    fn number_row(&mut self, source: &str, schema: &mut Vec<Property>, values: &mut BTreeMap<String, Value>) {
+        let Some(source) = self.memory.content.data_source_mut(source) else { return };
+        if let Some(property) = schema.iter().find(|property| property.kind == "unique_id") {
+            source.last_number += 1;
+            values.insert(property.id.clone(), source.last_number.into());
+        }
+        source.schema = std::mem::take(schema);
+    }
+
+    /// The copy of a row template's content appears later [doc]; its property values are there at once [inf].
+    fn apply_template(&mut self, caller: &Caller, applied: &Applied) {
+        let delay_secs = self.settings.template_lag_secs;
+        let later = caller.appearing_at(self.later_ms(caller, delay_secs));
+        let values = self.memory.content.get(&applied.template).and_then(|node| node.page()).cloned();
+        if let (Some(template), Some(page)) = (values, self.memory.content.page_mut(&applied.page)) {
+            for (id, value) in template.values.into_iter().filter(|(id, _)| id != "title") {
+                page.values.entry(id).or_insert(value);
+            }
+            if page.icon.is_null() {
+                page.icon = template.icon;
+            }
+        }
+        self.copy_children(&later, &applied.template, &applied.page);
+    }
+
+    /// When something that takes `secs` is there. What is made with a delay keeps it.
+    fn later_ms(&self, caller: &Caller, secs: u64) -> u64 {
+        let later = if secs == 0 { 0 } else { self.now_ms().saturating_add(secs.saturating_mul(1000)) };
+        later.max(caller.content_appears_at_ms)
+    }
+
+    /// Moves the blocks of a page to the trash.
+    fn erase(&mut self, id: &str) {
+        let children = self.memory.content.get(id).map(|node| node.children.clone()).unwrap_or_default();
+        for child in children {
+            if let Some(child) = self.memory.content.get_mut(&child) {
+                child.in_trash = true;
+            }
+        }
+    }
+
+    /// Records work that is answered with a task instead of its result.
+    pub(crate) fn begin_task(&mut self, caller: &Caller, page_id: &str, operation: &str) -> Value {
+        let now_ms = self.now_ms();
+        let done_at_ms = now_ms.saturating_add(self.settings.async_task_secs.saturating_mul(1000));
+        let task = Task {
+            bot_id: caller.author_id.clone(),
+            page_id: page_id.to_owned(),
+            operation: operation.to_owned(),
+            created_at_ms: now_ms,
+            done_at_ms,
+        };
+        let id = self.random.uuid();
+        let answer = self.task_object(&id, &task, "queued");
+        self.memory.content.tasks.insert(id, task);
+        answer
+    }
+}
+
+/// What the values of a request may refer to.
+struct Seen<'a> {
+    store: &'a Store,
+    caller: &'a Caller,
+    now_ms: u64,
+    workspace: Option<&'a Workspace>,
+}
+
+impl References for Seen<'_> {
+    fn page(&self, id: &str) -> Result<(), NotionError> {
+        self.caller.find(self.store, self.now_ms, What::Page, id).map(|_| ())
+    }
+
+    fn has_user(&self, id: &str) -> bool {
+        let members = self.workspace.map(|workspace| workspace.people.as_slice()).unwrap_or_default();
+        id == self.caller.author_id || members.iter().any(|member| member.id == id)
+    }
+}
+
+/// The icon of a request: an emoji, an address, or one of Notion's own.
+///
+/// # Errors
+///
+/// `validation_error` for anything else.
+pub(crate) fn icon(body: &Input<'_>) -> Result<Value, NotionError> {
+    let Some(icon) = body.some("icon") else { return Ok(Value::Null) };
+    if let Some(emoji) = icon.some("emoji") {
+        return Ok(json!({ "type": "emoji", "emoji": emoji.short_text(100)? }));
+    }
+    if let Some(external) = icon.some("external") {
+        let url = external.needed("url")?.short_text(TEXT_LIMIT)?;
+        return Ok(json!({ "type": "external", "external": { "url": url } }));
+    }
+    for kind in ["icon", "custom_emoji"] {
+        if let Some(given) = icon.some(kind) {
+            return Ok(json!({ "type": kind, kind: given.object()? }));
+        }
+    }
+    Err(icon.wrong("an `emoji`, an `external` file or an `icon`")) // invented
+}
+
+/// The cover of a request: an address.
+///
+/// # Errors
+///
+/// `validation_error` for anything else.
+pub(crate) fn cover(body: &Input<'_>) -> Result<Value, NotionError> {
+    let Some(cover) = body.some("cover") else { return Ok(Value::Null) };
+    let url = cover.needed("external")?.needed("url")?.short_text(TEXT_LIMIT)?;
+    Ok(json!({ "type": "external", "external": { "url": url } }))
+}

@@ -1,0 +1,4 @@
+//! The content API.
+
+mod app;
+mod pages;

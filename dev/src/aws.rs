@@ -17,7 +17,6 @@ pub use endpoint::{Services, serve};
 pub use event_bus::{EVENT_BUS, EventBus};
 pub use grants::{Grant, append, grants_of};
 pub use secrets_manager::SecretsManager;
-pub(crate) use sqs::Receipt;
-pub use sqs::{MAX_RECEIVES, Queue};
+pub use sqs::{MAX_RECEIVES, Queue, Receipt};
 pub(crate) use wire::caller_of;
 pub use wire::{Call, Fault, Reply, Service, Wire};

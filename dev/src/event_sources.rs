@@ -137,22 +137,7 @@ impl EventSources {
 
     /// Hands messages to a function, and deletes those that it does not want again. Returns how many those are.
     async fn process(&self, function: &str, received: &[Receipt]) -> usize {
-        let record = |receipt: &Receipt| {
-            json!({
-                "messageId": receipt.message_id,
-                "receiptHandle": receipt.handle,
-                "body": receipt.body,
-                "attributes": {
-                    "ApproximateReceiveCount": receipt.receives.to_string(),
-                    "SentTimestamp": receipt.sent_at_ms.to_string(),
-                },
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": format!("arn:aws:sqs:us-east-1:123456789012:{function}"),
-                "awsRegion": "us-east-1",
-            })
-        };
-        let records: Vec<Value> = received.iter().map(record).collect();
+        let records: Vec<Value> = received.iter().map(|receipt| receipt.record(function)).collect();
         let failed = self.failures(function, &records).await;
         let done = received.iter().filter(|receipt| !failed.contains(&receipt.message_id));
         let queue = self.inside.services.queues.service();

@@ -1,6 +1,7 @@
 //! Starts, drives and watches the whole system from a program.
 
 mod error;
+mod template;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -499,8 +500,11 @@ async fn start_simulator(
 ) -> Result<Simulator, StartError> {
     let mut connection = Connection::new(SIMULATED_CLIENT_ID, secret, redirect_uri);
     "Sample app".clone_into(&mut connection.name);
-    connection.template = Some("Getting started".to_owned());
+    connection.template = Some(template::TITLE.to_owned());
     options.connections.push(connection);
+    if options.templates.is_empty() {
+        options.templates.push(template::getting_started());
+    }
     let port = options.port;
     Simulator::start(options).await.map_err(|cause| StartError::NotionPort { port, cause })
 }

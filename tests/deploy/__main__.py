@@ -2,8 +2,8 @@
 
 It checks the template, builds what ships, runs it under AWS's Runtime Interface Emulator and in Docker, deploys it to
 an emulated AWS that enforces IAM, installs over HTTP and in Chromium, vends and uninstalls as a backend does, listens
-to the events, takes permissions away one by one, plants faults for the doctor to find, updates, moves to a domain,
-deletes, and compares the policies with the calls of the whole suite.
+to the events, prepares a workspace, takes permissions away one by one, plants faults for the doctor to find, updates,
+moves to a domain, deletes, and compares the policies with the calls of the whole suite.
 """
 
 import argparse

@@ -15,6 +15,8 @@ from tools import ROOT, check
 # Whose tokens.
 WHO = {"workspace_id": ACME, "user_id": ADA}
 NOTION_VERSION = "2022-06-28"
+# The one that the simulated Notion has content for.
+CONTENT_VERSION = "2026-03-11"
 # The names in the guide, and the resources that they stand for.
 ROUTES = ("POST/claim", "GET/installations", "GET/events", "POST/token", "POST/uninstall")
 NAMED = {
@@ -97,6 +99,17 @@ class Backend:
         status = connection.getresponse().status
         connection.close()
         return status
+
+    def content(self, vended, path, asked=None):
+        """Notion's answer to a request with the token: a `POST` of what is asked, otherwise a `GET`."""
+        headers = {"authorization": f"Bearer {vended['access_token']}", "notion-version": CONTENT_VERSION}
+        url = f"http://127.0.0.1:{self.aws.notion_port}{path}"
+        if asked is None:
+            answer = send("GET", url, headers, None)
+        else:
+            answer = send("POST", url, headers | {"content-type": "application/json"}, json.dumps(asked))
+        check(answer.status == 200, str(answer))
+        return answer.json()
 
 
 def send(method, url, headers, body):

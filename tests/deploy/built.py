@@ -17,6 +17,7 @@ BARS = {
     "PublishFunction": 3.2,
     "FeedFunction": 3.2,
     "WebhookFunction": 3.2,
+    "OnboardFunction": 3.2,
 }
 
 

@@ -14,6 +14,7 @@ import botocore.exceptions
 import browser
 import events
 import faults
+import onboarding
 from backend import Backend
 from built import BARS
 from emulator import CLIENT_SECRET, PRODUCTION, STACK, Emulator
@@ -63,7 +64,8 @@ def deploy():
     for output in OUTPUTS:
         check(outputs.get(output), f"there is no output {output}")
     check("secret set" in outputs["NextCommand"], outputs["NextCommand"])
-    check("WebhookFunction" not in resources, "there is a webhook, although nobody asked for one")
+    for function in ("WebhookFunction", "OnboardFunction"):
+        check(function not in resources, f"there is {function}, although nobody asked for it")
     for function in (function for function in BARS if function in resources):
         configuration = aws.client("lambda").get_function_configuration(FunctionName=resources[function])
         check(CLIENT_SECRET not in json.dumps(configuration, default=str), "a secret in the environment")
@@ -82,7 +84,7 @@ def heal_what_the_emulator_leaves_out(aws, resources):
     dynamodb = aws.client("dynamodb")
     expiry = {"Enabled": True, "AttributeName": "expires_at"}
     dynamodb.update_time_to_live(TableName=resources["ClaimsTable"], TimeToLiveSpecification=expiry)
-    for table in ("ClaimsTable", "InstallationsTable", "LinksTable"):
+    for table in ("ClaimsTable", "InstallationsTable", "LinksTable", "OnboardingTable"):
         backups = {"PointInTimeRecoveryEnabled": True}
         dynamodb.update_continuous_backups(TableName=resources[table], PointInTimeRecoverySpecification=backups)
 
@@ -256,6 +258,14 @@ def webhook_waits():
 
     backend = Backend(aws, outputs, resources, "webhook")
     return events.webhook(aws, backend, lambda expect=0: faults.by_step(report(aws, expect=expect)))
+
+
+def workspaces_are_prepared():
+    aws = emulator()
+    outputs, resources = aws.stack()
+
+    backend = Backend(aws, outputs, resources, "onboarding")
+    return onboarding.onboarding(aws, backend, lambda expect=0: faults.by_step(report(aws, expect=expect)))
 
 
 ISSUER, AUDIENCE, SUBJECT = (
@@ -480,7 +490,7 @@ def update():
     aws.sam("deploy", AppName="Renamed", StateTtlSecs="900", AlarmEmail=email)
     after, resources_after = aws.stack()
     check(before == after, "the outputs changed, so people would have to register another redirect URI")
-    tables = ("InstallationsTable", "ClaimsTable", "LinksTable")
+    tables = ("InstallationsTable", "ClaimsTable", "LinksTable", "OnboardingTable")
     kept = (*tables, "EventsTable", "EventBus", "ClientSecret", "TokenKeyRing", "RescueQueue", "DataKey", "HttpApi")
     for resource in kept:
         check(resources_before[resource] == resources_after[resource], f"{resource} was replaced")
@@ -579,6 +589,7 @@ RETAINED = (
     "InstallationsTable",
     "ClaimsTable",
     "LinksTable",
+    "OnboardingTable",
     "ClientSecret",
     "TokenKeyRing",
     "RescueQueue",

@@ -32,6 +32,12 @@ def wait_for(what, look):
 
 def connect(outputs, backend, subject):
     """A person installs because the app asked for it, and the app claims it. Returns what nobody may ever read."""
+    _, hidden = install_and_claim(outputs, backend, subject)
+    return hidden
+
+
+def install_and_claim(outputs, backend, subject):
+    """The same. Returns the answer to the claim, and what nobody may ever read."""
     verifier = secrets.token_urlsafe(32)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     person = Person()
@@ -39,7 +45,7 @@ def connect(outputs, backend, subject):
     code = dict(parse_qsl(urlsplit(back.location).query))["code"]
     claimed = backend.post("ClaimUrl", code=code, code_verifier=verifier, subject=subject)
     check(claimed.status == 200, str(claimed))
-    return [code, verifier]
+    return claimed.json(), [code, verifier]
 
 
 def read(backend, **asked):

@@ -29,6 +29,7 @@ def plant_all(aws, report, return_page):
     client = aws.client
     cloudwatch, kms, sqs = client("cloudwatch"), client("kms"), client("sqs")
     claims, installations = resources["ClaimsTable"], resources["InstallationsTable"]
+    ledgers = resources["OnboardingTable"]
     key, secret, ring = resources["DataKey"], resources["ClientSecret"], resources["TokenKeyRing"]
     alarm, alarm_key = resources["SaveFailedAlarm"], resources["AlarmKey"]
 
@@ -46,14 +47,12 @@ def plant_all(aws, report, return_page):
         # Switching it has a cool-down, at AWS and in the emulator, so the answer is faked on the wire.
         aws.front.falsehoods["DescribeTimeToLive"] = {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
 
-    def backups(enabled):
+    def backups(table, enabled):
         specification = {"PointInTimeRecoveryEnabled": enabled}
-        client("dynamodb").update_continuous_backups(
-            TableName=installations, PointInTimeRecoverySpecification=specification
-        )
+        client("dynamodb").update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=specification)
 
-    def protection(enabled):
-        client("dynamodb").update_table(TableName=installations, DeletionProtectionEnabled=enabled)
+    def protection(table, enabled):
+        client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=enabled)
 
     def enable_key():
         kms.enable_key(KeyId=key)
@@ -211,13 +210,33 @@ def plant_all(aws, report, return_page):
         ),
         Fault(
             "a table without deletion protection",
-            lambda: protection(False),
-            lambda: protection(True),
+            lambda: protection(installations, False),
+            lambda: protection(installations, True),
+            "tables",
+            "deletion-protection-enabled",
+        ),
+        Fault(
+            "the table of onboardings without deletion protection",
+            lambda: protection(ledgers, False),
+            lambda: protection(ledgers, True),
             "tables",
             "deletion-protection-enabled",
         ),
         Fault("expiry off", no_expiry, aws.front.falsehoods.clear, "expiry of claims", claims),
-        Fault("backups off", lambda: backups(False), lambda: backups(True), "backups", "point-in-time-recovery"),
+        Fault(
+            "backups off",
+            lambda: backups(installations, False),
+            lambda: backups(installations, True),
+            "backups",
+            "point-in-time-recovery",
+        ),
+        Fault(
+            "backups of the onboardings off",
+            lambda: backups(ledgers, False),
+            lambda: backups(ledgers, True),
+            "backups",
+            "point-in-time-recovery",
+        ),
         Fault(
             "an installation waiting for rescue",
             lambda: sqs.send_message(QueueUrl=resources["RescueQueue"], MessageBody="a rescued installation"),
@@ -272,17 +291,7 @@ def plant_all(aws, report, return_page):
     client("sns").subscribe(TopicArn=resources["AlarmTopic"], Protocol="email", Endpoint="operator@example.com")
 
     check_all_ok(report(aws))
-    for fault in faults:
-        fault.plant()
-        try:
-            found = by_step(report(aws, expect={"problem": 1, "unknown": 3, "warning": 0}[fault.status]))
-        finally:
-            fault.heal()
-        said = found[fault.step]
-        check(said["status"] == fault.status, f"{fault.name}: {said}")
-        for_this_stack = not said["cure"].startswith(("aws ", "sam ", "cargo ")) or STACK_REGION in said["cure"]
-        check(for_this_stack, f"{fault.name}: the cure is for another stack: {said}")
-        check(fault.cure in said["cure"], f"{fault.name}: the cure does not say {fault.cure}: {said}")
+    plant(faults, lambda expect: by_step(report(aws, expect=expect)))
     check_all_ok(report(aws))
 
     # What keeps the doctor from checking anything.
@@ -291,6 +300,69 @@ def plant_all(aws, report, return_page):
     elsewhere = by_step(json.loads(aws.operator("--json", "doctor", stack="nowhere", expect=1).stdout))
     check("sam deploy" in elsewhere["stack"]["cure"], str(elsewhere))
     return f"{len(faults) + 3} faults, each found with its cure; all well before and after"
+
+
+def plant(faults, doctor):
+    """One at a time. `doctor` is given the status with which it ends, and says what it found."""
+    for fault in faults:
+        fault.plant()
+        try:
+            found = doctor({"problem": 1, "unknown": 3, "warning": 0}[fault.status])
+        finally:
+            fault.heal()
+        said = found[fault.step]
+        check(said["status"] == fault.status, f"{fault.name}: {said}")
+        for_this_stack = not said["cure"].startswith(("aws ", "sam ", "cargo ")) or STACK_REGION in said["cure"]
+        check(for_this_stack, f"{fault.name}: the cure is for another stack: {said}")
+        check(fault.cure in said["cure"], f"{fault.name}: the cure does not say {fault.cure}: {said}")
+
+
+def plant_those_of_onboarding(aws, doctor):
+    """Those that only a stack with a recipe can have."""
+    _, resources = aws.stack()
+    eventbridge, functions = aws.client("events"), aws.client("lambda")
+    # CloudFormation calls it BUS|RULE, the emulator only by its name.
+    bus, rule = resources["EventBus"], resources["OnboardingRule"].rsplit("|", 1)[-1]
+    targets = eventbridge.list_targets_by_rule(EventBusName=bus, Rule=rule)["Targets"]
+    ids = [target["Id"] for target in targets]
+
+    def mapping(name, enabled):
+        functions.update_event_source_mapping(UUID=resources[name], Enabled=enabled)
+
+    faults = [
+        Fault(
+            "a rule that is disabled",
+            lambda: eventbridge.disable_rule(EventBusName=bus, Name=rule),
+            lambda: eventbridge.enable_rule(EventBusName=bus, Name=rule),
+            "onboarding",
+            "enable-rule",
+        ),
+        Fault(
+            "a rule without a target",
+            lambda: eventbridge.remove_targets(EventBusName=bus, Rule=rule, Ids=ids),
+            lambda: eventbridge.put_targets(EventBusName=bus, Rule=rule, Targets=targets),
+            "onboarding",
+            "Changed by hand",
+        ),
+        Fault(
+            "a queue of onboardings that nobody works off",
+            lambda: mapping("OnboardingSource", False),
+            lambda: mapping("OnboardingSource", True),
+            "onboarding",
+            "update-event-source-mapping",
+        ),
+        Fault(
+            "a stream of onboardings that nobody reads",
+            lambda: mapping("PublishOnboarding", False),
+            lambda: mapping("PublishOnboarding", True),
+            "streams",
+            "update-event-source-mapping",
+        ),
+    ]
+    plant(faults, doctor)
+    well = {step: said for step, said in doctor().items() if step in {fault.step for fault in faults}}
+    check(all(said["status"] == "ok" for said in well.values()), f"after the faults: {well}")
+    return len(faults)
 
 
 def by_step(report):

@@ -3,7 +3,8 @@
 The calls are those of the whole suite (the dev stack writes them to GRANTS_FILE), with the function that made them and
 the setting that names the resource. Calls that AWS makes in a function's name are in `on_behalf.json`; those of event
 source mappings must be on what the template's mappings name. The policies are those of the translated template, checked
-by an IAM evaluator that is not ours.
+by an IAM evaluator that is not ours. They are those of a stack that has everything: what only some stacks have counts
+as if it were there.
 """
 
 import copy
@@ -39,6 +40,7 @@ BY_MAPPINGS = {
         "sqs:SendMessage",
     },
     "webhook": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "onboard": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
 }
 # The suite does not record the keys of rows. tests/it checks that those of a function with such a condition are like
 # this one.
@@ -79,13 +81,15 @@ class Function:
         role = resources[self.role]["Properties"]
         check("ManagedPolicyArns" not in role, f"{self.role} has managed policies")
         self.statements = [
-            statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]
+            if_there(statement) for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]
         ]
+        for statement in self.statements:
+            statement["Resource"] = [if_there(resource) for resource in as_list(statement["Resource"])]
 
     def resource_of(self, named):
         """The logical id of the resource that a setting names, or of one of its indexes (`TABLE/index/due`)."""
         setting, slash, index = named.partition("/index/")
-        value = self.settings.get(setting)
+        value = if_there(self.settings.get(setting))
         return logical_id(value) + slash + index if value else named
 
     def policy(self):
@@ -101,6 +105,15 @@ class Function:
                     for condition in single_conditions(statement.get("Condition")):
                         found.append((statement["Sid"], action, logical_id(resource), condition))
         return found
+
+
+def if_there(value):
+    """What only some stacks have, without its condition. All others must have nothing instead of it."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        condition, there, otherwise = value["Fn::If"]
+        check(otherwise == {"Ref": "AWS::NoValue"}, f"without {condition} there is something else: {value}")
+        return there
+    return value
 
 
 def as_list(value):

@@ -77,7 +77,7 @@ ERRORS = {
     "uninstall.json": "not_installed",
 }
 # Everything in these can be done, or never will be. Nothing of it comes again.
-BATCHES = ("publish", "webhook")
+BATCHES = ("publish", "webhook", "onboard")
 # The sample app's. A container cannot reach it: there, `webhook` has no address.
 WEBHOOK_URL = "http://localhost:3000/app/webhook"
 

@@ -32,6 +32,7 @@ STEPS = [
     ("an app claims", deployed.an_app_claims),
     ("feed and bus", deployed.events_reach_the_app),
     ("webhook", deployed.webhook_waits),
+    ("onboarding", deployed.workspaces_are_prepared),
     ("callers outside AWS", deployed.callers_outside_aws),
     ("one statement less", deployed.one_statement_less),
     ("secret rotated in flight", deployed.secret_rotated_in_flight),

@@ -8,13 +8,13 @@ mod hostile;
 mod notices;
 mod thousand;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use dev::stack::{NotionSide, Options};
 use recipe::Recipe;
 use serde_json::{Value, json};
-use simulated_notion::{ACME, ADA, Content, Item, ItemKind};
+use simulated_notion::{ACME, ADA, Item, ItemKind};
 
 use crate::harness::{World, person};
 
@@ -78,39 +78,61 @@ pub(crate) fn states(onboarding: &Value) -> BTreeMap<String, String> {
     resources.map(|resource| (text(resource, "resource_id"), text(resource, "state"))).collect()
 }
 
-/// What bots have made in Acme: kind, titles from the top down, and the content. Ids and times left out, sorted.
-pub(crate) fn made(world: &World) -> Vec<(String, String, String)> {
+/// Kind, titles from the top down, and the content. Ids and times left out, sorted.
+pub(crate) type Made = Vec<(String, String, String)>;
+
+/// What bots have made in Acme.
+pub(crate) fn made(world: &World) -> Made {
+    made_by_each(world).into_values().flatten().collect()
+}
+
+/// What each person's bots have made in Acme.
+pub(crate) fn made_by_each(world: &World) -> BTreeMap<String, Made> {
     let content = world.notion().content(ACME);
-    let bots: Vec<String> = world.notion().grants().into_iter().map(|grant| grant.bot_id).collect();
-    let mut made: Vec<_> = content
-        .items()
-        // Notion makes these by itself, with the database.
-        .filter(|item| item.kind != ItemKind::DataSource && item.title != "Default view")
-        .filter(|item| bots.contains(&item.created_by) && !item.in_trash)
-        .map(|item| (format!("{:?}", item.kind), path_of(&content, item), body_of(item)))
-        .collect();
-    made.sort();
+    let by_id: HashMap<&str, &Item> = content.items().map(|item| (item.id.as_str(), item)).collect();
+    let grants = world.notion().grants();
+    let person_of: HashMap<&str, &str> =
+        grants.iter().map(|grant| (grant.bot_id.as_str(), grant.person_id.as_str())).collect();
+    let mut made: BTreeMap<String, Made> = BTreeMap::new();
+    // Notion makes these by itself, with the database.
+    let items =
+        content.items().filter(|item| item.kind != ItemKind::DataSource && item.title != "Default view");
+    for item in items.filter(|item| !item.in_trash) {
+        let Some(person) = person_of.get(item.created_by.as_str()) else { continue };
+        let of_person = made.entry((*person).to_owned()).or_default();
+        of_person.push((format!("{:?}", item.kind), path_of(&by_id, item), body_of(item)));
+    }
+    made.values_mut().for_each(|made| made.sort());
     made
 }
 
-fn path_of(content: &Content, item: &Item) -> String {
-    let parent = item.parent.as_ref().and_then(|parent| content.find(parent));
-    let above = parent.map(|parent| path_of(content, parent) + " / ").unwrap_or_default();
+fn path_of(by_id: &HashMap<&str, &Item>, item: &Item) -> String {
+    let parent = item.parent.as_ref().and_then(|parent| by_id.get(parent.as_str()));
+    let above = parent.map(|parent| path_of(by_id, parent) + " / ").unwrap_or_default();
     above + &item.title
 }
 
-/// The content without what differs from run to run.
+/// The content without what differs from run to run: ids, and days.
 fn body_of(item: &Item) -> String {
     let mut properties = item.properties.clone();
     without_ids(&mut properties);
-    let markdown = item.markdown.split(['(', ')']).filter(|part| !part.starts_with("http"));
-    format!("{} {}", markdown.collect::<String>(), properties)
+    let text = format!("{} {properties}", item.markdown);
+    let is_of_an_id = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let mut kept = String::new();
+    for word in text.split_inclusive(|c| !is_of_an_id(c)) {
+        let id = word.trim_end_matches(|c| !is_of_an_id(c));
+        let is_varying = id.len() >= 10 && id.bytes().any(|byte| byte.is_ascii_digit());
+        kept.push_str(if is_varying { &word[id.len()..] } else { word });
+    }
+    kept
 }
 
 fn without_ids(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !["id", "created_time", "last_edited_time", "property_id"].contains(&name.as_str()));
+            fields.retain(|name, _| {
+                !["id", "created_time", "last_edited_time", "property_id"].contains(&name.as_str())
+            });
             fields.values_mut().for_each(without_ids);
         }
         Value::Array(values) => values.iter_mut().for_each(without_ids),

@@ -8,18 +8,21 @@ use claim::ClaimInstallation;
 use feed::Feed;
 use install::Install;
 use installations::Installations;
+use onboard::{Onboard, compiled};
 use publish::Publish;
 use shared::clock::SystemClock;
 use shared::random::OsRandom;
 use sweep::Sweep;
 use token::Token;
 use uninstall::Uninstall;
+use vault::event::EventType;
+use vault::onboarding::OnboardingStatus;
 use webhook::Webhook;
 
 use crate::harness::World;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     "InstallFunction",
     "CallbackFunction",
     "ClaimFunction",
@@ -30,7 +33,12 @@ const FUNCTIONS: [&str; 10] = [
     "PublishFunction",
     "FeedFunction",
     "WebhookFunction",
+    "OnboardFunction",
 ];
+
+/// Those that have an alarm on a metric of ours.
+const FUNCTIONS_WITH_ALARMS: [&str; 8] =
+    ["callback", "claim", "token", "uninstall", "sweep", "publish", "webhook", "onboard"];
 
 /// The lines below `header` that are indented deeper.
 fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
@@ -65,8 +73,13 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
         let asked = RefCell::new(BTreeSet::new());
         let lookup = |name: &str| {
             asked.borrow_mut().insert(name.to_owned());
-            // Lambda sets it for each function.
-            if name == "AWS_ACCESS_KEY_ID" { Some(function.to_owned()) } else { variables.get(name).cloned() }
+            match name {
+                // Lambda sets it for each function.
+                "AWS_ACCESS_KEY_ID" => Some(function.to_owned()),
+                // The dev stack hands `onboard` a recipe, not its name.
+                "RECIPE" => Some("tracker".to_owned()),
+                name => variables.get(name).cloned(),
+            }
         };
         match function {
             "InstallFunction" => drop(Install::read(&lookup, SystemClock, OsRandom).unwrap()),
@@ -78,6 +91,9 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
             "PublishFunction" => drop(Publish::read(&lookup, SystemClock, OsRandom).unwrap()),
             "FeedFunction" => drop(Feed::read(&lookup, SystemClock).unwrap()),
             "WebhookFunction" => drop(Webhook::read(&lookup, SystemClock, OsRandom).unwrap()),
+            "OnboardFunction" => {
+                drop(Onboard::read(&lookup, compiled(&lookup).unwrap(), SystemClock, OsRandom).unwrap());
+            }
             _ => drop(Sweep::read(&lookup, SystemClock, OsRandom).unwrap()),
         }
         let mut read = asked.into_inner();
@@ -85,6 +101,10 @@ async fn every_variable_that_a_function_reads_is_declared_and_the_other_way_roun
         // template (for `sam local`) one for all.
         read.extend(["LOG_LEVEL", "METRICS_NAMESPACE"].map(str::to_owned));
         read.retain(|name| !name.starts_with("AWS_"));
+        if function == "TokenFunction" {
+            // Without ledgers, a store works as it does without a recipe. `token` needs none.
+            read.remove("ONBOARDING_TABLE");
+        }
         if function != "InstallFunction" {
             read.insert("AWS_ENDPOINT_URL".to_owned());
             // Set for all functions, because most of them show pages.
@@ -128,6 +148,7 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         ("PublishRole", &["ClientSecret", "TokenKeyRing", "secretsmanager"]),
         ("FeedRole", &["ClientSecret", "TokenKeyRing", "secretsmanager", "InstallationsTable"]),
         ("WebhookRole", &["ClientSecret", "TokenKeyRing", "InstallationsTable", "ClaimsTable"]),
+        ("OnboardRole", &["ClientSecret", "TokenKeyRing", "secretsmanager", "ClaimsTable", "LinksTable"]),
     ] {
         let role = block(TEMPLATE, &format!("  {role}:")).join("\n");
         assert!(!forbidden.iter().any(|secret| role.contains(secret)), "{role}");
@@ -152,6 +173,7 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         ("ClaimsTable", dev::aws::CLAIMS_TABLE),
         ("LinksTable", dev::aws::LINKS_TABLE),
         ("EventsTable", dev::aws::EVENTS_TABLE),
+        ("OnboardingTable", dev::aws::ONBOARDING_TABLE),
     ];
     for (resource, (_, key)) in tables {
         let table = block(TEMPLATE, &format!("  {resource}:")).join("\n");
@@ -160,7 +182,8 @@ fn only_these_routes_exist_and_the_functions_outlive_their_budget() {
         let policy = if resource == "EventsTable" { "Delete" } else { "Retain" };
         assert!(table.contains(&format!("DeletionPolicy: {policy}\n")), "{table}");
         let has_stream = table.contains("StreamViewType: NEW_AND_OLD_IMAGES");
-        assert_eq!(has_stream, ["InstallationsTable", "ClaimsTable"].contains(&resource), "{table}");
+        let is_published = ["InstallationsTable", "ClaimsTable", "OnboardingTable"].contains(&resource);
+        assert_eq!(has_stream, is_published, "{table}");
     }
     let links = block(TEMPLATE, "  LinksTable:").join("\n");
     assert!(
@@ -201,17 +224,48 @@ fn the_block_that_generated_the_webhook_secret_is_frozen() {
 /// The outcomes that `publish` does not get are those that mean nothing to an app.
 #[test]
 fn the_filter_of_the_claims_stream_drops_nothing_that_is_news() {
-    let mapping = block(TEMPLATE, "  PublishClaims:").join("\n");
-    let pattern = mapping.split("Pattern: >-").nth(1).unwrap().split("DestinationConfig").next().unwrap();
-    let pattern: serde_json::Value = serde_json::from_str(pattern).unwrap();
     let expected = serde_json::json!({
         "eventName": ["INSERT", "MODIFY"],
         "dynamodb": {"NewImage": {"outcome": {"S": [{"anything-but": ["connected", "exchanging", "rescued"]}]}}},
     });
-    assert_eq!(pattern, expected);
-    for mapping in ["  PublishClaims:", "  PublishInstallations:", "  WebhookSource:"] {
-        let mapping = block(TEMPLATE, mapping).join("\n");
+    assert_eq!(filter_of("PublishClaims"), expected);
+    let mappings =
+        ["PublishClaims", "PublishInstallations", "PublishOnboarding", "WebhookSource", "OnboardingSource"];
+    for mapping in mappings {
+        let mapping = block(TEMPLATE, &format!("  {mapping}:")).join("\n");
         assert!(mapping.contains("ReportBatchItemFailures"), "{mapping}");
+    }
+}
+
+/// The pattern of what a mapping passes on.
+fn filter_of(mapping: &str) -> serde_json::Value {
+    let mapping = block(TEMPLATE, &format!("  {mapping}:")).join("\n");
+    let pattern = mapping.split("Pattern: >-").nth(1).unwrap().split("DestinationConfig").next().unwrap();
+    serde_json::from_str(pattern).unwrap()
+}
+
+/// `publish` gets a ledger once its onboarding has ended, and `onboard` an event after which there may be something to do.
+#[test]
+fn what_starts_an_onboarding_and_what_ends_it_is_passed_on() {
+    let ends = [OnboardingStatus::Completed, OnboardingStatus::Failed].map(OnboardingStatus::key);
+    let expected = serde_json::json!({"dynamodb": {"NewImage": {"status": {"S": ends}}}});
+    assert_eq!(filter_of("PublishOnboarding"), expected);
+    let begins = [EventType::Installed, EventType::Reinstalled, EventType::Claimed].map(EventType::key);
+    let rule = block(TEMPLATE, "  OnboardingRule:").join("\n");
+    assert!(rule.contains(&format!("detail-type: [{}]\n", begins.join(", "))), "{rule}");
+    assert!(rule.contains(&format!("source: [{}]\n", vault::event::SOURCE)), "{rule}");
+}
+
+/// Whoever was cut off may still be at work. AWS recommends six times the function's timeout.
+#[test]
+fn a_message_is_hidden_for_longer_than_its_function_can_take() {
+    for (queue, function) in [("WebhookQueue", "WebhookFunction"), ("OnboardingQueue", "OnboardFunction")] {
+        let secs = |resource: &str, name: &str| -> u64 {
+            let resource = block(TEMPLATE, &format!("  {resource}:")).join("\n");
+            let value = resource.split(&format!(" {name}: ")).nth(1).unwrap().lines().next().unwrap();
+            value.parse().unwrap()
+        };
+        assert_eq!(secs(queue, "VisibilityTimeout"), 6 * secs(function, "Timeout"), "{queue}");
     }
 }
 
@@ -309,7 +363,7 @@ fn every_alarm_is_on_a_metric_that_is_written_and_in_the_namespace_of_the_stack(
             assert!(
                 alarm.contains(namespace)
                     && (of_all
-                        || ["callback", "claim", "token", "uninstall", "sweep", "publish", "webhook"]
+                        || FUNCTIONS_WITH_ALARMS
                             .iter()
                             .any(|name| alarm.contains(&format!("Name: function\n          Value: {name}")))),
                 "{alarm}"
@@ -349,6 +403,12 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
             }
             "RETURN_DESTINATIONS" => assert_eq!(value, "app=http://localhost:3000/app/back"),
             "RESCUE_QUEUE_URL" => assert!(value.ends_with("/123456789012/rescue"), "{value}"),
+            "ONBOARDING_QUEUE_URL" => assert!(value.ends_with("/123456789012/onboarding"), "{value}"),
+            "ONBOARDING_DEAD_LETTERS_URL" => {
+                assert!(value.ends_with("/123456789012/onboarding-dead-letters"), "{value}");
+            }
+            // The recipe of `cargo run`, by its name.
+            "RECIPE" => assert_eq!(compiled(&|_: &str| Some(value.to_owned())).unwrap().name, value),
             "WEBHOOK_QUEUE_URL" => assert!(value.ends_with("/123456789012/webhook"), "{value}"),
             "WEBHOOK_DEAD_LETTERS_URL" => {
                 assert!(value.ends_with("/123456789012/webhook-dead-letters"), "{value}");
@@ -359,9 +419,9 @@ async fn the_settings_for_sam_local_are_the_dev_stacks() {
     // The settings that a function requires and that the template takes from a resource, which `sam local` does not
     // know.
     for name in FUNCTIONS.into_iter().flat_map(declared) {
-        let from_resource = ["_TABLE", "_ARN", "_BUS_NAME", "_QUEUE_URL", "_LETTERS_URL", "REDIRECT_URI"]
-            .iter()
-            .any(|end| name.ends_with(end));
+        let ends =
+            ["_TABLE", "_ARN", "_BUS_NAME", "_FUNCTION_NAME", "_QUEUE_URL", "_LETTERS_URL", "REDIRECT_URI"];
+        let from_resource = ends.iter().any(|end| name.ends_with(end));
         assert!(!from_resource || settings.contains_key(&name), "{name}");
     }
 }

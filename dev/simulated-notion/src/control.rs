@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::content::person::Act;
 use crate::endpoint::Endpoint;
 use crate::pages::{problem, redirect};
 use crate::request::text;
@@ -95,6 +96,46 @@ pub(crate) async fn revoke(State(world): State<Arc<World>>, headers: HeaderMap, 
     })
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deed {
+    id: String,
+    action: Action,
+    title: Option<String>,
+    /// The page of the workspace view to go back to.
+    back: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    Delete,
+    Restore,
+    Unshare,
+    Rename,
+}
+
+/// `POST /control/content`: what a person does with a page or database: `id`, `action`, and `title` to rename.
+pub(crate) async fn content(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+    let mut back = None;
+    let answer = act(&headers, &body, |deed: Deed| {
+        let act = match (deed.action, deed.title) {
+            (Action::Delete, _) => Act::Delete,
+            (Action::Restore, _) => Act::Restore,
+            (Action::Unshare, _) => Act::Unshare,
+            (Action::Rename, Some(title)) => Act::Rename(title),
+            (Action::Rename, None) => return Err("Give the new title.".to_owned()),
+        };
+        let found = world.change(|notion| notion.act(&deed.id, &act));
+        back = deed.back.filter(|back| back.starts_with("/workspace/"));
+        if found { Ok(()) } else { Err("There is no page or database with this id.".to_owned()) }
+    });
+    match back {
+        Some(back) if answer.status() == StatusCode::SEE_OTHER => redirect(StatusCode::SEE_OTHER, &back),
+        _ => answer,
+    }
+}
+
 /// Parses a form or JSON, acts on it, and answers accordingly.
 fn act<T: DeserializeOwned>(
     headers: &HeaderMap,
@@ -112,7 +153,7 @@ fn act<T: DeserializeOwned>(
 /// A form as JSON. A value is JSON if it parses and fits the field, otherwise it is text.
 fn from_form<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
     let fields = form_urlencoded::parse(body);
-    let text_fields = ["client_id", "new_secret", "person", "workspace"];
+    let text_fields = ["client_id", "new_secret", "person", "workspace", "id", "title", "back"];
     let fields = fields.map(|(name, value)| {
         let json = serde_json::from_str(&value).ok().filter(|_| !text_fields.contains(&name.as_ref()));
         (name.into_owned(), json.unwrap_or_else(|| value.into()))

@@ -28,6 +28,8 @@ struct Control {
     requests: Vec<RequestRow>,
     connections_accepted: u64,
     save_error: Option<String>,
+    /// Ids and names.
+    workspaces: Vec<(String, String)>,
 }
 
 struct Row {
@@ -75,6 +77,8 @@ const PRESETS: &[(&str, &str)] = &[
     (r#"{"status":{"status":503}}"#, "503"),
     (r#"{"status":{"status":529}}"#, "529"),
     (r#"{"processed_then_5xx":500}"#, "500 after processing"),
+    (r#"{"committed_then_503":{"names_resource":true}}"#, "503 that names what was committed"),
+    (r#"{"committed_then_503":{"names_resource":false}}"#, "503 after a commit, without its id"),
     (r#"{"html":403}"#, "HTML block page, 403"),
     (r#""truncated""#, "Truncated answer"),
     (r#""huge""#, "Answer of 10 MB"),
@@ -83,6 +87,11 @@ const PRESETS: &[(&str, &str)] = &[
     (r#"{"remove_fields":["token_type"]}"#, "No token_type"),
     (r#"{"error":{"status":400,"code":"invalid_grant"}}"#, "invalid_grant"),
     (r#"{"error":{"status":401,"code":"invalid_client"}}"#, "invalid_client"),
+    (r#"{"status":{"status":401}}"#, "401 unauthorized"),
+    (r#"{"status":{"status":403}}"#, "403 restricted_resource"),
+    (r#"{"status":{"status":404}}"#, "404 object_not_found"),
+    (r#"{"status":{"status":409}}"#, "409 conflict_error"),
+    (r#"{"error":{"status":400,"code":"validation_error"}}"#, "400 validation_error"),
 ];
 
 /// The page shows only the newest requests; the library returns all.
@@ -93,7 +102,7 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
     if text(&headers, "accept").is_some_and(|accept| accept.contains("application/json")) {
         return axum::Json(summary(&world)).into_response();
     }
-    let (switches, connections, grants) = {
+    let (switches, connections, grants, workspaces) = {
         let notion = world.notion();
         let values = serde_json::to_value(&notion.settings).unwrap_or_default();
         let rows = SWITCHES.iter().map(|switch| {
@@ -105,7 +114,10 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
             let is_number = switch.name.ends_with("_secs");
             Row { name: switch.name, about: switch.about, choices, value, is_number }
         });
-        (rows.collect(), notion.memory.connections.clone(), grant_rows(&notion))
+        let workspaces = notion.workspaces.iter().map(|workspace| {
+            (workspace.id.clone(), workspace.name.as_ref().unwrap_or(&workspace.id).clone())
+        });
+        (rows.collect(), notion.memory.connections.clone(), grant_rows(&notion), workspaces.collect())
     };
     let traffic = world.traffic();
     let waiting = traffic.waiting().into_iter().map(|(endpoint, fault, times)| Waiting {
@@ -131,6 +143,7 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
         requests: requests.collect(),
         connections_accepted: world.connections_accepted(),
         save_error: world.save_error(),
+        workspaces,
     };
     page(StatusCode::OK, &control)
 }

@@ -123,3 +123,20 @@ impl Endpoint {
         matches!(self, Self::Authorize | Self::Token | Self::Introspect | Self::Revoke)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+
+    #[test]
+    fn the_readme_names_every_endpoint() {
+        let readme = include_str!("../README.md");
+        for endpoint in Endpoint::ALL {
+            let name = serde_json::to_value(endpoint).unwrap();
+            assert!(
+                readme.contains(&format!("`{}`", name.as_str().unwrap())),
+                "missing in README.md: {name}"
+            );
+        }
+    }
+}

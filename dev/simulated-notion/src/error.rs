@@ -69,6 +69,11 @@ impl NotionError {
         Self::api(StatusCode::NOT_FOUND, "object_not_found", Some(message))
     }
 
+    /// 404 for a path that is nothing at all. The message is *invented*.
+    pub(crate) fn nothing_here() -> Self {
+        Self::not_found("There is nothing here.")
+    }
+
     /// 403 `restricted_resource`: a capability is missing, or a limit is reached.
     pub(crate) fn restricted(message: &str) -> Self {
         Self::api(StatusCode::FORBIDDEN, "restricted_resource", Some(message))

@@ -123,7 +123,7 @@ fn over_limit(world: &World, endpoint: Endpoint, headers: &HeaderMap) -> Option<
     over.or(in_workspace)
 }
 
-/// 429 with the wait in a header and, as text, in the body [doc].
+/// 429 with the wait in a header and, as text, in the body (documented).
 fn rate_limited(world: &World, over: &OverLimit) -> Response {
     let retry_after = over.retry_after_secs.to_string();
     let mut error = NotionError::api(

@@ -1,7 +1,9 @@
-//! A simulated Notion OAuth server, for tests and for local development.
+//! A simulated Notion, for tests and for local development: OAuth, content, and the workspace in a browser.
 //!
 //! It covers the whole flow of a public connection: authorization request, consent page, exchange, refresh,
-//! introspection, revocation and `GET /v1/users/me`. Every behaviour that Notion does not document is a switch in
+//! introspection, revocation and `GET /v1/users/me`; and what it then does with its token: pages, databases, data
+//! sources, views, blocks, search. What was made is in [`Simulator::content`]; what people do with it, in
+//! [`Simulator::delete`] and its neighbours. Every behaviour that Notion does not document is a switch in
 //! [`Settings`]. Everything that can go wrong on the wire is a [`Fault`]. Time and randomness are set in [`Options`],
 //! so a run can be repeated exactly. It listens on 127.0.0.1 only.
 //!
@@ -65,6 +67,7 @@ mod token;
 mod traffic;
 pub mod wire;
 mod workspace;
+mod workspace_view;
 mod world;
 
 pub use authorize::{Approval, Redirect};

@@ -18,7 +18,7 @@ pub enum RateScope {
 }
 
 impl RateScope {
-    /// The reason in the answer to a request that exceeds the limit [doc].
+    /// The reason in the answer to a request that exceeds the limit (documented).
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Workspace(_) => "public_api_space_request_rate_limit",

@@ -9,7 +9,7 @@ use simulated_notion::{Connection, Options, Simulator};
 /// Used when no secret is given. Not a secret: it is printed here and in the README.
 const DEMO_SECRET: &str = "secret_demo_not_for_production";
 
-/// A simulated Notion OAuth server on 127.0.0.1.
+/// A simulated Notion on 127.0.0.1.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -31,7 +31,7 @@ struct Arguments {
     /// Offer a template with this title
     #[arg(long, value_name = "TITLE")]
     template: Option<String>,
-    /// Keep connections, grants and tokens in this file, in the clear
+    /// Keep connections, grants, tokens and content in this file, in the clear
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Draw ids and tokens from this seed instead of the operating system

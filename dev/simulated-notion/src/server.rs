@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::error::NotionError;
 use crate::request::{Body, bearer};
 use crate::world::World;
-use crate::{api, consent, control, dashboard, faulty, pages};
+use crate::{api, consent, control, dashboard, faulty, pages, workspace_view};
 
 /// All routes of the simulator. Needs [`Cutter`](crate::wire::Cutter) as connection info.
 pub(crate) fn router(world: Arc<World>) -> Router {
@@ -27,6 +27,8 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/control/release", post(control::release))
         .route("/control/secret", post(control::rotate_secret))
         .route("/control/revoke", post(control::revoke))
+        .route("/control/content", post(control::content))
+        .merge(workspace_view::routes())
         .route_layer(from_fn_with_state(Arc::clone(&world), pages::refuse_foreign));
     Router::new()
         .route("/", get(pages::index))
@@ -82,7 +84,7 @@ async fn unknown_path(State(world): State<Arc<World>>, uri: axum::http::Uri) -> 
     world.refuse(if uri.path().starts_with("/v1/") {
         NotionError::api(StatusCode::BAD_REQUEST, "invalid_request_url", Some("Invalid request URL."))
     } else {
-        NotionError::api(StatusCode::NOT_FOUND, "object_not_found", Some("There is nothing here."))
+        NotionError::nothing_here()
     })
 }
 

@@ -242,14 +242,14 @@ impl Simulator {
 
     /// Moves a page or a database to the trash, as a person would.
     ///
-    /// The API still answers it, with `in_trash` [doc]; what is changed or made below it gets 400 `validation_error`
+    /// The API still answers it, with `in_trash` (documented); what is changed or made below it gets 400 `validation_error`
     /// (the status and code are *invented*). Search does not find it.
     ///
     /// # Panics
     ///
     /// Panics if there is no such page or database.
     pub fn delete(&self, id: &str) {
-        self.act(id, Act::Delete);
+        self.act(id, &Act::Delete);
     }
 
     /// Takes a page or a database out of the trash.
@@ -258,7 +258,7 @@ impl Simulator {
     ///
     /// Panics if there is no such page or database.
     pub fn restore(&self, id: &str) {
-        self.act(id, Act::Restore);
+        self.act(id, &Act::Restore);
     }
 
     /// Takes a page or a database, and everything below it, away from all connections: they get 404. A person can share
@@ -268,7 +268,7 @@ impl Simulator {
     ///
     /// Panics if there is no such page or database.
     pub fn unshare(&self, id: &str) {
-        self.act(id, Act::Unshare);
+        self.act(id, &Act::Unshare);
     }
 
     /// Gives a page or a database another title.
@@ -277,11 +277,11 @@ impl Simulator {
     ///
     /// Panics if there is no such page or database.
     pub fn rename(&self, id: &str, title: &str) {
-        self.act(id, Act::Rename(title.to_owned()));
+        self.act(id, &Act::Rename(title.to_owned()));
     }
 
-    fn act(&self, id: &str, act: Act) {
-        let found = self.world.change(|notion| notion.act(id, &act));
+    fn act(&self, id: &str, act: &Act) {
+        let found = self.world.change(|notion| notion.act(id, act));
         assert!(found, "there is no page or database {id}");
     }
 

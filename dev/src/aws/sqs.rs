@@ -41,12 +41,38 @@ struct Message {
 }
 
 /// A message that was received, for who takes the part of Lambda.
-pub(crate) struct Receipt {
-    pub(crate) message_id: String,
-    pub(crate) handle: String,
-    pub(crate) body: String,
-    pub(crate) sent_at_ms: u64,
-    pub(crate) receives: u64,
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// The message's id.
+    pub message_id: String,
+    /// The receipt handle.
+    pub handle: String,
+    /// The body.
+    pub body: String,
+    /// When it was sent, in milliseconds since the epoch.
+    pub sent_at_ms: u64,
+    /// How often it was received.
+    pub receives: u64,
+}
+
+impl Receipt {
+    /// The record of an event for Lambda, from a queue of this name.
+    #[must_use]
+    pub fn record(&self, queue: &str) -> Value {
+        json!({
+            "messageId": self.message_id,
+            "receiptHandle": self.handle,
+            "body": self.body,
+            "attributes": {
+                "ApproximateReceiveCount": self.receives.to_string(),
+                "SentTimestamp": self.sent_at_ms.to_string(),
+            },
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:us-east-1:123456789012:{queue}"),
+            "awsRegion": "us-east-1",
+        })
+    }
 }
 
 impl Message {
@@ -140,12 +166,13 @@ impl Queue {
     }
 
     /// Receives messages of the queue of onboardings as Lambda does.
-    pub(crate) fn receive_onboardings(&self, most: usize, hidden_secs: u64) -> Vec<Receipt> {
+    #[must_use]
+    pub fn receive_onboardings(&self, most: usize, hidden_secs: u64) -> Vec<Receipt> {
         self.take(Place::of(ONBOARDINGS), most, hidden_secs)
     }
 
     /// Deletes a message.
-    pub(crate) fn delete(&self, handle: &str) {
+    pub fn delete(&self, handle: &str) {
         lock(&self.messages).retain(|message| message.receipt() != handle);
     }
 

@@ -11,7 +11,11 @@ use crate::harness::{ada, person};
 async fn a_person_installs_and_finds_their_workspace_prepared() {
     let world = world(recipe("tracker"), |_| {}).await;
     let page = world.browser().install_as(|_| {}).await;
-    assert!(page.body.contains("being prepared") && page.body.contains("http-equiv=\"refresh\""), "{}", page.body);
+    assert!(
+        page.body.contains("being prepared") && page.body.contains("http-equiv=\"refresh\""),
+        "{}",
+        page.body
+    );
     assert_eq!(of_ada(&world).await["status"], "pending");
 
     let took_secs = settle(&world).await;

@@ -1,5 +1,5 @@
 //! Who calls, and what they see: the pages that the person picked with everything below them, what was made from the
-//! connection's template, and what the bot made itself. Everything else does not exist for them [doc].
+//! connection's template, and what the bot made itself. Everything else does not exist for them (documented).
 
 use axum::http::HeaderMap;
 
@@ -28,7 +28,7 @@ pub(crate) struct Caller {
     picked: Vec<String>,
     /// Earlier bots of the same person and connection whose content the caller sees too.
     earlier_bots: Vec<String>,
-    /// Whether the block limit of Free workspaces applies [doc]: not to connections for any workspace.
+    /// Whether the block limit of Free workspaces applies (documented): not to connections for any workspace.
     pub(crate) has_block_limit: bool,
     /// What is made appears at this time; 0 means at once.
     pub(crate) content_appears_at_ms: u64,

@@ -1,6 +1,6 @@
-//! The objects of answers, with the fields that the official SDK expects [sdk].
+//! The objects of answers, with the fields that the official SDK expects (SDK).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::content::id::{slug, without_dashes};
 use crate::content::node::{Block, DataSource, Database, Kind, Node, Page, View};
@@ -46,25 +46,22 @@ impl Notion {
     /// The values of a page by the names of its properties.
     pub(crate) fn properties(&self, node: &Node, page: &Page) -> Value {
         let source = node.parent.as_ref().and_then(|id| self.memory.content.get(id)?.data_source());
-        let properties: Map<String, Value> = match source {
-            Some(source) => source
-                .schema
-                .iter()
-                .map(|property| {
-                    let value = values::answer(property, node, page.values.get(&property.id));
-                    (property.name.clone(), value)
-                })
-                .collect(),
-            None => {
-                let value = values::answer(&schema::title("title"), node, page.values.get("title"));
-                Map::from_iter([("title".to_owned(), value)])
-            }
-        };
-        Value::Object(properties)
+        let only_title = [schema::title("title")];
+        let schema = source.map_or(only_title.as_slice(), |source| &source.schema);
+        let properties = schema.iter().map(|property| {
+            let value = values::answer(property, node, page.values.get(&property.id));
+            (property.name.clone(), value)
+        });
+        Value::Object(properties.collect())
     }
 
     fn database_object(&self, node: &Node, database: &Database) -> Value {
         let mut object = self.common(node);
+        if let Value::Object(fields) = &mut object {
+            // The SDK's type of a database, unlike that of a data source, does not say who made it.
+            fields.remove("created_by");
+            fields.remove("last_edited_by");
+        }
         let sources = node.children.iter().filter_map(|id| {
             let source = self.memory.content.get(id).filter(|source| !source.in_trash)?;
             Some(json!({ "id": id, "name": plain(source.title()?) }))
@@ -183,11 +180,13 @@ impl Notion {
 
     /// Where a person finds a page, database or view: at Notion, or in the simulator's own workspace view.
     pub(crate) fn url(&self, node: &Node) -> String {
-        let shown = if node.view().is_some() { node.parent.as_deref().unwrap_or_default() } else { &node.id };
+        let database = node.view().and_then(|_| self.memory.content.get(node.parent.as_ref()?));
+        let page = database.unwrap_or(node);
+        let shown = &page.id;
         let address = match self.settings.urls {
             Urls::Local => format!("{}/workspace/{}/{shown}", self.base_url, node.workspace_id),
             Urls::Notion => {
-                let words = slug(&node.title().map(plain).unwrap_or_default());
+                let words = slug(&page.title().map(plain).unwrap_or_default());
                 let dash = if words.is_empty() { "" } else { "-" };
                 format!("https://www.notion.so/{words}{dash}{}", without_dashes(shown))
             }

@@ -31,7 +31,7 @@ impl Notion {
         Ok(answer)
     }
 
-    /// The task as an answer has it [sdk].
+    /// The task as an answer has it (SDK).
     pub(crate) fn task_object(&self, id: &str, task: &Task, status: &str) -> Value {
         json!({
             "object": "async_task",

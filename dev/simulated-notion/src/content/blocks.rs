@@ -44,7 +44,11 @@ impl Notion {
         let children = if node.database().is_some() { Vec::new() } else { self.children_shown(node) };
         let page = page(children.iter().map(|child| child.id.clone()).collect(), query)?;
         let blocks = page.ids.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list("block", blocks.map(|node| self.block_object(node)).collect(), page.next_cursor))
+        Ok(list(
+            "block",
+            &blocks.map(|node| self.block_object(node)).collect::<Vec<_>>(),
+            page.next_cursor.as_ref(),
+        ))
     }
 
     /// `PATCH /v1/blocks/{id}/children`
@@ -66,8 +70,8 @@ impl Notion {
             return Err(NotionError::validation("Block does not support children.")); // invented
         }
         let position = match (body.some("after"), body.some("position")) {
-            (Some(after), None) => self.after(parent, &after)?,
-            (None, Some(position)) => self.position(parent, &position, ["start", "end"])?,
+            (Some(after), None) => after_block(parent, &after)?,
+            (None, Some(position)) => position_in(parent, &position, ["start", "end"])?,
             (None, None) => Position::End,
             (Some(_), Some(position)) => return Err(position.wrong("not present")),
         };
@@ -76,7 +80,7 @@ impl Notion {
         let made = self.add_blocks(caller, &parent, blocks, position);
         self.touch(caller, &parent);
         let objects = made.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list("block", objects.map(|node| self.block_object(node)).collect(), None))
+        Ok(list("block", &objects.map(|node| self.block_object(node)).collect::<Vec<_>>(), None))
     }
 
     /// `PATCH /v1/blocks/{id}`: other content, into or out of the trash.
@@ -129,31 +133,6 @@ impl Notion {
         }
         self.touch(caller, &id);
         Ok(self.memory.content.get(&id).map(|node| self.block_object(node)).unwrap_or_default())
-    }
-
-    /// Where a request wants something among the children of `parent`. `ends` are the words for its start and end.
-    ///
-    /// # Errors
-    ///
-    /// `validation_error` for a position that is none, or after a block that is not there.
-    pub(crate) fn position(
-        &self,
-        parent: &Node,
-        given: &Input<'_>,
-        ends: [&str; 2],
-    ) -> Result<Position, NotionError> {
-        let kind = given.needed("type")?.one_of(&["after_block", ends[0], ends[1]])?;
-        match kind {
-            "after_block" => self.after(parent, &given.needed("after_block")?.needed("id")?),
-            start if start == ends[0] => Ok(Position::At(0)),
-            _ => Ok(Position::End),
-        }
-    }
-
-    fn after(&self, parent: &Node, given: &Input<'_>) -> Result<Position, NotionError> {
-        let id = given.id()?;
-        let at = parent.children.iter().position(|child| *child == id);
-        at.map(|at| Position::At(at + 1)).ok_or_else(|| given.wrong("a block of the same parent")) // invented
     }
 
     /// A node that is not stored yet. Draws its id.
@@ -225,6 +204,29 @@ impl Notion {
         *used = after;
         Ok(())
     }
+}
+
+/// Where a request wants something among the children of `parent`. `ends` are the words for its start and end.
+///
+/// # Errors
+///
+/// `validation_error` for a position that is none, or after a block that is not there.
+pub(crate) fn position_in(
+    parent: &Node,
+    given: &Input<'_>,
+    ends: [&str; 2],
+) -> Result<Position, NotionError> {
+    match given.needed("type")?.one_of(&["after_block", ends[0], ends[1]])? {
+        "after_block" => after_block(parent, &given.needed("after_block")?.needed("id")?),
+        end if end == ends[1] => Ok(Position::End),
+        _ => Ok(Position::At(0)),
+    }
+}
+
+fn after_block(parent: &Node, given: &Input<'_>) -> Result<Position, NotionError> {
+    let id = given.id()?;
+    let at = parent.children.iter().position(|child| *child == id);
+    at.map(|at| Position::At(at + 1)).ok_or_else(|| given.wrong("a block of the same parent")) // invented
 }
 
 fn can_have_children(node: &Node) -> bool {

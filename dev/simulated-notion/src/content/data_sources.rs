@@ -7,7 +7,7 @@ use crate::content::databases::text_of;
 use crate::content::input::Input;
 use crate::content::listing::page;
 use crate::content::node::DataSource;
-use crate::content::pages::icon;
+use crate::content::page_input::icon;
 use crate::content::rich_text::plain;
 use crate::content::schema;
 use crate::error::NotionError;
@@ -33,7 +33,7 @@ impl Notion {
         let schema = self.with_surroundings(caller, |around| schema::read(Some(&properties), around))?;
         let source = DataSource { title, description: json!([]), icon, schema, ..DataSource::default() };
         let id = self.add_data_source(caller, &database, source);
-        self.made(caller, &id)
+        Ok(self.made(caller, &id))
     }
 
     /// `GET /v1/data_sources/{id}`
@@ -83,7 +83,7 @@ impl Notion {
             node.in_trash = in_trash.unwrap_or(node.in_trash);
         }
         self.touch(caller, &id);
-        self.made(caller, &id)
+        Ok(self.made(caller, &id))
     }
 
     fn change_schema(

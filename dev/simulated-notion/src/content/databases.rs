@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::content::access::{Caller, Needs, What};
 use crate::content::input::Input;
 use crate::content::node::{DataSource, Database, Kind, Property, View};
-use crate::content::pages::{cover, icon};
+use crate::content::page_input::{cover, icon};
 use crate::content::rich_text;
 use crate::content::schema::{self, Surroundings};
 use crate::content::store::Store;
@@ -50,7 +50,7 @@ impl Notion {
         }
         let source = DataSource { title, description: json!([]), schema, ..DataSource::default() };
         self.add_data_source(caller, &id, source);
-        self.made(caller, &id)
+        Ok(self.made(caller, &id))
     }
 
     /// `GET /v1/databases/{id}`
@@ -125,21 +125,17 @@ impl Notion {
             node.in_trash = in_trash.unwrap_or(node.in_trash);
         }
         self.touch(caller, &id);
-        self.made(caller, &id)
+        Ok(self.made(caller, &id))
     }
 
     /// The parent of a database: a page, or `None` for the workspace. Unlike that of a page it must be given.
     fn database_parent(&self, caller: &Caller, parent: &Input<'_>) -> Result<Option<String>, NotionError> {
-        match parent.needed("type")?.one_of(&["page_id", "workspace"])? {
-            "page_id" => {
-                let id = parent.needed("page_id")?.id()?;
-                Ok(Some(self.find_to_change(caller, What::Page, &id)?.id.clone()))
-            }
-            _ => {
-                let workspace = parent.needed("workspace")?;
-                if workspace.bool()? { Ok(None) } else { Err(workspace.wrong("`true`")) }
-            }
+        if parent.needed("type")?.one_of(&["page_id", "workspace"])? == "page_id" {
+            let id = parent.needed("page_id")?.id()?;
+            return Ok(Some(self.find_to_change(caller, What::Page, &id)?.id.clone()));
         }
+        let workspace = parent.needed("workspace")?;
+        if workspace.bool()? { Ok(None) } else { Err(workspace.wrong("`true`")) }
     }
 
     /// Stores a data source in a database, with the table view that Notion makes for it. Answers its id.

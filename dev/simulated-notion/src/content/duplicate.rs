@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::content::access::Caller;
 use crate::content::blocks::Position;
 use crate::content::input::Input;
-use crate::content::node::Kind;
+use crate::content::node::{DataSource, Kind};
 use crate::content::rich_text::of_text;
 use crate::content::template::{RowTemplate, Template, TemplateDatabase};
 use crate::error::NotionError;
@@ -125,7 +125,9 @@ impl Notion {
             let mut body = view.clone();
             body["data_source_id"] = source.as_str().into();
             body["database_id"] = id.as_str().into();
-            self.name_to_id(&source, &mut body["configuration"]);
+            if let Some(source) = self.memory.content.get(&source).and_then(|node| node.data_source()) {
+                names_to_ids(source, &mut body["configuration"]);
+            }
             self.create_view(person, &Input::whole("template", &body))?;
         }
         Ok(())
@@ -164,32 +166,21 @@ impl Notion {
             }
         }
     }
+}
 
-    /// Replaces the names of properties by their ids, which a template cannot know.
-    fn name_to_id(&self, source: &str, value: &mut Value) {
-        let Some(source) = self.memory.content.get(source).and_then(|node| node.data_source()) else {
-            return;
-        };
-        match value {
-            Value::Object(fields) => {
-                for (name, value) in fields.iter_mut() {
-                    let known = value.as_str().and_then(|text| source.property(text));
-                    if let (true, Some(property)) = (name.ends_with("property_id"), known) {
-                        *value = property.id.as_str().into();
-                    }
-                    if let Some(inner) = value.as_object_mut() {
-                        for (name, value) in
-                            inner.iter_mut().filter(|(name, _)| name.ends_with("property_id"))
-                        {
-                            let _ = name;
-                            if let Some(property) = value.as_str().and_then(|text| source.property(text)) {
-                                *value = property.id.as_str().into();
-                            }
-                        }
-                    }
-                }
-            }
-            _ => {}
+/// Replaces the names of properties by their ids, which a template cannot know.
+fn names_to_ids(source: &DataSource, value: &mut Value) {
+    let inner: Vec<(bool, &mut Value)> = match value {
+        Value::Object(fields) => {
+            fields.iter_mut().map(|(name, value)| (name.ends_with("property_id"), value)).collect()
+        }
+        Value::Array(items) => items.iter_mut().map(|item| (false, item)).collect(),
+        _ => return,
+    };
+    for (is_property, value) in inner {
+        match value.as_str().and_then(|name| source.property(name)) {
+            Some(property) if is_property => *value = property.id.as_str().into(),
+            _ => names_to_ids(source, value),
         }
     }
 }

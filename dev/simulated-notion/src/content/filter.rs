@@ -1,4 +1,4 @@
-//! Filters and sorts of a query, as of a view [sdk].
+//! Filters and sorts of a query, as of a view (SDK).
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use crate::content::time::to_the_minute;
 use crate::content::values;
 use crate::error::NotionError;
 
-/// Levels of `and` and `or` [doc].
+/// Levels of `and` and `or` (documented).
 const NESTING_LIMIT: usize = 2;
 
 /// Whether a row passes a filter.
@@ -96,10 +96,10 @@ fn condition(kind: &str, given: &Input<'_>, found: &Value) -> Result<bool, Notio
         return Err(given.wrong("an object with one condition")); // invented
     };
     let value = wanted.value();
-    // Text and options are compared without case, as the app does [inf].
+    // Text and options are compared without case, as the app does (inferred).
     let lower = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
     let equals = || match value {
-        Value::Array(any) => any.iter().any(|one| *one == found),
+        Value::Array(any) => any.contains(&found),
         Value::String(_) if kind == "date" => starts(&found, value),
         Value::String(_) => found.is_string() && lower(value) == lower(&found),
         other => *other == found,
@@ -186,7 +186,7 @@ impl Sort {
             let value = values::answer(property, row, stored);
             let value = comparable(&property.kind, &value[&property.kind]);
             let position = property.options().iter().position(|option| option["name"] == value);
-            position.map_or(value, |position| position.into())
+            position.map_or(value, Value::from)
         };
         let (one, other) = (key(one), key(other));
         let is_empty = |value: &Value| value.is_null() || value.as_str() == Some("");

@@ -1,5 +1,5 @@
 //! Reading a request field by field, with complaints in the words of Notion's validator:
-//! `body failed validation: body.children.length should be ≤ `100`, instead was `101`.` [doc]
+//! `body failed validation: body.children.length should be ≤ `100`, instead was `101`.` (documented)
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ pub(crate) struct Input<'a> {
     path: String,
 }
 
-/// Notion counts UTF-16 code units, as JavaScript does [inf].
+/// Notion counts UTF-16 code units, as JavaScript does (inferred).
 pub(crate) fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::content::input::Input;
 use crate::error::NotionError;
 
-/// The largest `page_size` [doc].
+/// The largest `page_size` (documented).
 const PAGE_SIZE_LIMIT: usize = 100;
 
 /// One page of a list.
@@ -47,8 +47,8 @@ fn size_of(size: &Input<'_>) -> Result<usize, NotionError> {
     if number == 0 { Err(size.wrong("≥ `1`")) } else { Ok(number) }
 }
 
-/// The envelope of a list [sdk].
-pub(crate) fn list(kind: &str, results: Vec<Value>, next_cursor: Option<String>) -> Value {
+/// The envelope of a list (SDK).
+pub(crate) fn list(kind: &str, results: &[Value], next_cursor: Option<&String>) -> Value {
     json!({
         "object": "list",
         "results": results,

@@ -1,4 +1,8 @@
-//! Content of the workspaces: pages, databases, data sources, views and blocks, as Notion's content API has them.
+//! Content of the workspaces: pages, databases, data sources, views and blocks, as Notion's content API has them, version
+//! 2026-03-11.
+//!
+//! Where a behaviour comes from is marked: (documented) is Notion's documentation, (SDK) the types of its official
+//! JavaScript SDK, (inferred) follows from other behaviour, *invented* has no source.
 
 pub(crate) mod access;
 pub(crate) mod answers;
@@ -15,6 +19,7 @@ pub(crate) mod listing;
 pub(crate) mod markdown;
 pub(crate) mod new_blocks;
 pub(crate) mod node;
+pub(crate) mod page_input;
 pub(crate) mod page_markdown;
 pub(crate) mod pages;
 pub(crate) mod person;
@@ -29,4 +34,5 @@ pub(crate) mod template;
 pub(crate) mod time;
 pub(crate) mod users;
 pub(crate) mod values;
+pub(crate) mod view_settings;
 pub(crate) mod views;

@@ -6,9 +6,9 @@ use crate::content::input::Input;
 use crate::content::rich_text::{self, ARRAY_LIMIT, TEXT_LIMIT};
 use crate::error::NotionError;
 
-/// Levels of `children` inside the blocks of one request [doc].
+/// Levels of `children` inside the blocks of one request (documented).
 const NESTING_LIMIT: usize = 2;
-/// Blocks of one request [doc].
+/// Blocks of one request (documented).
 const BLOCKS_LIMIT: usize = 1000;
 
 /// A block that is to be made.
@@ -22,7 +22,7 @@ pub(crate) struct NewBlock {
 
 impl NewBlock {
     /// A block of rich text without style.
-    pub(crate) fn of_text(kind: &str, rich_text: Value) -> Self {
+    pub(crate) fn of_text(kind: &str, rich_text: &Value) -> Self {
         let mut content = json!({ "rich_text": rich_text, "color": "default" });
         if kind.starts_with("heading_") {
             content["is_toggleable"] = false.into();

@@ -55,8 +55,13 @@ impl Notion {
         let node = self.find_to_change(caller, What::Page, id)?;
         let (id, old) = (node.id.clone(), self.markdown(node));
         let given = body.needed(kind)?;
+        let is_async = body.bool_of("allow_async")?.unwrap_or_default();
+        if kind == "insert_content" && given.some("after").is_none() {
+            self.insert_content(caller, &id, &given)?;
+            return Ok(self.markdown_answer(caller, &id, is_async));
+        }
         let new = match kind {
-            "insert_content" => inserted(&old, &given)?,
+            "insert_content" => inserted_after(&old, &given)?,
             "update_content" => updated(&old, &given)?,
             "replace_content" => given.needed("new_str")?.text()?.to_owned(),
             _ => {
@@ -67,10 +72,29 @@ impl Notion {
         let may_delete = given.bool_of("allow_deleting_content")?.unwrap_or_default();
         self.replace_content(caller, &id, &new, &given, may_delete)?;
         self.touch(caller, &id);
-        if body.bool_of("allow_async")?.unwrap_or_default() {
-            return Ok(self.begin_task(caller, &id, "update_page_markdown"));
+        Ok(self.markdown_answer(caller, &id, is_async))
+    }
+
+    /// Adds blocks at the start or the end; those that are there stay as they are.
+    fn insert_content(&mut self, caller: &Caller, id: &str, given: &Input<'_>) -> Result<(), NotionError> {
+        let content = given.needed("content")?;
+        let at = match given.some("position") {
+            Some(position) => position.needed("type")?.one_of(&["start", "end"])?,
+            None => "end",
+        };
+        let blocks = parse(content.text()?);
+        new_blocks::at_most(&blocks, &content)?;
+        self.use_blocks(caller, new_blocks::count(&blocks))?;
+        self.add_blocks(caller, id, blocks, if at == "start" { Position::At(0) } else { Position::End });
+        self.touch(caller, id);
+        Ok(())
+    }
+
+    fn markdown_answer(&mut self, caller: &Caller, id: &str, is_async: bool) -> Value {
+        if is_async {
+            return self.begin_task(caller, id, "update_page_markdown");
         }
-        Ok(self.memory.content.get(&id).map(|node| self.markdown_object(node)).unwrap_or_default())
+        self.memory.content.get(id).map(|node| self.markdown_object(node)).unwrap_or_default()
     }
 
     /// The content of a page or block as Markdown.
@@ -165,18 +189,12 @@ fn named(block: &NewBlock) -> Option<String> {
     Some(normal(&digits.chars().rev().collect::<String>()))
 }
 
-fn inserted(old: &str, given: &Input<'_>) -> Result<String, NotionError> {
+/// The text with content after the line in which a selection ends.
+fn inserted_after(old: &str, given: &Input<'_>) -> Result<String, NotionError> {
     let content = given.needed("content")?.text()?;
-    if let Some(after) = given.some("after") {
-        let (_, end) = selection(old, &after)?;
-        let end = old[end..].find('\n').map_or(old.len(), |line| end + line);
-        return Ok(format!("{}\n{content}{}", &old[..end], &old[end..]));
-    }
-    let at = match given.some("position") {
-        Some(position) => position.needed("type")?.one_of(&["start", "end"])?,
-        None => "end",
-    };
-    Ok(if at == "start" { format!("{content}\n{old}") } else { format!("{old}\n{content}") })
+    let (_, end) = selection(old, &given.needed("after")?)?;
+    let end = old[end..].find('\n').map_or(old.len(), |line| end + line);
+    Ok(format!("{}\n{content}{}", &old[..end], &old[end..]))
 }
 
 fn updated(old: &str, given: &Input<'_>) -> Result<String, NotionError> {

@@ -6,7 +6,7 @@ use crate::content::access::{Caller, Needs, What};
 use crate::content::filter;
 use crate::content::input::Input;
 use crate::content::listing::{list, page};
-use crate::content::node::Node;
+use crate::content::node::{Kind, Node, Page};
 use crate::error::NotionError;
 use crate::notion::Notion;
 
@@ -30,7 +30,11 @@ impl Notion {
         let rows = self.rows(node, filter.as_ref(), sorts.as_ref(), in_trash)?;
         let page = page(rows.iter().map(|row| row.id.clone()).collect(), body)?;
         let rows = page.ids.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list("page_or_data_source", rows.map(|row| self.object(row)).collect(), page.next_cursor))
+        Ok(list(
+            "page_or_data_source",
+            &rows.map(|row| self.object(row)).collect::<Vec<_>>(),
+            page.next_cursor.as_ref(),
+        ))
     }
 
     /// The rows of a data source that pass a filter, in order: as asked for, otherwise oldest first.
@@ -48,7 +52,7 @@ impl Notion {
         let Some(source) = node.data_source() else { return Ok(Vec::new()) };
         if let Some(filter) = filter {
             // A wrong filter is an error even if there is no row.
-            let probe = Node { kind: crate::content::node::Kind::Page(Default::default()), ..node.clone() };
+            let probe = Node { kind: Kind::Page(Page::default()), ..node.clone() };
             filter::passes(filter, source, &probe)?;
         }
         let now_ms = self.now_ms();

@@ -1,15 +1,15 @@
-//! Rich text: what a request may contain, and what an answer does [sdk].
+//! Rich text: what a request may contain, and what an answer does (SDK).
 
 use serde_json::{Value, json};
 
 use crate::content::input::{Input, length};
 use crate::error::NotionError;
 
-/// Elements in an array of rich text, and characters in one of them [doc].
+/// Elements in an array of rich text, and characters in one of them (documented).
 pub(crate) const ARRAY_LIMIT: usize = 100;
-/// Characters in one text and in one URL [doc].
+/// Characters in one text and in one URL (documented).
 pub(crate) const TEXT_LIMIT: usize = 2000;
-/// Characters in one equation [doc].
+/// Characters in one equation (documented).
 const EQUATION_LIMIT: usize = 1000;
 
 /// Rich text of a request, as an answer has it.
@@ -37,7 +37,7 @@ fn item(input: &Input<'_>) -> Result<Value, NotionError> {
                 Some(link) => Some(link.needed("url")?.short_text(TEXT_LIMIT)?),
                 None => None,
             };
-            Ok(styled(content, url, annotations))
+            Ok(styled(content, url, &annotations))
         }
         Some("equation") => {
             let expression = input.needed("equation")?.needed("expression")?.short_text(EQUATION_LIMIT)?;
@@ -82,7 +82,7 @@ pub(crate) fn plain_annotations() -> Value {
 }
 
 /// One element of an answer.
-pub(crate) fn styled(content: &str, url: Option<&str>, annotations: Value) -> Value {
+pub(crate) fn styled(content: &str, url: Option<&str>, annotations: &Value) -> Value {
     json!({
         "type": "text",
         "text": { "content": content, "link": url.map(|url| json!({ "url": url })) },
@@ -94,7 +94,7 @@ pub(crate) fn styled(content: &str, url: Option<&str>, annotations: Value) -> Va
 
 /// Text without style, in as many elements as its length needs.
 pub(crate) fn of_text(text: &str) -> Value {
-    pieces(text).into_iter().map(|piece| styled(piece, None, plain_annotations())).collect()
+    pieces(text).into_iter().map(|piece| styled(piece, None, &plain_annotations())).collect()
 }
 
 /// The text in pieces that are short enough for one element.

@@ -1,4 +1,4 @@
-//! The schema of a data source: the properties that a request configures, and what an answer says of them [sdk].
+//! The schema of a data source: the properties that a request configures, and what an answer says of them (SDK).
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::content::node::{DataSource, Property};
 use crate::error::NotionError;
 use crate::random::Random;
 
-/// Every kind of property [sdk].
+/// Every kind of property (SDK).
 pub(crate) const KINDS: &[&str] = &[
     "title",
     "rich_text",

@@ -62,7 +62,11 @@ impl Notion {
         });
         let page = page(found.iter().map(|node| node.id.clone()).collect(), body)?;
         let objects = page.ids.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list("page_or_data_source", objects.map(|node| self.object(node)).collect(), page.next_cursor))
+        Ok(list(
+            "page_or_data_source",
+            &objects.map(|node| self.object(node)).collect::<Vec<_>>(),
+            page.next_cursor.as_ref(),
+        ))
     }
 
     /// Everything that the caller sees, beginning with what was shared by name.

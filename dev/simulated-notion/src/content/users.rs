@@ -24,7 +24,7 @@ impl Notion {
         let people = people.unwrap_or_default().iter().map(|person| person.id.clone());
         let page = page(people.chain([caller.author_id.clone()]).collect(), query)?;
         let users = page.ids.iter().filter_map(|id| self.user(caller, id));
-        Ok(list("user", users.collect(), page.next_cursor))
+        Ok(list("user", &users.collect::<Vec<_>>(), page.next_cursor.as_ref()))
     }
 
     /// `GET /v1/users/{id}`

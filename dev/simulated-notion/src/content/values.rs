@@ -1,5 +1,5 @@
 //! Property values of pages and rows. A stored value names options, people and pages by id, so that renaming them
-//! shows everywhere; an answer has their names [sdk].
+//! shows everywhere; an answer has their names (SDK).
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::content::time::to_the_minute;
 use crate::error::NotionError;
 use crate::random::Random;
 
-/// Characters in an e-mail address and in a phone number [doc].
+/// Characters in an e-mail address and in a phone number (documented).
 const CONTACT_LIMIT: usize = 200;
 
 /// What values need to know from outside.

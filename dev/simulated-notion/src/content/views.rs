@@ -3,37 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::content::access::{Caller, Needs, What};
-use crate::content::filter;
 use crate::content::input::Input;
 use crate::content::listing::{list, page};
-use crate::content::node::{DataSource, Database, Kind, Node, View};
+use crate::content::node::{Database, Kind, View};
+use crate::content::view_settings::read_into;
 use crate::error::NotionError;
 use crate::notion::Notion;
 
 const KINDS: &[&str] =
     &["table", "board", "list", "calendar", "timeline", "gallery", "form", "chart", "map", "dashboard"];
-
-/// What a board can be grouped by, and the word for it in `group_by.type` [sdk].
-const GROUPS: &[(&str, &str)] = &[
-    ("select", "select"),
-    ("multi_select", "multi_select"),
-    ("status", "status"),
-    ("people", "person"),
-    ("checkbox", "checkbox"),
-    ("relation", "relation"),
-    ("date", "date"),
-    ("created_time", "created_time"),
-    ("last_edited_time", "last_edited_time"),
-    ("created_by", "created_by"),
-    ("last_edited_by", "last_edited_by"),
-    ("number", "number"),
-    ("formula", "formula"),
-    ("title", "text"),
-    ("rich_text", "text"),
-    ("url", "text"),
-    ("email", "text"),
-    ("phone_number", "text"),
-];
 
 /// Where a new view goes.
 enum Place {
@@ -86,7 +64,7 @@ impl Notion {
             (_, None) => None,
         };
         let id = self.add_view(caller, place, view, at);
-        self.made(caller, &id)
+        Ok(self.made(caller, &id))
     }
 
     /// `GET /v1/views?database_id=…`, or `data_source_id`: ids only, in the order of the tabs.
@@ -117,7 +95,7 @@ impl Notion {
         };
         let page = page(views, query)?;
         let references = page.ids.iter().map(|id| json!({ "object": "view", "id": id }));
-        Ok(list("view", references.collect(), page.next_cursor))
+        Ok(list("view", &references.collect::<Vec<_>>(), page.next_cursor.as_ref()))
     }
 
     /// `GET /v1/views/{id}`
@@ -155,7 +133,7 @@ impl Notion {
             *stored = view;
         }
         self.touch(caller, &id);
-        self.made(caller, &id)
+        Ok(self.made(caller, &id))
     }
 
     /// `DELETE /v1/views/{id}`
@@ -272,92 +250,4 @@ impl Notion {
         self.memory.content.add_apart(node);
         id
     }
-}
-
-/// Reads filter, sorts, quick filters and configuration. `is_new` if what is missing must be complained about.
-fn read_into(view: &mut View, node: &Node, body: &Input<'_>, is_new: bool) -> Result<(), NotionError> {
-    let Some(source) = node.data_source() else { return Ok(()) };
-    if let Some(given) = body.field("filter") {
-        if !given.value().is_null() {
-            let probe = Node { kind: Kind::Page(Default::default()), ..node.clone() };
-            filter::passes(&given, source, &probe)?;
-        }
-        view.filter = given.value().clone();
-    }
-    if let Some(given) = body.field("sorts") {
-        if !given.value().is_null() {
-            filter::sorts(&given, source)?;
-        }
-        view.sorts = given.value().clone();
-    }
-    if let Some(given) = body.field("quick_filters") {
-        for (name, condition) in
-            body.some("quick_filters").map(|all| all.fields()).transpose()?.unwrap_or_default()
-        {
-            if source.property(name).is_none() {
-                return Err(condition.wrong("the condition of a property that exists")); // invented
-            }
-        }
-        view.quick_filters = given.value().clone();
-    }
-    match body.some("configuration") {
-        Some(given) => {
-            given.needed("type")?.one_of(&[&view.kind])?;
-            check_configuration(&view.kind, &given, source)?;
-            view.configuration = given.value().clone();
-        }
-        None if is_new && matches!(view.kind.as_str(), "board" | "calendar") => {
-            body.needed("configuration")?; // it has required fields
-        }
-        None if is_new => view.configuration = json!({ "type": view.kind }),
-        None => {}
-    }
-    Ok(())
-}
-
-fn check_configuration(kind: &str, given: &Input<'_>, source: &DataSource) -> Result<(), NotionError> {
-    match kind {
-        "board" => check_group(&given.needed("group_by")?, source)?,
-        "calendar" => {
-            let id = given.needed("date_property_id")?;
-            let property = property_by_id(&id, source)?;
-            if !matches!(property, "date" | "created_time" | "last_edited_time") {
-                return Err(id.wrong("the id of a date property")); // invented
-            }
-        }
-        _ => {
-            if let Some(group) = given.some("group_by") {
-                check_group(&group, source)?;
-            }
-        }
-    }
-    if let Some(properties) = given.some("properties") {
-        for property in properties.array(100)? {
-            property_by_id(&property.needed("property_id")?, source)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_group(group: &Input<'_>, source: &DataSource) -> Result<(), NotionError> {
-    let id = group.needed("property_id")?;
-    let kind = property_by_id(&id, source)?;
-    let Some((_, word)) = GROUPS.iter().find(|(known, _)| *known == kind) else {
-        return Err(id.wrong("the id of a property that can be grouped by")); // invented
-    };
-    group.needed("type")?.one_of(&[word])?;
-    if kind == "status" {
-        group.needed("group_by")?.one_of(&["group", "option"])?;
-    }
-    group.needed("sort")?.needed("type")?.one_of(&["manual", "ascending", "descending"])?;
-    Ok(())
-}
-
-/// The kind of the property with an id.
-fn property_by_id<'a>(id: &Input<'_>, source: &'a DataSource) -> Result<&'a str, NotionError> {
-    let wanted = id.text()?;
-    let found = source.schema.iter().find(|property| property.id == wanted);
-    found
-        .map(|property| property.kind.as_str())
-        .ok_or_else(|| id.wrong("the id of a property of the data source"))
 }

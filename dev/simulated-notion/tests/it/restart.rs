@@ -7,16 +7,16 @@ use simulated_notion::{Options, Simulator};
 use crate::bench::{Bench, Pair};
 
 /// A test's state file, deleted when the test ends.
-struct StateFile(PathBuf);
+pub(crate) struct StateFile(PathBuf);
 
 impl StateFile {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_file(&path);
         Self(path)
     }
 
-    async fn bench(&self) -> Bench {
+    pub(crate) async fn bench(&self) -> Bench {
         Bench::with_options(|options| options.state_file = Some(self.0.clone())).await
     }
 }

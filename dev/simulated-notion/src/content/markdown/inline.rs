@@ -6,6 +6,7 @@ use crate::content::rich_text::{pieces, plain_annotations, styled};
 
 /// What is being collected: text with the same style and link.
 #[derive(Clone, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent styles, not the states of one machine")]
 struct Style {
     bold: bool,
     italic: bool,
@@ -66,8 +67,8 @@ fn spans(text: &str, style: &Style, into: &mut Vec<Value>) {
 /// A styled span at the beginning of `rest`: its inside, its style, and what follows.
 fn span<'a>(rest: &'a str, before: char, outer: &Style) -> Option<(&'a str, Style, &'a str)> {
     let style = outer.clone();
-    if rest.starts_with('`') {
-        let (inner, after) = rest[1..].split_once('`').filter(|(inner, _)| !inner.is_empty())?;
+    if let Some(code) = rest.strip_prefix('`') {
+        let (inner, after) = code.split_once('`').filter(|(inner, _)| !inner.is_empty())?;
         return Some((inner, Style { code: true, ..style }, after));
     }
     if let Some(linked) = rest.strip_prefix('[') {
@@ -126,7 +127,7 @@ fn closing(text: &str, mark: &str) -> Option<usize> {
 
 fn flush(plain: &mut String, style: &Style, into: &mut Vec<Value>) {
     for piece in pieces(plain) {
-        into.push(styled(piece, style.url.as_deref(), style.annotations()));
+        into.push(styled(piece, style.url.as_deref(), &style.annotations()));
     }
     plain.clear();
 }

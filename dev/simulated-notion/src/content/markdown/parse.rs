@@ -87,23 +87,23 @@ fn block(lines: &[Line<'_>], at: &mut usize) -> NewBlock {
     }
     for level in 1..=4 {
         if let Some(heading) = text.strip_prefix(&format!("{} ", "#".repeat(level))) {
-            return NewBlock::of_text(&format!("heading_{level}"), inline::parse(heading.trim()));
+            return NewBlock::of_text(&format!("heading_{level}"), &inline::parse(heading.trim()));
         }
     }
     if let Some(item) = ["- ", "* ", "+ "].iter().find_map(|mark| text.strip_prefix(mark)) {
         for (mark, checked) in [("[ ]", false), ("[x]", true), ("[X]", true)] {
             if let Some(to_do) = item.strip_prefix(mark) {
-                let mut block = NewBlock::of_text("to_do", inline::parse(to_do.trim()));
+                let mut block = NewBlock::of_text("to_do", &inline::parse(to_do.trim()));
                 block.content["checked"] = checked.into();
                 return block;
             }
         }
-        return NewBlock::of_text("bulleted_list_item", inline::parse(item.trim()));
+        return NewBlock::of_text("bulleted_list_item", &inline::parse(item.trim()));
     }
     if let Some(item) = numbered(text) {
-        return NewBlock::of_text("numbered_list_item", inline::parse(item));
+        return NewBlock::of_text("numbered_list_item", &inline::parse(item));
     }
-    image(text).unwrap_or_else(|| NewBlock::of_text("paragraph", inline::parse(text)))
+    image(text).unwrap_or_else(|| NewBlock::of_text("paragraph", &inline::parse(text)))
 }
 
 fn numbered(text: &str) -> Option<&str> {
@@ -144,7 +144,7 @@ fn quote(lines: &[Line<'_>], at: &mut usize) -> NewBlock {
         quoted.push(text.trim());
         *at += 1;
     }
-    NewBlock::of_text("quote", inline::parse(&quoted.join("\n")))
+    NewBlock::of_text("quote", &inline::parse(&quoted.join("\n")))
 }
 
 fn is_table(lines: &[Line<'_>], at: usize) -> bool {

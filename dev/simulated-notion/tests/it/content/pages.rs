@@ -98,3 +98,88 @@ async fn a_child_is_among_the_blocks_of_its_parent() {
     ];
     assert_eq!(shown, expected);
 }
+
+#[tokio::test]
+async fn a_page_is_changed_and_moved_into_the_trash_and_out_of_it() {
+    let app = App::start().await;
+    let id = app.page("Old").await;
+    app.bench.advance_secs(60);
+    let path = format!("pages/{id}");
+    let body = json!({ "properties": titled("New"), "cover": { "external": { "url": "https://example.org/c.png" } } });
+    let changed = app.patch(&path, body).await.json();
+    assert_eq!(changed["properties"]["title"]["title"][0]["plain_text"], "New");
+    assert_eq!(changed["cover"]["external"]["url"], "https://example.org/c.png");
+    assert_eq!(changed["created_time"], "2024-09-28T20:07:00.000Z");
+    assert_eq!(changed["last_edited_time"], "2024-09-28T20:08:00.000Z");
+    assert_eq!(app.patch(&path, json!({ "in_trash": true })).await.json()["in_trash"], true);
+    assert_eq!(app.get(&path).await.json()["in_trash"], true, "it is still answered");
+    let refused = app.patch(&path, json!({ "properties": titled("Newer") })).await;
+    assert_eq!((refused.status, refused.json()["code"].clone()), (400, json!("validation_error")));
+    assert_eq!(app.patch(&path, json!({ "in_trash": false })).await.json()["in_trash"], false);
+    assert_eq!(app.patch(&path, json!({ "icon": null, "is_locked": true })).await.json()["is_locked"], true);
+}
+
+#[tokio::test]
+async fn content_is_given_in_one_way_only() {
+    let app = App::start().await;
+    let paragraph = json!({ "paragraph": { "rich_text": text("x") } });
+    let cases = [
+        json!({ "markdown": "x", "children": [paragraph] }),
+        json!({ "markdown": "x", "template": { "type": "default" } }),
+        json!({ "template": { "type": "default" } }),
+        json!({ "allow_async": true }),
+        json!({ "position": { "type": "page_end" } }),
+        json!({ "parent": { "workspace": false } }),
+        json!({ "parent": { "type": "page_id" } }),
+        json!({ "parent": {} }),
+        json!({ "properties": { "Unknown": { "title": [] } } }),
+        json!({ "unknown": 1 }),
+        json!([]),
+    ];
+    for body in cases {
+        let answer = app.post("pages", body.clone()).await;
+        assert_eq!(
+            (answer.status, answer.json()["code"].clone()),
+            (400, json!("validation_error")),
+            "{body}"
+        );
+    }
+    assert!(app.bench.notion.content(ACME).made_by(&app.bench.notion.grants()[0].bot_id).is_empty());
+}
+
+#[tokio::test]
+async fn complaints_name_the_field() {
+    let app = App::start().await;
+    let cases = [
+        (
+            json!({ "unknown": 1 }),
+            "body failed validation: body.unknown should be not present, instead was `1`.",
+        ),
+        (
+            json!({ "properties": { "title": { "title": "x" } } }),
+            "body failed validation: body.properties.title.title should be an array, instead was `\"x\"`.",
+        ),
+        (
+            json!({ "properties": { "title": { "title": [{ "text": {} }] } } }),
+            "body failed validation: body.properties.title.title[0].text.content should be defined, instead was \
+             `undefined`.",
+        ),
+        (json!({ "properties": { "Name": { "title": [] } } }), "Name is not a property that exists."),
+        (json!({ "properties": { "title": { "rich_text": [] } } }), "title is expected to be title."),
+    ];
+    for (body, message) in cases {
+        assert_eq!(app.post("pages", body).await.json()["message"], message);
+    }
+    let authorization = format!("Bearer {}", app.token);
+    let headers = [("authorization", authorization.as_str()), ("notion-version", "2026-03-11")];
+    let not_json = crate::browser::send(&app.bench.notion, "POST", "/v1/pages", &headers, "{").await.unwrap();
+    assert_eq!((not_json.status, not_json.json()["code"].clone()), (400, json!("invalid_json")));
+}
+
+#[tokio::test]
+async fn local_addresses_lead_to_the_workspace_view() {
+    let app = App::with(|settings| settings.urls = simulated_notion::Urls::Local).await;
+    let page = app.make("pages", json!({ "properties": titled("A") })).await;
+    let expected = format!("{}/workspace/{ACME}/{}", app.bench.notion.base_url(), id_of(&page));
+    assert_eq!(page["url"], expected);
+}

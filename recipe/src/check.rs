@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 
 use crate::file::{RecipeFile, Resource};
-use crate::limits::{REQUEST_BYTES, TEXT_CHARS};
+use crate::limits::{REQUEST_BYTES, TEXT_CHARS, length};
 use crate::problem::{Problem, Problems, line_of};
 use crate::recipe::Recipe;
 use crate::step::{Icon, Kind, Make, Parent, Property, Step};
@@ -319,7 +319,7 @@ impl Reading<'_> {
         let url = url?;
         let text = url.get_ref();
         let is_address = url::Url::parse(text).is_ok_and(|parsed| parsed.scheme() == "https");
-        if !is_address || text.chars().count() > TEXT_CHARS {
+        if !is_address || length(text) > TEXT_CHARS {
             self.wrong(
                 url.span(),
                 format!(

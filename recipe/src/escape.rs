@@ -2,7 +2,7 @@
 //!
 //! A name is somebody's choice. Whatever it contains, it must not become a heading, a link, a tag or a second line.
 
-use crate::limits::{ADDRESS_CHARS, VALUE_CHARS};
+use crate::limits::{ADDRESS_CHARS, VALUE_CHARS, length};
 
 /// The characters that mean something to Notion's Markdown anywhere in a line.
 const ALWAYS: &[char] = &['\\', '*', '~', '`', '$', '[', ']', '<', '>', '{', '}', '|', '^', '&'];
@@ -20,10 +20,16 @@ pub(crate) fn plain(value: &str) -> String {
     let clean: String = clean.collect();
     let words: Vec<&str> = clean.split(' ').filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
-    if line.chars().count() <= VALUE_CHARS {
+    if length(&line) <= VALUE_CHARS {
         return line;
     }
-    line.chars().take(VALUE_CHARS - 1).chain(['…']).collect()
+    let mut room = VALUE_CHARS - 1;
+    let fits = |c: &char| {
+        let had = room;
+        room = room.saturating_sub(c.len_utf16());
+        had >= c.len_utf16()
+    };
+    line.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// The same in Markdown: shown as it is, wherever it stands in a line.
@@ -79,6 +85,8 @@ mod tests {
         let long = plain(&"x".repeat(10_000));
         assert_eq!(long.chars().count(), VALUE_CHARS);
         assert!(long.ends_with('…'));
+        let wide = plain(&"👩".repeat(10_000));
+        assert_eq!((length(&wide), wide.chars().count()), (VALUE_CHARS - 1, 100));
         assert_eq!(plain("שלום 👩‍💻 名前"), "שלום 👩‍💻 名前");
     }
 

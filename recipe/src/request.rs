@@ -161,12 +161,18 @@ fn decorate(body: &mut Value, icon: Option<&Icon>, cover: Option<&str>) {
 
 /// A text in elements that Notion takes.
 fn rich_text(text: &str) -> Value {
-    let characters: Vec<char> = text.chars().collect();
-    let elements = characters.chunks(TEXT_CHARS).map(|part| {
-        let content: String = part.iter().collect();
-        json!({"type": "text", "text": {"content": content}})
-    });
-    elements.collect()
+    let mut elements = vec![String::new()];
+    let mut room = TEXT_CHARS;
+    for c in text.chars() {
+        if c.len_utf16() > room {
+            elements.push(String::new());
+            room = TEXT_CHARS;
+        }
+        room -= c.len_utf16();
+        elements.last_mut().into_iter().for_each(|element| element.push(c));
+    }
+    let elements = elements.into_iter().filter(|content| !content.is_empty());
+    elements.map(|content| json!({"type": "text", "text": {"content": content}})).collect()
 }
 
 fn configuration<'v>(
@@ -306,6 +312,7 @@ mod tests {
             .map(|element| element["text"]["content"].as_str().unwrap().chars().count())
             .collect();
         assert_eq!(lengths, [2000, 2000, 500]);
+        assert_eq!(rich_text(&"👩".repeat(1001)).as_array().unwrap().len(), 2);
         assert_eq!(rich_text(""), json!([]));
     }
 }

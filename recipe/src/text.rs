@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::escape;
-use crate::limits::{ADDRESS_CHARS, VALUE_CHARS};
+use crate::limits::{ADDRESS_CHARS, VALUE_CHARS, length};
 use crate::values::Values;
 
 /// A text, in pieces.
@@ -175,7 +175,7 @@ impl Text {
                     format!("Notion does not always say it: write `{{{{{name}|something else}}}}`"),
                 ));
             }
-            if otherwise.as_ref().is_some_and(|words| words.chars().count() > VALUE_CHARS) {
+            if otherwise.as_ref().is_some_and(|words| length(words) > VALUE_CHARS) {
                 return Err((
                     found,
                     format!("what stands there otherwise has at most {VALUE_CHARS} characters"),
@@ -224,7 +224,7 @@ impl Text {
     /// The most characters that it can have, filled in.
     pub(crate) fn most_chars(&self) -> usize {
         let pieces = self.0.iter().map(|piece| match piece {
-            Piece::Literal(text) => text.chars().count(),
+            Piece::Literal(text) => length(text),
             Piece::Value { into: Into::Address, .. } => ADDRESS_CHARS,
             Piece::Value { into: Into::Plain, .. } => VALUE_CHARS,
             Piece::Value { into: Into::Markdown, .. } => VALUE_CHARS * 2,

@@ -3,6 +3,8 @@
 //!
 //! Needs `chromium` and `chromedriver` on the path. Without them the test prints a notice; in CI it fails.
 
+mod onboarding;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -4,9 +4,6 @@
 mod clean;
 mod crash;
 mod faults;
-mod hostile;
-mod notices;
-mod thousand;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -46,8 +43,13 @@ pub(crate) fn notion(options: &mut Options) -> &mut simulated_notion::Options {
 
 /// Lets the events reach the queue, and the queue the function, until nothing waits. Returns how many seconds that took.
 pub(crate) async fn settle(world: &World) -> u64 {
+    settle_within(world, MOST_ROUNDS).await
+}
+
+/// The same, within so many rounds.
+pub(crate) async fn settle_within(world: &World, most_rounds: usize) -> u64 {
     let began = world.clock_ms();
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..most_rounds {
         world.stack.publish_changes().await.unwrap();
         world.stack.prepare_workspaces().await;
         let queues = world.stack.queues().service();

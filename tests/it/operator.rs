@@ -4,6 +4,7 @@
 mod backup;
 mod events;
 mod installations;
+mod onboarding;
 mod process;
 
 use serde_json::Value;

@@ -27,12 +27,21 @@ pub(crate) const AHEAD: Duration = Duration::from_secs(20);
 /// The longest time for which a message can be hidden, with some time for the try.
 pub(crate) const LONGEST: Duration = Duration::from_mins(12 * 60 - 5);
 
+const UNREACHED_AT_LEAST: Duration = Duration::from_secs(20);
+const UNREACHED_AT_MOST: Duration = Duration::from_hours(1);
+
 const GAPS_SECS: [u64; 7] = [5, 30, 120, 600, 1800, 3600, 7200];
 
 /// The gap after so many tries of a step, and up to a tenth more.
 pub(crate) fn after(tries: u32, random: &dyn Random) -> Duration {
     let at = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX).min(GAPS_SECS.len() - 1);
     spread(Duration::from_secs(GAPS_SECS[at]), random)
+}
+
+/// The gap while a table or the token function cannot be reached, for a message of this age: ever longer, so that an outage of
+/// days does not use up the receipts that a message has.
+pub(crate) fn unreached(age: Duration, random: &dyn Random) -> Duration {
+    spread((age / 4).clamp(UNREACHED_AT_LEAST, UNREACHED_AT_MOST), random)
 }
 
 /// A time, and up to a tenth more, so that those who wait for the same thing do not come back together.
@@ -59,6 +68,16 @@ mod tests {
         assert_eq!(after(1, &Always(255)), Duration::from_millis(5500));
         assert_eq!(spread(Duration::from_hours(24), &Always(0)), LONGEST);
         assert_eq!(spread(Duration::ZERO, &Always(0)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn an_outage_of_days_uses_up_few_receipts() {
+        let (mut age, mut receipts) = (Duration::ZERO, 0);
+        while age < GIVE_UP_AFTER {
+            age += unreached(age, &Always(0));
+            receipts += 1;
+        }
+        assert!(receipts < 120, "{receipts}");
     }
 
     #[test]

@@ -45,12 +45,15 @@ impl Onboard {
         now: UnixMillis,
     ) -> Option<Ledger> {
         let Some(mut ledger) = standing else { return Some(self.begin(row, now)) };
-        let is_over = matches!(ledger.status, OnboardingStatus::Completed | OnboardingStatus::Failed);
-        if !is_over {
+        let same_recipe = ledger.recipe == self.recipe.name && ledger.recipe_version == self.recipe.version;
+        ledger.recipe.clone_from(&self.recipe.name);
+        ledger.recipe_version.clone_from(&self.recipe.version);
+        ledger.landing.clone_from(&self.recipe.landing);
+        let reinstalled = row.generation > ledger.generation;
+        ledger.generation = row.generation;
+        if !matches!(ledger.status, OnboardingStatus::Completed | OnboardingStatus::Failed) {
             return Some(ledger);
         }
-        let same_recipe = ledger.recipe == self.recipe.name && ledger.recipe_version == self.recipe.version;
-        let reinstalled = row.generation > ledger.generation;
         let retried = again || (ledger.status == OnboardingStatus::Failed && reinstalled);
         let has_left_out = ledger.steps.iter().any(|step| step.state == StepState::LeftOut);
         if same_recipe && !retried && !(reinstalled && has_left_out) {
@@ -64,10 +67,6 @@ impl Onboard {
             step.tries = 0;
         }
         ledger.status = OnboardingStatus::Pending;
-        ledger.generation = row.generation;
-        ledger.recipe.clone_from(&self.recipe.name);
-        ledger.recipe_version.clone_from(&self.recipe.version);
-        ledger.landing.clone_from(&self.recipe.landing);
         ledger.started_at_ms = now.0;
         ledger.turn_at_ms = None;
         ledger.failure = None;

@@ -27,7 +27,7 @@ use shared::clock::Clock;
 use shared::config::{Branding, ConfigError, Lookup, PublicConnection, number, required};
 use shared::entry::batch::{Batch, TakesBatches, item_id};
 use shared::random::Random;
-use shared::telemetry::{Metric, RequestLine};
+use shared::telemetry::{Measure, Metric, RequestLine};
 use tokio::time::Instant;
 use vault::store::Store;
 use vault::work_queue::WorkQueue;
@@ -48,8 +48,6 @@ const SETTLE_SECS: u64 = 4;
 /// of what Notion allows a connection in a workspace that is not on a Business plan.
 const CALLS_PER_MINUTE: u64 = 60;
 const MINUTE_MS: u64 = 60_000;
-/// When a message comes back if a table or the token function cannot be reached, in seconds.
-const UNREACHED_SECS: u64 = 20;
 
 /// The function's state.
 pub struct Onboard {
@@ -139,20 +137,25 @@ impl Onboard {
             return Fate::PutAside("it names no installation");
         };
         line.note("installation", asked.id.as_str());
+        let age_ms = self.clock.now_millis().0.saturating_sub(message.sent_at_ms);
+        let unreached = || Fate::Later(gaps::unreached(Duration::from_millis(age_ms), &*self.random));
         match Box::pin(self.onboard(&asked, deadline, line)).await {
             // A failure is in the ledger, and the event comes from there.
             Ok(()) | Err(Stop::NotOurs | Stop::Failed(_)) => Fate::Done,
-            Err(Stop::Later(gap)) => Fate::Later(gap),
+            Err(Stop::Later(gap)) => {
+                line.measure(Measure::OnboardingWaitSecs, age_ms / 1000);
+                Fate::Later(gap)
+            }
             Err(Stop::TakenOver) => Fate::Later(gaps::TAKEN_OVER),
             Err(Stop::Store(error)) => {
                 report_store(&error);
                 line.count(Metric::Unavailable);
-                Fate::Later(Duration::from_secs(UNREACHED_SECS))
+                unreached()
             }
             Err(Stop::NoTokens(why)) => {
                 tracing::warn!(why, "the token function gives no token: the onboarding waits");
                 line.count(Metric::Unavailable);
-                Fate::Later(Duration::from_secs(UNREACHED_SECS))
+                unreached()
             }
         }
     }

@@ -38,7 +38,10 @@ impl Run<'_> {
         };
         match self.call(Method::POST, path, Some(&request.body)).await? {
             Ok(answer) => match found(&answer) {
-                Some(found) => self.made(step, &found).await,
+                Some(found) => {
+                    self.made(step, &found);
+                    Ok(())
+                }
                 None => self.look_at_once(step).await,
             },
             Err(Trouble::Later { wait, .. }) => {
@@ -127,10 +130,10 @@ impl Run<'_> {
     }
 
     /// A step is done.
-    pub(crate) async fn made(&mut self, step: &Step, found: &Found) -> Result<(), Stop> {
+    pub(crate) fn made(&mut self, step: &Step, found: &Found) {
         let now = self.now();
         ledger::set_made(&mut self.ledger, step, found, now);
-        self.save().await
+        self.is_unsaved = true;
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) struct Message<'a> {
     pub(crate) id: &'a str,
     pub(crate) receipt: &'a str,
     pub(crate) body: &'a str,
+    pub(crate) sent_at_ms: u64,
 }
 
 /// What a message asks for.
@@ -52,7 +53,13 @@ pub fn order(id: &InstallationId, again: bool) -> Value {
 impl<'a> Message<'a> {
     pub(crate) fn read(record: &'a Value) -> Option<Self> {
         let text = |name: &str| record.get(name).and_then(Value::as_str);
-        Some(Self { id: text("messageId")?, receipt: text("receiptHandle")?, body: text("body")? })
+        let sent_at_ms = record.pointer("/attributes/SentTimestamp")?.as_str()?.parse().ok()?;
+        Some(Self {
+            id: text("messageId")?,
+            receipt: text("receiptHandle")?,
+            body: text("body")?,
+            sent_at_ms,
+        })
     }
 
     pub(crate) fn asked(&self) -> Option<Asked> {
@@ -71,7 +78,7 @@ mod tests {
     use super::*;
 
     fn asked(body: &str) -> Option<Asked> {
-        Message { id: "m", receipt: "r", body }.asked()
+        Message { id: "m", receipt: "r", body, sent_at_ms: 0 }.asked()
     }
 
     #[test]

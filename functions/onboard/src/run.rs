@@ -32,6 +32,9 @@ pub(crate) struct Run<'a> {
     token: Token,
     /// Whether Notion has refused a token in this run.
     was_refused: bool,
+    /// Whether the ledger knows more than the table: what the last request made. It is written together with the next
+    /// intent, or at the end of the run.
+    pub(crate) is_unsaved: bool,
     deadline: Instant,
 }
 
@@ -47,9 +50,14 @@ impl Onboard {
             self.store.read_installation(&asked.id, deadline),
             self.store.read_ledger(&asked.id, deadline)
         );
-        let row = row?.filter(|row| self.is_ours(row)).ok_or(Stop::NotOurs)?;
+        let (row, standing) = (row?, standing?);
+        if row.is_none() && standing.is_some() {
+            // Forgotten while a run was about to write its ledger.
+            self.store.delete_ledger(&asked.id, deadline).await?;
+        }
+        let row = row.filter(|row| self.is_ours(row)).ok_or(Stop::NotOurs)?;
         let now = self.clock.now_millis();
-        let Some(mut ledger) = self.continued(&row, standing?, asked.again, now) else { return Ok(()) };
+        let Some(mut ledger) = self.continued(&row, standing, asked.again, now) else { return Ok(()) };
         self.wait_for_turn(&mut ledger, now, deadline).await?;
         let token = match self.tokens.get(&row.id).await {
             Err(Stop::Failed(failure)) => {
@@ -57,7 +65,8 @@ impl Onboard {
             }
             got => got?,
         };
-        let mut run = Run { onboard: self, row, ledger, token, was_refused: false, deadline };
+        let mut run =
+            Run { onboard: self, row, ledger, token, was_refused: false, is_unsaved: false, deadline };
         let ended = run.steps().await;
         line.note("onboarding", run.ledger.status.key());
         match ended {
@@ -75,7 +84,12 @@ impl Onboard {
                 }
                 Err(Stop::NotOurs)
             }
-            Err(stop) => Err(stop),
+            Err(stop) => {
+                if run.is_unsaved {
+                    run.save().await?;
+                }
+                Err(stop)
+            }
         }
     }
 
@@ -163,7 +177,9 @@ impl Run<'_> {
     }
 
     pub(crate) async fn save(&mut self) -> Result<(), Stop> {
-        self.onboard.save(&mut self.ledger, self.deadline + SAVE).await
+        self.onboard.save(&mut self.ledger, self.deadline + SAVE).await?;
+        self.is_unsaved = false;
+        Ok(())
     }
 
     /// Every step, in order.

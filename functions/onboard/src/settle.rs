@@ -31,7 +31,8 @@ impl Run<'_> {
             return self.read_committed(step, &id).await;
         }
         if let Some(found) = self.look_for(step).await? {
-            return self.made(step, &found).await;
+            self.made(step, &found);
+            return Ok(());
         }
         let age = self.age(step);
         // A list shows what is there. A search shows it some time later.
@@ -54,7 +55,10 @@ impl Run<'_> {
             return self.save().await;
         };
         match found(&answer) {
-            Some(found) => self.made(step, &found).await,
+            Some(found) => {
+                self.made(step, &found);
+                Ok(())
+            }
             None => Err(self.tried(step, StepState::Intended).await?),
         }
     }

@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use toml::Spanned;
 
 use super::Reading;
-use crate::limits::{BLOCKS, TEXT_CHARS};
+use crate::limits::{BLOCKS, TEXT_CHARS, length};
 use crate::problem::{Problem, line_of};
 use crate::text::Text;
 
@@ -90,7 +90,7 @@ fn check_blocks(source: &str, wrong: &mut impl FnMut(usize, String)) {
                     let before = *characters;
                     let part = &source[start..end];
                     *characters +=
-                        Text::markdown(part).map_or_else(|_| part.chars().count(), |text| text.most_chars());
+                        Text::markdown(part).map_or_else(|_| length(part), |text| text.most_chars());
                     if before <= TEXT_CHARS && *characters > TEXT_CHARS {
                         let message = format!(
                             "Notion takes {TEXT_CHARS} characters in a block, and this one has up to {characters}"

@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::Reading;
 use crate::file::{Properties, Resource, json_of};
-use crate::limits::{ELEMENTS, TEXT_CHARS};
+use crate::limits::{ELEMENTS, TEXT_CHARS, length};
 use crate::step::{Make, Property};
 
 /// The types that take no configuration.
@@ -110,7 +110,7 @@ impl Reading<'_> {
                 return None;
             }
         }
-        if name.is_empty() || name.chars().count() > TEXT_CHARS {
+        if name.is_empty() || length(name) > TEXT_CHARS {
             self.wrong(at.clone(), "the name of a property is empty or too long");
         }
         let mut configuration = Map::new();

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::Reading;
 use crate::file::{Properties, Resource};
-use crate::limits::{CONTACT_CHARS, ELEMENTS};
+use crate::limits::{CONTACT_CHARS, ELEMENTS, length};
 use crate::step::{DateValue, Make, Property, PropertyValue, TemplateRow};
 use crate::text::Text;
 
@@ -88,14 +88,14 @@ impl Reading<'_> {
             "url" => return Ok(self.checked(Text::address(text()?), at).map(PropertyValue::Url)),
             "email" => {
                 let email = text()?;
-                if email.chars().count() > CONTACT_CHARS {
+                if length(email) > CONTACT_CHARS {
                     return Err(format!("an e-mail address has at most {CONTACT_CHARS} characters"));
                 }
                 return Ok(plain(self)?.map(PropertyValue::Email));
             }
             "phone_number" => {
                 let number = text()?;
-                if number.chars().count() > CONTACT_CHARS {
+                if length(number) > CONTACT_CHARS {
                     return Err(format!("a telephone number has at most {CONTACT_CHARS} characters"));
                 }
                 PropertyValue::PhoneNumber(number.to_owned())

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Reading;
 use crate::file::{Resource, json_of};
-use crate::limits::{ELEMENTS, TEXT_CHARS};
+use crate::limits::{ELEMENTS, TEXT_CHARS, length};
 use crate::step::{GroupBy, Make, View};
 
 const KINDS: [&str; 6] = ["table", "board", "list", "calendar", "timeline", "gallery"];
@@ -21,7 +21,7 @@ impl Reading<'_> {
             self.wrong(at.clone(), "`name` is missing or empty");
             return None;
         };
-        if name.get_ref().chars().count() > TEXT_CHARS {
+        if length(name.get_ref()) > TEXT_CHARS {
             self.wrong(name.span(), format!("the name has at most {TEXT_CHARS} characters"));
         }
         let Some(kind) = &resource.view else {

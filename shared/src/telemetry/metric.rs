@@ -99,6 +99,8 @@ pub enum Measure {
     ClientSecretAgeDays,
     /// How long the oldest of some webhooks has waited without being taken, in seconds; 0 if all were.
     UndeliveredSecs,
+    /// How long a workspace has waited to be prepared, in seconds: of one that is not done yet.
+    OnboardingWaitSecs,
 }
 
 impl Measure {
@@ -106,7 +108,7 @@ impl Measure {
     pub(super) fn unit(self) -> &'static str {
         match self {
             Self::ClientSecretAgeDays => "None",
-            Self::UndeliveredSecs => "Seconds",
+            Self::UndeliveredSecs | Self::OnboardingWaitSecs => "Seconds",
         }
     }
 }

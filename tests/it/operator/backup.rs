@@ -17,17 +17,17 @@ use crate::harness::{Row, World, ada, number, person, string};
 use crate::leaks::Leaks;
 
 /// A test's own file, deleted when the test ends.
-struct Backup(PathBuf);
+pub(super) struct Backup(pub(super) PathBuf);
 
 impl Backup {
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("operator-{}-{name}.jsonl", std::process::id()));
         // From an earlier run that was cut off.
         let _none = std::fs::remove_file(&path);
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -38,7 +38,7 @@ impl Drop for Backup {
     }
 }
 
-async fn install(world: &World, whom: &'static str) {
+pub(super) async fn install(world: &World, whom: &'static str) {
     let whom = |approval: &mut simulated_notion::Approval| whom.clone_into(&mut approval.person);
     assert!(world.browser().install_as(whom).await.is_connected());
 }
@@ -57,7 +57,7 @@ async fn health_of(world: &World, user: &str) -> String {
 }
 
 /// As if the row had been deleted by another program.
-async fn lose(world: &World, user: &str) {
+pub(super) async fn lose(world: &World, user: &str) {
     let client = world.stack.dynamodb().service().client();
     let delete = client.delete_item().table_name(INSTALLATIONS_TABLE.0);
     delete.key("installation_id", AttributeValue::S(id_of(user))).send().await.unwrap();

@@ -2,6 +2,7 @@
 //! by the dev stack.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use axum::Router;
@@ -34,6 +35,7 @@ fn resources(variables: &HashMap<String, String>) -> String {
     let webhook_url = variables.get("WEBHOOK_URL").unwrap_or(&none);
     let webhook = |value: &'static str| if webhook_url.is_empty() { "" } else { value };
     let of_webhook = |name: &str| if webhook_url.is_empty() { "" } else { variables[name].as_str() };
+    let of_recipe = |name: &str| if variables.contains_key("RECIPE") { variables[name].as_str() } else { "" };
     let all = [
         ("ClaimsTable", variables["CLAIMS_TABLE"].as_str()),
         ("ClientSecret", &variables["CLIENT_SECRET_ARN"]),
@@ -43,6 +45,9 @@ fn resources(variables: &HashMap<String, String>) -> String {
         ("FeedFunction", "feed"),
         ("InstallationsTable", &variables["INSTALLATIONS_TABLE"]),
         ("LinksTable", &variables["LINKS_TABLE"]),
+        ("OnboardingDeadLetters", of_recipe("ONBOARDING_DEAD_LETTERS_URL")),
+        ("OnboardingQueue", of_recipe("ONBOARDING_QUEUE_URL")),
+        ("OnboardingTable", &variables["ONBOARDING_TABLE"]),
         ("RescueDeadLetters", &dead_letters),
         ("RescueQueue", &variables["RESCUE_QUEUE_URL"]),
         ("SweepFunction", "sweep"),
@@ -79,13 +84,16 @@ async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes)
         }
         ("DescribeStacks", _) if is_status => format!(
             "<Stacks><member><StackName>{stack}</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
-             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}{}</Parameters></member></Stacks>",
+             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}{}{}{}{}</Parameters></member></Stacks>",
             member("Output", "InstallUrl", "http://localhost:1/install"),
             member("Output", "RedirectUri", &variables["NOTION_REDIRECT_URI"]),
             member("Parameter", "NotionClientId", &variables["NOTION_CLIENT_ID"]),
             member("Parameter", "NotionBaseUrl", &variables["NOTION_BASE_URL"]),
             member("Parameter", "ReturnDestinations", &variables["RETURN_DESTINATIONS"]),
             member("Parameter", "WebhookUrl", variables.get("WEBHOOK_URL").map_or("", String::as_str)),
+            member("Parameter", "Recipe", variables.get("RECIPE").map_or("", String::as_str)),
+            member("Parameter", "OnboardingCallsPerMinute", "60"),
+            member("Parameter", "AppName", &variables["APP_NAME"]),
         ),
         ("ListStackResources", _) if is_status => {
             format!("<StackResourceSummaries>{}</StackResourceSummaries>", resources(&variables))
@@ -122,6 +130,24 @@ pub(crate) async fn operator_without_webhook(world: &World, arguments: &[&str]) 
     run(world, variables, "a-stack", arguments, "").await
 }
 
+/// Runs the operator on a stack that prepares workspaces with the recipe of this name.
+pub(crate) async fn operator_with_recipe(world: &World, recipe: &str, arguments: &[&str]) -> Output {
+    let mut variables = world.stack.variables().clone();
+    variables.insert("RECIPE".to_owned(), recipe.to_owned());
+    run(world, variables, "a-stack", arguments, "").await
+}
+
+/// Runs the operator without credentials, a Region or a stack.
+pub(crate) async fn operator_alone(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary("operator"));
+    command.env_clear().current_dir(root()).args(arguments).output().await.unwrap()
+}
+
+/// Where the folder of recipes is.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// Runs the operator on a stack with these `ReturnDestinations`.
 pub(crate) async fn operator_with(world: &World, destinations: &str, arguments: &[&str]) -> Output {
     let mut variables = world.stack.variables().clone();
@@ -139,6 +165,7 @@ async fn run(
     let stand_in = cloudformation(variables).await;
     let mut child = Command::new(binary("operator"))
         .env_clear()
+        .current_dir(root())
         .env("AWS_ACCESS_KEY_ID", "operator")
         .env("AWS_SECRET_ACCESS_KEY", "operator")
         .env("AWS_REGION", "us-east-1")

@@ -170,20 +170,20 @@ impl Store {
     ) -> Result<UnixMillis, StoreError> {
         let takes = number(takes_ms);
         loop {
-            let queue = self
-                .move_pace("SET next_at_ms = next_at_ms + :takes", "next_at_ms > :now", now)?
-                .expression_attribute_values(":takes", takes.clone())
-                .return_values(ReturnValue::UpdatedOld);
-            if let Some(row) = sent(queue, deadline).await? {
-                return Ok(UnixMillis(integer(&row, "next_at_ms").unwrap_or(now.0)));
-            }
-            // Nobody is waiting.
+            // Mostly, nobody is waiting.
             let free = "attribute_not_exists(next_at_ms) OR next_at_ms <= :now";
             let start = self
                 .move_pace("SET next_at_ms = :after", free, now)?
                 .expression_attribute_values(":after", number(now.0.saturating_add(takes_ms)));
             if sent(start, deadline).await?.is_some() {
                 return Ok(now);
+            }
+            let queue = self
+                .move_pace("SET next_at_ms = next_at_ms + :takes", "next_at_ms > :now", now)?
+                .expression_attribute_values(":takes", takes.clone())
+                .return_values(ReturnValue::UpdatedOld);
+            if let Some(row) = sent(queue, deadline).await? {
+                return Ok(UnixMillis(integer(&row, "next_at_ms").unwrap_or(now.0)));
             }
         }
     }

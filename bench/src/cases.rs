@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::world::{World, backend, browser, subject_of, webhook};
+use crate::world::{World, backend, browser, onboarding, subject_of, webhook};
 
 /// One row of the table.
 pub(crate) struct Case {
@@ -40,9 +40,13 @@ pub(crate) enum Event {
     Feed,
     /// Another event each time is sent to the app's endpoint.
     Webhook,
+    /// A person's workspace is prepared by the first call. After that there is nothing to do, as after most reinstalls.
+    Prepared,
+    /// Another person's workspace each time is prepared with the whole recipe.
+    Prepare,
 }
 
-pub(crate) const CASES: [Case; 12] = [
+pub(crate) const CASES: [Case; 14] = [
     Case { name: "floor", function: "floor", event: Event::Install, many: 2000 },
     Case { name: "install", function: "install", event: Event::Install, many: 2000 },
     Case { name: "callback", function: "callback", event: Event::Callback, many: 1000 },
@@ -55,6 +59,8 @@ pub(crate) const CASES: [Case; 12] = [
     Case { name: "publish", function: "publish", event: Event::Publish, many: 400 },
     Case { name: "feed", function: "feed", event: Event::Feed, many: 2000 },
     Case { name: "webhook", function: "webhook", event: Event::Webhook, many: 1000 },
+    Case { name: "onboard", function: "onboard", event: Event::Prepared, many: 1000 },
+    Case { name: "onboard a workspace", function: "onboard", event: Event::Prepare, many: 200 },
 ];
 
 impl Event {
@@ -72,8 +78,8 @@ impl Event {
                 let claimed = world.stack.ask("claim", &claim).await;
                 return if claimed["error"].is_null() { Ok(()) } else { Err("the claim was refused".into()) };
             }
-            Self::Vend => 1,
-            Self::Uninstall | Self::Publish => calls,
+            Self::Vend | Self::Prepared => 1,
+            Self::Uninstall | Self::Publish | Self::Prepare => calls,
         };
         for number in 0..installed {
             world.install(number).await?;
@@ -94,6 +100,15 @@ impl Event {
             Self::Publish => world.change(number).await?,
             Self::Feed => json!({"caller": "bench"}),
             Self::Webhook => webhook(number),
+            Self::Prepared => {
+                world.must_have_prepared(number.min(1))?;
+                onboarding(0)
+            }
+            Self::Prepare => {
+                world.must_have_prepared(number)?;
+                world.take_turns_back().await?;
+                onboarding(number)
+            }
         })
     }
 
@@ -110,7 +125,9 @@ impl Event {
             }
             Self::Uninstall => answer["removed"] == true && answer["revoked"] == true,
             Self::Sweep => answer["complete"] == true,
-            Self::Publish | Self::Webhook => answer["batchItemFailures"] == json!([]),
+            Self::Publish | Self::Webhook | Self::Prepared | Self::Prepare => {
+                answer["batchItemFailures"] == json!([])
+            }
             Self::Feed => answer["events"][0]["type"] == "installation.installed",
         }
     }

@@ -1,15 +1,19 @@
 //! The dev stack with enough people in it, and the events that they cause.
 
-use dev::aws::INSTALLATIONS_TABLE;
+use dev::aws::{INSTALLATIONS_TABLE, ONBOARDING_TABLE, Service as _};
 use dev::events::HttpRequest;
 use dev::stack::{NotionSide, Options, Stack};
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
 use shared::pkce::{self, CodeChallenge};
-use simulated_notion::{ACME, Approval, Person, ROADMAP, sample_workspaces};
+use simulated_notion::{ACME, Approval, Endpoint, Person, ROADMAP, sample_workspaces};
 use vault::http_client;
+use vault::installation::InstallationId;
 
 use crate::Error;
+
+/// The recipe that is measured.
+const RECIPE: &str = "tracker";
 
 /// A running stack.
 pub(crate) struct World {
@@ -28,7 +32,11 @@ impl World {
             acme.people.extend((0..people).map(|number| Person { id: id_of(number), ..template.clone() }));
         }
         let notion = simulated_notion::Options { workspaces, ..simulated_notion::Options::default() };
-        let options = Options { notion: NotionSide::Simulated(notion), ..Options::default() };
+        let options = Options {
+            notion: NotionSide::Simulated(notion),
+            variables: [("RECIPE".to_owned(), RECIPE.to_owned())].into(),
+            ..Options::default()
+        };
         Ok(Self { stack: Box::pin(Stack::start(options)).await?, http: http_client::build()? })
     }
 
@@ -101,6 +109,26 @@ impl World {
         Ok(json!({"Records": [change]}))
     }
 
+    /// Fails unless the workspaces of so many people are prepared: each has a database. A message that comes too early, or
+    /// for nobody, would be cheap.
+    pub(crate) fn must_have_prepared(&self, people: usize) -> Result<(), Error> {
+        let made = self.stack.notion().map_or(0, |notion| notion.count(Endpoint::CreateDatabase));
+        if made == people {
+            Ok(())
+        } else {
+            Err(format!("{made} of {people} workspaces are prepared").into())
+        }
+    }
+
+    /// Lets the next onboarding begin at once: those before it have reserved their time. It bypasses the wire, so it is
+    /// not counted.
+    pub(crate) async fn take_turns_back(&self) -> Result<(), Error> {
+        let (table, key) = ONBOARDING_TABLE;
+        let pace = json!({"TableName": table, "Key": {key: {"S": "pace"}}});
+        let answer = self.stack.dynamodb().service().answer("DeleteItem", pace.to_string().as_bytes()).await;
+        if answer.status == 200 { Ok(()) } else { Err("the turns could not be taken back".into()) }
+    }
+
     /// What has reached the stand-ins so far.
     pub(crate) fn traffic(&self) -> Traffic {
         let (aws, notion) = (&self.stack, self.stack.notion());
@@ -153,6 +181,11 @@ pub(crate) fn webhook(number: usize) -> Value {
         "timestamp": "2026-11-22T00:00:00Z",
         "data": {"installation": id_of(number), "generation": 1, "version": 1, "health": "active", "subjects": []},
     });
+    message(number, &event)
+}
+
+/// An event of the bus as a queue delivers it.
+fn message(number: usize, event: &Value) -> Value {
     let now = SystemClock.now_millis().0.to_string();
     json!({"Records": [{
         "messageId": format!("message-{number}"),
@@ -162,6 +195,18 @@ pub(crate) fn webhook(number: usize) -> Value {
         "messageAttributes": {},
         "eventSource": "aws:sqs",
     }]})
+}
+
+/// The message that the person with this number has installed, as the queue of onboardings delivers it.
+pub(crate) fn onboarding(number: usize) -> Value {
+    let installation = InstallationId::of_user(ACME, Some(&id_of(number))).to_opaque();
+    let event = json!({
+        "id": format!("evt_{number:032x}"),
+        "type": "installation.installed",
+        "timestamp": "2026-11-22T00:00:00Z",
+        "data": {"installation": installation, "generation": 1, "version": 1, "health": "active", "subjects": []},
+    });
+    message(number, &event)
 }
 
 /// An app's own name for the person with this number.

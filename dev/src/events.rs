@@ -3,6 +3,7 @@
 mod backend;
 mod batches;
 mod gateway;
+mod queues;
 mod sample;
 mod samples;
 

@@ -24,9 +24,10 @@ pub(crate) const CLIENT_SECRET: &str = "notion-install/client-secret";
 /// The name of the webhook secret there.
 pub(crate) const WEBHOOK_SECRET: &str = "notion-install/webhook-secret";
 
-const ONBOARD: &str = "onboard";
+/// The function that has more time than the others.
+pub(crate) const ONBOARD: &str = "onboard";
 /// The timeout of `onboard` in the template, in milliseconds.
-const ONBOARD_TIMEOUT_MS: u64 = 60_000;
+pub(crate) const ONBOARD_TIMEOUT_MS: u64 = 60_000;
 
 /// The running parts of the stack.
 pub(crate) struct Inside {

@@ -21,6 +21,7 @@ use shared::config::{PublicConnection, environment, required};
 use shared::random::OsRandom;
 use shared::secret::ClientSecret;
 use shared::telemetry;
+use simulated_notion::{Settings, Urls};
 
 /// The recipe with which people's workspaces are prepared by default.
 const TRACKER: &str = "tracker";
@@ -97,6 +98,11 @@ async fn run(cli: Cli) -> Result<(), String> {
         notion_port: cli.port + 1,
         aws_port: cli.port + 2,
         data_dir: cli.data.clone(),
+        // What is made can be looked at: its addresses lead to the simulated Notion's own pages.
+        notion: NotionSide::Simulated(simulated_notion::Options {
+            settings: Settings { urls: Urls::Local, ..Settings::default() },
+            ..simulated_notion::Options::default()
+        }),
         ..Options::default()
     };
     let settings = [

@@ -18,6 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::inside::{ONBOARD, ONBOARD_TIMEOUT_MS};
 use crate::stack::FUNCTION_TIMEOUT_MS;
 
 /// A running binary of a function. Ends when dropped.
@@ -39,6 +40,8 @@ struct Api {
     answering: Mutex<HashMap<String, oneshot::Sender<Value>>>,
     /// How often the function has asked for an event.
     asked: watch::Sender<u64>,
+    /// How long the function has for an event, in milliseconds.
+    timeout_ms: u64,
 }
 
 impl Function {
@@ -52,7 +55,8 @@ impl Function {
         name: &str,
         variables: &HashMap<String, String>,
     ) -> io::Result<Self> {
-        let api = Arc::new(Api::default());
+        let timeout_ms = if name == ONBOARD { ONBOARD_TIMEOUT_MS } else { FUNCTION_TIMEOUT_MS };
+        let api = Arc::new(Api { timeout_ms, ..Api::default() });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(respond))
@@ -181,7 +185,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     };
     let id = format!("request-{}", *api.asked.borrow());
     lock(&api.answering).insert(id.clone(), sender);
-    let deadline_ms = SystemClock.now_millis().0 + FUNCTION_TIMEOUT_MS;
+    let deadline_ms = SystemClock.now_millis().0 + api.timeout_ms;
     let headers = [
         ("lambda-runtime-aws-request-id", id),
         ("lambda-runtime-deadline-ms", deadline_ms.to_string()),

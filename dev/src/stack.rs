@@ -47,6 +47,7 @@ pub const SIMULATED_CLIENT_ID: &str = "463558a3-725e-4f37-b6d3-0889894f68de";
 pub const FUNCTION_TIMEOUT_MS: u64 = 25_000;
 
 /// Which Notion to use.
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 #[derive(Clone)]
 pub enum NotionSide {
     /// The simulated one, started with the stack. The stack sets its connections, port and file.

@@ -6,11 +6,13 @@ use askama::Template as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
-use crate::aws::INSTALLATIONS_TABLE;
+use crate::aws::{INSTALLATIONS_TABLE, ONBOARDING_TABLE};
 use crate::inside::Inside;
 
 /// How many events the page shows.
 const SHOWN_EVENTS: usize = 12;
+
+type Row = HashMap<String, AttributeValue>;
 
 #[derive(askama::Template)]
 #[template(path = "start.html")]
@@ -26,6 +28,9 @@ struct StartPage<'a> {
     webhook_url: Option<&'a str>,
     webhooks: usize,
     webhook_dead_letters: usize,
+    has_recipe: bool,
+    onboardings: usize,
+    onboarding_dead_letters: usize,
 }
 
 /// An event of the feed.
@@ -47,6 +52,45 @@ struct Installation {
     bot_id: String,
     workspace_id: String,
     user_id: String,
+    prepared: Option<Prepared>,
+}
+
+/// How far a person's workspace is prepared.
+struct Prepared {
+    status: String,
+    /// Why it stopped; the page shows it on hover.
+    reason: Option<String>,
+    /// The page to begin at, once it is there.
+    landing_url: Option<String>,
+}
+
+impl Prepared {
+    /// From a ledger, as `onboard` writes it.
+    fn of(ledger: &Row) -> Self {
+        let text = |name: &str| ledger.get(name).and_then(|value| value.as_s().ok());
+        let json = |name: &str| text(name).and_then(|json| serde_json::from_str::<Value>(json).ok());
+        let steps = json("steps").unwrap_or_default();
+        let is_landing = |step: &&Value| {
+            step["resource_id"].as_str() == text("landing").map(String::as_str) && step["state"] == "made"
+        };
+        let landing = steps.as_array().into_iter().flatten().find(is_landing);
+        let landing_url = landing.and_then(|step| step["url"].as_str());
+        Self {
+            status: text("status").cloned().unwrap_or_default(),
+            reason: json("failure").and_then(|failure| failure["reason"].as_str().map(str::to_owned)),
+            landing_url: landing_url.map(str::to_owned),
+        }
+    }
+
+    /// Nothing was begun yet.
+    fn not_begun() -> Self {
+        Self { status: "pending".to_owned(), reason: None, landing_url: None }
+    }
+
+    /// Whether the page should look again.
+    fn is_under_way(&self) -> bool {
+        ["pending", "running"].contains(&self.status.as_str())
+    }
 }
 
 impl Installation {
@@ -61,7 +105,10 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
     // A scan is fine here: this page never leaves the machine. It bypasses the wire, so it is not counted. The row of
     // a forgotten person has no workspace and is left out.
     let client = inside.services.dynamodb.service().client();
-    let rows = client.scan().table_name(INSTALLATIONS_TABLE.0).consistent_read(true).send().await?;
+    let scan = |table: &str| client.scan().table_name(table).consistent_read(true).send();
+    let rows = scan(INSTALLATIONS_TABLE.0).await?;
+    let ledgers = scan(ONBOARDING_TABLE.0).await?;
+    let has_recipe = inside.functions.onboard.is_some();
     let mut installations: Vec<Installation> = rows
         .items()
         .iter()
@@ -73,11 +120,17 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
             };
             let or = |first: String, second: String| if first.is_empty() { second } else { first };
             let refreshed_at_ms = text("refreshed_at_ms").parse::<u64>().ok();
+            let health = health_of(row);
+            let ledger = ledgers
+                .items()
+                .iter()
+                .find(|ledger| ledger.get("onboarding_id") == row.get("installation_id"));
+            let is_waiting = has_recipe && ["active", "unverified"].contains(&health.as_str());
             let superseded = row.get("superseded").and_then(|list| list.as_l().ok()).map_or(0, Vec::len);
             Installation {
                 workspace: or(text("workspace_name"), text("workspace_id")),
                 person: or(or(text("owner_name"), text("owner_email")), text("owner_type")),
-                health: health_of(row),
+                health,
                 subjects: subjects_of(row),
                 refreshed: refreshed_at_ms.map_or_else(|| "never".to_owned(), |at_ms| ago(inside, at_ms)),
                 generation: text("generation"),
@@ -85,6 +138,7 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
                 bot_id: text("bot_id"),
                 workspace_id: text("workspace_id"),
                 user_id: text("owner_user_id"),
+                prepared: ledger.map(Prepared::of).or_else(|| is_waiting.then(Prepared::not_begun)),
             }
         })
         .collect();
@@ -105,6 +159,9 @@ pub(crate) async fn render(inside: &Inside) -> Result<String, Box<dyn std::error
         webhook_url: inside.variables.get("WEBHOOK_URL").map(String::as_str),
         webhooks: queues.webhooks().len(),
         webhook_dead_letters: queues.webhook_dead_letters().len(),
+        has_recipe,
+        onboardings: queues.onboardings().len(),
+        onboarding_dead_letters: queues.onboarding_dead_letters().len(),
     };
     Ok(page.render()?)
 }
@@ -146,7 +203,7 @@ async fn last_events(inside: &Inside) -> Vec<Event> {
     events.into_iter().rev().take(SHOWN_EVENTS).collect()
 }
 
-fn health_of(row: &HashMap<String, AttributeValue>) -> String {
+fn health_of(row: &Row) -> String {
     let has = |name: &str| row.contains_key(name);
     let health = row.get("health").and_then(|health| health.as_s().ok()).cloned().unwrap_or_default();
     let unclaimed = has("claim_by_ms") && !has("owned_since_ms") && health != "removed";
@@ -154,7 +211,7 @@ fn health_of(row: &HashMap<String, AttributeValue>) -> String {
 }
 
 /// The users of the app that it is linked to.
-fn subjects_of(row: &HashMap<String, AttributeValue>) -> String {
+fn subjects_of(row: &Row) -> String {
     let subjects = row.get("subjects").and_then(|subjects| subjects.as_l().ok());
     let names = subjects.into_iter().flatten().filter_map(|subject| subject.as_s().ok());
     names.map(String::as_str).collect::<Vec<_>>().join(", ")

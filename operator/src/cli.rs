@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 /// Operates a deployed stack.
 ///
-/// `doctor`, `list`, `show`, `events tail` and `keys progress` change nothing; `export` writes a file. No command prints
-/// a token, and none takes a secret as an argument. `webhook secret --show` prints the one secret that your app needs.
+/// `doctor`, `list`, `show`, `events tail`, `keys progress`, `onboard show`, `onboard run --dry-run` and the `recipe`
+/// commands change nothing; `export` writes a file. No command prints a token, and none takes a secret as an argument.
+/// `webhook secret --show` prints the one secret that your app needs.
 ///
 /// Exits with 0 if all is well, 1 if something has to be done, 2 if the command line is wrong, and 3 if the operator
 /// could not find out.
@@ -92,15 +93,15 @@ pub(crate) enum Command {
     Sweep,
     /// Move dead letters back into the rescue queue, then sweep
     Rescue,
-    /// Write every row of the installations table into a new file; tokens stay sealed
+    /// Write every installation and the ledger of its onboarding into a new file; tokens stay sealed
     Export {
         /// The file; it must not exist yet
         file: PathBuf,
-        /// Another table, such as a restored one
+        /// Only the rows of another table, such as a restored one
         #[arg(long, value_name = "NAME")]
         table: Option<String>,
     },
-    /// Write rows of a backup into the installations table; newer rows stay, forgotten people stay forgotten
+    /// Write rows of a backup into the tables; newer rows and ledgers stay, forgotten people stay forgotten
     Import {
         #[command(flatten)]
         backup: Backup,
@@ -120,6 +121,12 @@ pub(crate) enum Command {
     /// The signed requests to your app's endpoint
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// The preparation of people's workspaces
+    #[command(subcommand)]
+    Onboard(OnboardCommand),
+    /// What workspaces are prepared with; needs no stack and no credentials
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
 }
 
 #[derive(Debug, Args)]
@@ -204,6 +211,62 @@ pub(crate) enum WebhookCommand {
     Resume,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum OnboardCommand {
+    /// Show how far an installation's onboarding is, and why it stopped; exits with 1 if it has failed
+    Show(Person),
+    /// Prepare an installation's workspace, or go on, also if it has failed; what is made is not made again
+    Run {
+        /// Notion's id of the workspace
+        #[arg(required_unless_present = "all", conflicts_with = "all", requires = "user_id")]
+        workspace_id: Option<String>,
+        /// Notion's id of the person; - for an installation that the workspace owns
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        user_id: Option<String>,
+        /// Every active installation that is not prepared with this recipe; those that have failed stay so
+        #[arg(long)]
+        all: bool,
+        /// At most so many of them
+        #[arg(long, value_name = "N", requires = "all")]
+        limit: Option<usize>,
+        /// Only say what is left to do, and which requests would be sent
+        #[arg(long)]
+        dry_run: bool,
+        /// The folder of the stack's recipe, for --dry-run and --all; by default the one of its name in recipes/
+        #[arg(long, value_name = "DIR")]
+        recipe: Option<PathBuf>,
+        /// Do not ask before preparing all
+        #[arg(long, requires = "all")]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipeCommand {
+    /// Say what is wrong, with file and line, or what it makes
+    Check {
+        /// The recipe's folder
+        dir: PathBuf,
+    },
+    /// Show what it makes, with sample values; an empty value is one that Notion does not say
+    Preview {
+        /// The recipe's folder
+        dir: PathBuf,
+        /// The person's name
+        #[arg(long, value_name = "NAME", default_value = "Ada Lovelace")]
+        person: String,
+        /// The person's e-mail address
+        #[arg(long, value_name = "E", default_value = "ada@example.com")]
+        email: String,
+        /// The workspace's name
+        #[arg(long, value_name = "NAME", default_value = "Acme")]
+        workspace: String,
+        /// The app's name
+        #[arg(long, value_name = "NAME", default_value = "Sample app")]
+        app: String,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +304,15 @@ mod tests {
             "webhook rotate",
             "webhook rotate --at-once",
             "webhook resume",
+            "onboard show w u",
+            "onboard show w -",
+            "onboard run w u",
+            "onboard run w - --dry-run --recipe recipes/tracker --json",
+            "onboard run --all",
+            "onboard run --all --limit 100 --yes",
+            "onboard run --all --dry-run",
+            "recipe check recipes/tracker",
+            "recipe preview recipes/tracker --person A --email a@b.example --workspace W --app App",
         ] {
             let words = ["operator"].into_iter().chain(typed.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{typed}");
@@ -262,6 +334,16 @@ mod tests {
             "events",
             "events replay",
             "webhook",
+            "onboard",
+            "onboard show w",
+            "onboard run",
+            "onboard run w",
+            "onboard run w u --all",
+            "onboard run w u --limit 1",
+            "onboard run w u --yes",
+            "recipe",
+            "recipe check",
+            "recipe preview",
         ] {
             let words = ["operator"].into_iter().chain(typed.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{typed}");

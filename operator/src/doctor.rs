@@ -10,6 +10,7 @@ mod events;
 mod finding;
 mod returning;
 mod secrets;
+mod sources;
 mod storage;
 
 use crate::aws::Aws;
@@ -38,6 +39,7 @@ pub async fn examine(aws: &Aws, name: &str, return_to: Option<&str>, report: &mu
     Box::pin(events::bus(aws, &stack, report)).await;
     Box::pin(events::streams(aws, &stack, report)).await;
     Box::pin(events::webhook(aws, &stack, report)).await;
+    Box::pin(events::onboarding(aws, &stack, report)).await;
     Box::pin(alarms::listener(aws, &stack, report)).await;
     Box::pin(alarms::ringing(aws, &stack, report)).await;
 }

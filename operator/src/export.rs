@@ -1,4 +1,4 @@
-//! Exports every row of a table to a file.
+//! Exports every row of a table to a file, and of the stack's own table its ledgers of onboardings too.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write as _};
@@ -7,21 +7,23 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::aws::Aws;
+use crate::ledgers::is_pace;
 use crate::outcome::{Failure, Outcome};
 use crate::rows::Rows;
 use crate::stack::Stack;
 use vault::dynamodb_json::to_line;
 
-/// Writes the installations, or the rows of `table`, to `path`, one row per line in DynamoDB's JSON. Tokens stay
-/// sealed, but the file contains people's names and addresses.
+/// Writes the installations and the ledgers of their onboardings, or the rows of `table`, to `path`, one row per line in
+/// DynamoDB's JSON. Tokens stay sealed, but the file contains people's names and addresses.
 ///
 /// # Errors
 ///
 /// [`Failure`]; an incomplete file is removed.
 pub async fn export(aws: &Aws, stack: &Stack, path: &Path, table: Option<&str>) -> Result<Outcome, Failure> {
-    let table = match table {
-        Some(table) => table,
-        None => stack.resource("InstallationsTable")?,
+    let (table, ledgers) = match table {
+        Some(table) => (table, None),
+        // A stack of before there were onboardings has no ledgers.
+        None => (stack.resource("InstallationsTable")?, stack.resource("OnboardingTable").ok()),
     };
     let file = private(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::Refused(format!(
@@ -30,13 +32,16 @@ pub async fn export(aws: &Aws, stack: &Stack, path: &Path, table: Option<&str>) 
         )),
         _ => Failure::Refused(format!("{} cannot be written: {error}", path.display())),
     })?;
-    match write(aws, table, file, path).await {
-        Ok(rows) => {
+    match write(aws, table, ledgers, file, path).await {
+        Ok([rows, ledgers]) => {
+            let and =
+                if ledgers > 0 { format!(" and {ledgers} ledgers of onboardings") } else { String::new() };
             let said = format!(
-                "{rows} rows of {table} are in {}. Their tokens are sealed; the names of people are not",
+                "{rows} rows of {table}{and} are in {}. Their tokens are sealed; the names of people are not",
                 path.display()
             );
-            Ok(Outcome::well(said, json!({"rows": rows, "table": table, "file": path})))
+            let json = json!({"rows": rows, "ledgers": ledgers, "table": table, "file": path});
+            Ok(Outcome::well(said, json))
         }
         Err(failure) => {
             // An incomplete export must not pass for a complete one.
@@ -46,29 +51,39 @@ pub async fn export(aws: &Aws, stack: &Stack, path: &Path, table: Option<&str>) 
     }
 }
 
-async fn write(aws: &Aws, table: &str, file: File, path: &Path) -> Result<u64, Failure> {
+/// Writes the rows of `table`, then the ledgers: so none of them is older than its row. Returns how many there are.
+async fn write(
+    aws: &Aws,
+    table: &str,
+    ledgers: Option<&str>,
+    file: File,
+    path: &Path,
+) -> Result<[u64; 2], Failure> {
     let failed =
         |error: std::io::Error| Failure::Unknown(format!("{} could not be written: {error}", path.display()));
-    let mut source = Rows::of_table(aws, table);
     let mut file = BufWriter::new(file);
-    let mut rows = 0;
-    loop {
-        let page = source.page().await?;
-        if page.is_empty() {
-            break;
-        }
-        for row in page.into_iter().flatten() {
-            let line = to_line(&row).ok_or_else(|| {
-                Failure::Refused(format!(
-                    "{table} has an attribute of a type that this release does not know"
-                ))
-            })?;
-            writeln!(file, "{line}").map_err(failed)?;
-            rows += 1;
+    let mut counts = [0, 0];
+    for (count, table) in counts.iter_mut().zip([Some(table), ledgers]) {
+        let Some(table) = table else { continue };
+        let mut source = Rows::of_table(aws, table);
+        loop {
+            let page = source.page().await?;
+            if page.is_empty() {
+                break;
+            }
+            for row in page.into_iter().flatten().filter(|row| !is_pace(row)) {
+                let line = to_line(&row).ok_or_else(|| {
+                    Failure::Refused(format!(
+                        "{table} has an attribute of a type that this release does not know"
+                    ))
+                })?;
+                writeln!(file, "{line}").map_err(failed)?;
+                *count += 1;
+            }
         }
     }
     file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
-    Ok(rows)
+    Ok(counts)
 }
 
 /// Creates a file that only its owner can read, from the first byte on.

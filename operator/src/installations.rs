@@ -244,7 +244,7 @@ fn key_versions_of(pair: &SealedPair) -> Vec<u32> {
 }
 
 /// Formats milliseconds since the epoch as a date and time in UTC.
-fn moment(at_ms: u64) -> String {
+pub(crate) fn moment(at_ms: u64) -> String {
     let secs = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
     DateTime::from_secs(secs).fmt(Format::DateTime).unwrap_or_else(|_| format!("{at_ms} ms since 1970"))
 }

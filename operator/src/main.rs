@@ -12,17 +12,21 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cli::{Cli, Command, EventsCommand, KeysCommand, SecretCommand, WebhookCommand};
+use cli::{
+    Cli, Command, EventsCommand, KeysCommand, OnboardCommand, RecipeCommand, SecretCommand, WebhookCommand,
+};
 use operator::aws::{Aws, ConnectError};
 use operator::client_secret::{self, Proof};
 use operator::events::{self, Tail};
 use operator::functions::{self, Revocation};
 use operator::installations::{self, Listed, Which};
 use operator::outcome::{Failure, Outcome};
+use operator::prepare::All;
+use operator::preview::Sample;
 use operator::report::Report;
 use operator::rows::Source;
 use operator::stack::{Stack, StackError};
-use operator::{doctor, export, import, keys, rescue, webhook};
+use operator::{doctor, export, import, keys, onboarding, prepare, preview, recipes, rescue, webhook};
 use serde_json::json;
 use shared::config::environment;
 
@@ -42,6 +46,9 @@ async fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
+    if let Command::Recipe(command) = &cli.command {
+        return ended(&cli, recipe(command));
+    }
     let connected = Aws::connect(&cli.stack, cli.region.clone(), cli.profile.as_deref(), &environment).await;
     if let Command::Doctor { return_to } = &cli.command {
         return Box::pin(doctor(&cli, return_to.as_deref(), connected)).await;
@@ -63,7 +70,11 @@ async fn main() -> ExitCode {
             Err(failure) => failed(&cli, &failure.to_string(), failure.exit_code()),
         };
     }
-    match Box::pin(carry_out(&cli.command, &aws, &stack)).await {
+    ended(&cli, Box::pin(carry_out(&cli.command, &aws, &stack)).await)
+}
+
+fn ended(cli: &Cli, result: Result<Outcome, Failure>) -> ExitCode {
+    match result {
         Ok(outcome) => {
             if cli.json {
                 println!("{:#}", outcome.to_json());
@@ -72,7 +83,7 @@ async fn main() -> ExitCode {
             }
             ExitCode::from(outcome.exit_code())
         }
-        Err(failure) => failed(&cli, &failure.to_string(), failure.exit_code()),
+        Err(failure) => failed(cli, &failure.to_string(), failure.exit_code()),
     }
 }
 
@@ -99,11 +110,27 @@ async fn doctor(cli: &Cli, return_to: Option<&str>, connected: Result<Aws, Conne
     ExitCode::from(report.exit_code())
 }
 
-/// Runs any command except `doctor`.
+/// Without a stack.
+fn recipe(command: &RecipeCommand) -> Result<Outcome, Failure> {
+    match command {
+        RecipeCommand::Check { dir } => Ok(recipes::check(dir)),
+        RecipeCommand::Preview { dir, person, email, workspace, app } => {
+            let sample = Sample {
+                person: person.clone(),
+                email: email.clone(),
+                workspace: workspace.clone(),
+                app: app.clone(),
+            };
+            preview::preview(dir, &sample)
+        }
+    }
+}
+
+/// Runs any command that needs a stack, except `doctor`.
 async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     match command {
-        // The doctor also runs without a stack, and the tail prints as it goes.
-        Command::Doctor { .. } | Command::Events(EventsCommand::Tail { .. }) => {
+        // The doctor and the recipes also run without a stack, and the tail prints as it goes.
+        Command::Doctor { .. } | Command::Recipe(_) | Command::Events(EventsCommand::Tail { .. }) => {
             Err(Failure::Misused("this command is run separately".to_owned()))
         }
         Command::Secret(command) => Box::pin(secret(command, aws, stack)).await,
@@ -163,6 +190,32 @@ async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcom
             Box::pin(webhook::rotate(aws, stack, *at_once)).await
         }
         Command::Webhook(WebhookCommand::Resume) => Box::pin(webhook::resume(aws, stack)).await,
+        Command::Onboard(command) => Box::pin(onboard(command, aws, stack)).await,
+    }
+}
+
+async fn onboard(command: &OnboardCommand, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
+    match command {
+        OnboardCommand::Show(person) => {
+            let id = installations::named(&person.workspace_id, &person.user_id)?;
+            onboarding::show(aws, stack, &id).await
+        }
+        OnboardCommand::Run { recipe: Some(_), dry_run: false, all: false, .. } => Err(Failure::Misused(
+            "--recipe is for --dry-run and --all: what is made is the recipe that is deployed".to_owned(),
+        )),
+        OnboardCommand::Run { workspace_id, user_id, limit, dry_run, recipe, yes, .. } => {
+            let folder = recipe.as_deref();
+            let Some((workspace_id, user_id)) = workspace_id.as_ref().zip(user_id.as_ref()) else {
+                let all = All { limit: *limit, dry_run: *dry_run, yes: *yes };
+                return Box::pin(prepare::all(aws, stack, all, folder)).await;
+            };
+            let id = installations::named(workspace_id, user_id)?;
+            if *dry_run {
+                Box::pin(prepare::planned(aws, stack, &id, folder)).await
+            } else {
+                Box::pin(prepare::one(aws, stack, &id)).await
+            }
+        }
     }
 }
 

@@ -19,10 +19,13 @@ const READ_LIMIT_SECS: u64 = 20;
 pub(crate) fn store(aws: &Aws, stack: &Stack) -> Result<Store, Failure> {
     let (installations, claims) = (stack.resource("InstallationsTable")?, stack.resource("ClaimsTable")?);
     let links = stack.resource("LinksTable")?;
+    // A stack of before there were onboardings has no ledgers.
+    let ledgers = stack.resource("OnboardingTable").ok();
     let lookup = |name: &str| match name {
         "INSTALLATIONS_TABLE" => Some(installations.to_owned()),
         "CLAIMS_TABLE" => Some(claims.to_owned()),
         "LINKS_TABLE" => Some(links.to_owned()),
+        "ONBOARDING_TABLE" => ledgers.map(str::to_owned),
         _ => None,
     };
     Store::read(&lookup, aws.dynamodb.clone()).map_err(|error| Failure::Unknown(error.to_string()))

@@ -14,6 +14,7 @@ use shared::random::OsRandom;
 use crate::binaries;
 use crate::harness::World;
 use crate::leaks::Leaks;
+use crate::onboarding::recipe;
 
 /// Fresh samples for a world's connection. The granted ones have a code that its Notion issued.
 async fn fresh(world: &World, now: UnixMillis) -> Vec<Sample> {
@@ -76,7 +77,11 @@ fn the_checked_in_events_are_the_generated_ones() {
 #[tokio::test]
 async fn every_fresh_event_has_its_outcome() {
     // The sample app compares the time of a webhook with the time of day.
-    let world = World::start_with(|options| options.clock = Arc::new(SystemClock)).await;
+    let world = World::start_with(|options| {
+        options.clock = Arc::new(SystemClock);
+        options.recipe = Some(recipe("tracker"));
+    })
+    .await;
     for sample in fresh(&world, SystemClock.now_millis()).await {
         let answer = match function_of(sample.name) {
             "install" => world.invoke(world.stack.install(), &sample.event).await,
@@ -96,10 +101,11 @@ async fn every_fresh_event_has_its_outcome() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
     let world = World::start().await;
-    let variables = world.stack.variables();
+    let mut variables = world.stack.variables().clone();
+    variables.insert("RECIPE".to_owned(), "tracker".to_owned());
     let mut functions = HashMap::new();
     for name in dev::functions::NAMES {
-        functions.insert(name, binaries::start(name, variables).await);
+        functions.insert(name, binaries::start(name, &variables).await);
     }
     for sample in fresh(&world, SystemClock.now_millis()).await {
         let http = is_http(&sample.event);

@@ -4,6 +4,9 @@
 mod clean;
 mod crash;
 mod faults;
+mod hostile;
+mod people;
+mod thousand;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -104,7 +107,9 @@ pub(crate) fn made_by_each(world: &World) -> BTreeMap<String, Made> {
         let of_person = made.entry((*person).to_owned()).or_default();
         of_person.push((format!("{:?}", item.kind), path_of(&by_id, item), body_of(item)));
     }
-    made.values_mut().for_each(|made| made.sort());
+    for made in made.values_mut() {
+        made.sort();
+    }
     made
 }
 

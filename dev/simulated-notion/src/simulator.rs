@@ -154,6 +154,18 @@ impl Simulator {
         self.world.change(|notion| notion.register(connection));
     }
 
+    /// Changes a registered connection, as in Notion's portal.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such connection.
+    pub fn change_connection(&self, client_id: &str, change: impl FnOnce(&mut Connection)) {
+        self.world.change(|notion| {
+            let known = notion.memory.connections.iter_mut().find(|known| known.client_id == client_id);
+            change(known.unwrap_or_else(|| panic!("there is no connection {client_id}")));
+        });
+    }
+
     /// Gives a connection a new secret. [`Settings::old_secret_dies_at_once`] decides about the old one.
     ///
     /// # Panics

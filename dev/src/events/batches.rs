@@ -1,5 +1,4 @@
-//! Events of the tables' streams and of the queue of webhooks: one for each thing that an app hears of, and for what it
-//! does not.
+//! Events of the tables' streams: one for each thing that an app hears of, and for what it does not.
 
 use serde_json::{Value, json};
 
@@ -80,22 +79,10 @@ pub(super) fn samples(arrived_at_ms: u64) -> Vec<Sample> {
         }
         Sample { name, about, outcome: "ok", event: records(&[record]) }
     };
-    let event = json!({
-        "id": "evt_5a3c5a3c5a3c5a3c5a3c5a3c5a3c5a3c",
-        "type": "install.refused",
-        "timestamp": "2026-11-22T00:00:00Z",
-        "data": {"flow": &CLAIM[..16], "reason": "refused"},
-    });
     of_rows
         .chain([
             of_claim("publish-refused", "a person pressed Cancel", None, Some(claim("refused")), false),
             of_claim("publish-expired", "DynamoDB deleted a claim", Some(claim("refused")), None, true),
-            Sample {
-                name: "webhook",
-                about: "the queue of webhooks: an event for the app's endpoint",
-                outcome: "ok",
-                event: records(&[message(&event, arrived_at_ms)]),
-            },
         ])
         .collect()
 }
@@ -165,34 +152,4 @@ fn change(
         }
     }
     record
-}
-
-fn message(event: &Value, arrived_at_ms: u64) -> Value {
-    let envelope = json!({
-        "version": "0",
-        "id": "5a3c5a3c-5a3c-4a3c-8a3c-5a3c5a3c5a3c",
-        "detail-type": event["type"],
-        "source": "notion-install",
-        "account": "123456789012",
-        "time": event["timestamp"],
-        "region": "us-east-1",
-        "resources": ["arn:aws:dynamodb:us-east-1:123456789012:table/claims"],
-        "detail": event,
-    });
-    json!({
-        "messageId": "5a3c5a3c-5a3c-4a3c-8a3c-5a3c5a3c5a3c",
-        "receiptHandle": "a-receipt",
-        "body": envelope.to_string(),
-        "attributes": {
-            "ApproximateReceiveCount": "1",
-            "ApproximateFirstReceiveTimestamp": arrived_at_ms.to_string(),
-            "SenderId": "AROASAMPLE:sample",
-            "SentTimestamp": arrived_at_ms.to_string(),
-        },
-        "messageAttributes": {},
-        "md5OfBody": "",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhook",
-        "awsRegion": "us-east-1",
-    })
 }

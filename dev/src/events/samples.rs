@@ -12,7 +12,7 @@ use shared::random::Random;
 use shared::return_destination::ReturnDestinations;
 
 use super::sample::Sample;
-use super::{HttpRequest, backend, batches};
+use super::{HttpRequest, backend, batches, queues};
 use crate::stack::SIMULATED_CLIENT_ID;
 
 /// The time of the checked-in samples: 2026-11-22 00:00:00 UTC.
@@ -389,7 +389,8 @@ pub fn samples(
         (case.make)(&mut visit);
         Sample { name: case.name, about: case.about, outcome: case.outcome, event: visit.request.event() }
     };
-    CASES.iter().map(sample).chain(backend::samples(now.0)).chain(batches::samples(now.0)).collect()
+    let of_aws = backend::samples(now.0).into_iter().chain(batches::samples(now.0));
+    CASES.iter().map(sample).chain(of_aws).chain(queues::samples(now.0)).collect()
 }
 
 fn app_request() -> Option<AppRequest> {

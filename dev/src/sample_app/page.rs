@@ -16,6 +16,13 @@ pub(super) struct AppPage {
     pub(super) arrived: Vec<Arrived>,
 }
 
+/// The user's connections alone: the page asks for them again while something is being prepared.
+#[derive(askama::Template)]
+#[template(path = "app_connections.html")]
+pub(super) struct ConnectionsList {
+    pub(super) connections: Vec<Connection>,
+}
+
 /// What came back from Notion.
 pub(super) struct Connection {
     workspace: String,
@@ -25,6 +32,27 @@ pub(super) struct Connection {
     workspace_id: String,
     user_id: String,
     installation: String,
+    preparation: Option<Preparation>,
+}
+
+/// How far the workspace is prepared, if the stack has a recipe.
+struct Preparation {
+    is_under_way: bool,
+    has_failed: bool,
+    /// The page to begin at, unless the person has deleted it.
+    landing_url: Option<String>,
+}
+
+impl Preparation {
+    fn of(onboarding: &Value) -> Option<Self> {
+        let status = onboarding["status"].as_str()?;
+        let is_link = |url: &&str| ["https://", "http://127.0.0.1:"].iter().any(|web| url.starts_with(web));
+        Some(Self {
+            is_under_way: ["pending", "running"].contains(&status),
+            has_failed: status == "failed",
+            landing_url: onboarding["landing_url"].as_str().filter(is_link).map(str::to_owned),
+        })
+    }
 }
 
 /// The page in a window of its own: it tells the window that opened it, and closes.
@@ -46,6 +74,7 @@ impl Connection {
             workspace_id: text("workspace_id"),
             user_id: text("user_id"),
             installation: text("installation"),
+            preparation: Preparation::of(&facts["onboarding"]),
         }
     }
 }

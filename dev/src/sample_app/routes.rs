@@ -10,13 +10,12 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
 use shared::pkce::{self, CodeChallenge};
 use shared::query::{Query, encode};
 use shared::random::{attempt, bytes};
 
 use super::backend::Backend;
-use super::page::{AppPage, Connection, PopupPage, connected, render};
+use super::page::{AppPage, Connection, ConnectionsList, PopupPage, connected, render};
 use super::sessions::{Begun, Sessions, USERS};
 use super::webhooks::Arrivals;
 use crate::front::OwnForm;
@@ -41,6 +40,7 @@ pub(crate) fn router(inside: Arc<Inside>, http: reqwest::Client) -> Router<Arc<I
     let app = Arc::new(App { inside, sessions: Sessions::default(), backend, arrivals: Arrivals::default() });
     Router::new()
         .route("/app", get(home))
+        .route("/app/connections", get(connections))
         .route("/app/sign-in", post(sign_in))
         .route("/app/connect", get(connect))
         .route("/app/back", get(back))
@@ -52,6 +52,12 @@ pub(crate) fn router(inside: Arc<Inside>, http: reqwest::Client) -> Router<Arc<I
 
 async fn home(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     app.page(&headers, StatusCode::OK, None).await
+}
+
+/// The list of connections on the page.
+async fn connections(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let Some(user) = app.sessions.user(&headers) else { return StatusCode::FORBIDDEN.into_response() };
+    page(StatusCode::OK, render(&ConnectionsList { connections: app.connections(&user).await }))
 }
 
 #[derive(serde::Deserialize)]
@@ -189,19 +195,23 @@ impl App {
         Redirect::to("/app").into_response()
     }
 
+    async fn connections(&self, user: &str) -> Vec<Connection> {
+        let listed = self.backend.installations(&*self.inside.clock, user).await.body;
+        listed["installations"].as_array().into_iter().flatten().map(Connection::of).collect()
+    }
+
     async fn page(&self, headers: &HeaderMap, status: StatusCode, problem: Option<String>) -> Response {
         let user = self.sessions.user(headers);
-        let connected = match &user {
-            Some(user) => self.backend.installations(&*self.inside.clock, user).await.body,
-            None => Value::Null,
+        let connections = match &user {
+            Some(user) => self.connections(user).await,
+            None => Vec::new(),
         };
-        let connections = connected["installations"].as_array().into_iter().flatten().map(Connection::of);
         let app_page = AppPage {
             user,
             users: &USERS,
             said: self.sessions.said(headers),
             problem,
-            connections: connections.collect(),
+            connections,
             arrived: self.arrivals.all(),
         };
         page(status, render(&app_page))

@@ -44,6 +44,11 @@ pub(crate) fn unreached(age: Duration, random: &dyn Random) -> Duration {
     spread((age / 4).clamp(UNREACHED_AT_LEAST, UNREACHED_AT_MOST), random)
 }
 
+/// The least gap after Notion has asked for fewer requests, for a run of this age.
+pub(crate) fn limited(age: Duration) -> Duration {
+    (age / 10).min(UNREACHED_AT_MOST)
+}
+
 /// A time, and up to a tenth more, so that those who wait for the same thing do not come back together.
 pub(crate) fn spread(time: Duration, random: &dyn Random) -> Duration {
     let draw = f64::from(u16::from_be_bytes(bytes(random))) / f64::from(u16::MAX);

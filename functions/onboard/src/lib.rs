@@ -8,7 +8,6 @@
 //! It asks for tokens as any backend would, from the function `token`. It can open no token, and has no client secret.
 
 mod content;
-mod describe;
 mod gaps;
 mod ledger;
 mod look;
@@ -34,7 +33,6 @@ use vault::work_queue::WorkQueue;
 use vault::{SetUpError, aws, budget, http_client, report_store};
 
 use crate::content::Content;
-pub use crate::describe::{Plan, Planned};
 use crate::message::Message;
 pub use crate::message::order;
 use crate::stop::Stop;

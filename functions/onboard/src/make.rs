@@ -6,7 +6,7 @@ use serde_json::Value;
 use vault::onboarding::{FailureReason, StepState};
 
 use crate::content::Trouble;
-use crate::gaps::{self, SEND_WITHIN};
+use crate::gaps::SEND_WITHIN;
 use crate::ledger::{self, Found};
 use crate::run::{Run, as_ms};
 use crate::stop::Stop;
@@ -48,7 +48,7 @@ impl Run<'_> {
                 let now = self.now();
                 ledger::set(&mut self.ledger, step, StepState::Waiting, now);
                 self.save().await?;
-                Err(Stop::Later(gaps::spread(wait, &*self.onboard.random)))
+                Err(self.later(wait))
             }
             Err(Trouble::NotProcessed) => Err(self.tried(step, StepState::Waiting).await?),
             Err(Trouble::Unknown { committed_id }) => {

@@ -251,7 +251,7 @@ impl Run<'_> {
         match self.call(method, path, body).await? {
             Ok(answer) => Ok(Some(answer)),
             Err(Trouble::NotFound) => Ok(None),
-            Err(Trouble::Later { wait, .. }) => Err(Stop::Later(gaps::spread(wait, &*self.onboard.random))),
+            Err(Trouble::Later { wait, .. }) => Err(self.later(wait)),
             Err(Trouble::Forbidden) => Err(Stop::lacks(Some(&step.resource_id), "read content")),
             Err(Trouble::Invalid) => Err(Stop::failed(Some(&step.resource_id), FailureReason::InvalidRecipe)),
             Err(Trouble::NotProcessed | Trouble::Unknown { .. } | Trouble::Unauthorized) => {
@@ -261,6 +261,13 @@ impl Run<'_> {
                 Err(self.tried(step, state).await?)
             }
         }
+    }
+
+    /// Notion wants fewer requests. If that goes on for long, it is asked less often than it would allow.
+    pub(crate) fn later(&self, wait: Duration) -> Stop {
+        let age_ms = self.now().0.saturating_sub(self.ledger.started_at_ms);
+        let age = Duration::from_millis(age_ms);
+        Stop::Later(gaps::spread(wait.max(gaps::limited(age)), &*self.onboard.random))
     }
 
     /// A try was in vain. Counts it, and says when to go on.

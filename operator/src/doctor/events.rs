@@ -1,14 +1,12 @@
 //! Whether the app hears of what happens: the streams reach `publish`, the queue of webhooks reaches `webhook`, and the
-//! app's endpoint is in use.
+//! app's endpoint is in use. Whether `onboard` hears of it, too.
 
 use aws_sdk_dynamodb::types::{StreamSpecification, TableDescription};
 use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusError;
-use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleError;
-use aws_sdk_eventbridge::types::RuleState;
-use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingError;
 
 use super::finding::{CHANGED_BY_HAND, find, unanswered};
 use super::secrets;
+use super::sources::{Rule, has_rule, is_at_work};
 use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;
@@ -36,8 +34,11 @@ pub(super) async fn bus(aws: &Aws, stack: &Stack, report: &mut Report) {
 /// Each table has its stream, and each stream reaches `publish`.
 pub(super) async fn streams(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "streams";
-    for (table, mapping) in [("InstallationsTable", "PublishInstallations"), ("ClaimsTable", "PublishClaims")]
-    {
+    let mut streams = vec![("InstallationsTable", "PublishInstallations"), ("ClaimsTable", "PublishClaims")];
+    if stack.parameter("Recipe").is_some() {
+        streams.push(("OnboardingTable", "PublishOnboarding"));
+    }
+    for &(table, mapping) in &streams {
         let Some(name) = find(aws, stack, table, STEP, report) else { return };
         let described = match aws.dynamodb.describe_table().table_name(name).send().await {
             Ok(described) => described,
@@ -57,7 +58,7 @@ pub(super) async fn streams(aws: &Aws, stack: &Stack, report: &mut Report) {
             return report.problem(STEP, found, CHANGED_BY_HAND);
         }
     }
-    report.ok(STEP, "both reach publish");
+    report.ok(STEP, format!("all {} reach publish", streams.len()));
 }
 
 /// If there is an endpoint: it has a secret, its queue is worked off, and it has not been stopped.
@@ -65,7 +66,7 @@ pub(super) async fn webhook(aws: &Aws, stack: &Stack, report: &mut Report) {
     const STEP: &str = "webhook";
     let Ok(url) = endpoint(stack) else { return };
     if secrets::exists(aws, stack, report, STEP, "WebhookSecret").await.is_none()
-        || !has_rule(aws, stack, STEP, report).await
+        || !has_rule(aws, stack, Rule::OF_WEBHOOKS, STEP, report).await
         || is_at_work(aws, stack, "WebhookSource", STEP, report).await.is_none()
     {
         return;
@@ -85,77 +86,13 @@ pub(super) async fn webhook(aws: &Aws, stack: &Stack, report: &mut Report) {
     }
 }
 
-/// Whether the bus's rule fills the queue of webhooks.
-async fn has_rule(aws: &Aws, stack: &Stack, step: &'static str, report: &mut Report) -> bool {
-    let (Some(bus), Some(rule)) =
-        (find(aws, stack, "EventBus", step, report), find(aws, stack, "WebhookRule", step, report))
-    else {
-        return false;
-    };
-    // CloudFormation calls a rule of another bus than the default one BUS|RULE.
-    let rule = rule.rsplit('|').next().unwrap_or(rule);
-    let described = match aws.eventbridge.describe_rule().event_bus_name(bus).name(rule).send().await {
-        Ok(described) => described,
-        Err(error)
-            if error.as_service_error().is_some_and(DescribeRuleError::is_resource_not_found_exception) =>
-        {
-            report.problem(step, "WebhookRule no longer exists", CHANGED_BY_HAND);
-            return false;
-        }
-        Err(error) => {
-            unanswered(report, step, in_words(&error));
-            return false;
-        }
-    };
-    if described.state() != Some(&RuleState::Enabled) {
-        let enable = aws.commands.aws(&format!("events enable-rule --event-bus-name {bus} --name {rule}"));
-        report.problem(step, "WebhookRule is disabled: no webhook is sent", enable);
-        return false;
+/// If there is a recipe: its queue is filled and worked off.
+pub(super) async fn onboarding(aws: &Aws, stack: &Stack, report: &mut Report) {
+    const STEP: &str = "onboarding";
+    let Some(recipe) = stack.parameter("Recipe") else { return };
+    if has_rule(aws, stack, Rule::OF_ONBOARDINGS, STEP, report).await
+        && is_at_work(aws, stack, "OnboardingSource", STEP, report).await.is_some()
+    {
+        report.ok(STEP, format!("installs and claims reach it, the recipe is {recipe}"));
     }
-    match aws.eventbridge.list_targets_by_rule().event_bus_name(bus).rule(rule).send().await {
-        Ok(targets) if !targets.targets().is_empty() => true,
-        Ok(_) => {
-            report.problem(step, "WebhookRule has no target: no webhook is sent", CHANGED_BY_HAND);
-            false
-        }
-        Err(error) => {
-            unanswered(report, step, in_words(&error));
-            false
-        }
-    }
-}
-
-/// From where Lambda takes to a function, if it does.
-async fn is_at_work(
-    aws: &Aws,
-    stack: &Stack,
-    mapping: &'static str,
-    step: &'static str,
-    report: &mut Report,
-) -> Option<String> {
-    let id = find(aws, stack, mapping, step, report)?;
-    let (state, from) = match aws.lambda.get_event_source_mapping().uuid(id).send().await {
-        Ok(mapping) => (
-            mapping.state().unwrap_or("in an unknown state").to_owned(),
-            mapping.event_source_arn().unwrap_or_default().to_owned(),
-        ),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(GetEventSourceMappingError::is_resource_not_found_exception) =>
-        {
-            report.problem(step, format!("{mapping} no longer exists"), CHANGED_BY_HAND);
-            return None;
-        }
-        Err(error) => {
-            unanswered(report, step, format!("{mapping}: {}", in_words(&error)));
-            return None;
-        }
-    };
-    if state == "Enabled" {
-        return Some(from);
-    }
-    let enable = aws.commands.aws(&format!("lambda update-event-source-mapping --uuid {id} --enabled"));
-    report.problem(step, format!("{mapping} is {state}"), enable);
-    None
 }

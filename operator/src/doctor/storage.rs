@@ -10,7 +10,7 @@ use crate::aws::{Aws, in_words};
 use crate::report::Report;
 use crate::stack::Stack;
 
-const TABLES: [&str; 3] = ["InstallationsTable", "ClaimsTable", "LinksTable"];
+const TABLES: [&str; 4] = ["InstallationsTable", "ClaimsTable", "LinksTable", "OnboardingTable"];
 
 /// The keys that encrypt tables, secrets and alarms: enabled, and rotated once a year.
 pub(super) async fn keys(aws: &Aws, stack: &Stack, report: &mut Report) {
@@ -114,6 +114,10 @@ fn gone(aws: &Aws, table: &str) -> String {
             "docs/runbook.md, \"The links are gone\": create an empty one, then {}",
             import("INSTALLATIONS_TABLE")
         ),
+        "OnboardingTable" => format!(
+            "docs/runbook.md, \"The ledgers are gone\": restore to another name, create an empty one, then {}",
+            import("RESTORED_TABLE")
+        ),
         _ => "docs/runbook.md, \"Changed by hand\", step 3: create an empty one; its contents only matter for an hour"
             .to_owned(),
     }
@@ -178,6 +182,9 @@ pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
     if stack.parameter("WebhookUrl").is_some() {
         queues.push("WebhookDeadLetters");
     }
+    if stack.parameter("Recipe").is_some() {
+        queues.push("OnboardingDeadLetters");
+    }
     for queue in queues {
         let Some(url) = find(aws, stack, queue, STEP, report) else { return };
         let attributes = aws
@@ -200,5 +207,5 @@ pub(super) async fn queues(aws: &Aws, stack: &Stack, report: &mut Report) {
             return report.warning(STEP, found, format!("docs/runbook.md, \"{queue}\""));
         }
     }
-    report.ok(STEP, "nothing is waiting for rescue, no alarm and no event is stuck");
+    report.ok(STEP, "nothing is waiting for rescue, no alarm, no event and no onboarding is stuck");
 }

@@ -249,6 +249,7 @@ async fn clean_run(recipe: &Recipe) -> Made {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stderr, reason = "the figures of the run")]
 async fn functions_that_are_killed_anywhere_make_everything_once() {
     let worlds =
         environment("ONBOARDING_CRASH_WORLDS").map_or(WORLDS_PER_RECIPE, |worlds| worlds.parse().unwrap());
@@ -281,6 +282,7 @@ async fn functions_that_are_killed_anywhere_make_everything_once() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stderr, reason = "the figures of the run")]
 async fn a_function_that_is_killed_at_any_of_its_await_points_makes_everything_once() {
     for name in ["tracker", "template"] {
         let recipe = recipe(name);

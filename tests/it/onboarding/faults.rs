@@ -78,6 +78,7 @@ async fn news(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stderr, reason = "the figures of the run")]
 async fn every_fault_at_every_call_has_the_right_end() {
     let expected = clean().await;
     eprintln!("| fault | page | database | view |\n|---|---|---|---|");
@@ -110,6 +111,7 @@ async fn every_fault_at_every_call_has_the_right_end() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stderr, reason = "the figures of the run")]
 async fn a_fault_that_stays_ends_in_a_failure_and_never_in_a_loop() {
     let cases = [
         ("503", status(503, None), "notion_failed"),

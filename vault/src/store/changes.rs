@@ -12,7 +12,7 @@ use shared::pages::Notice;
 use super::StoreError;
 use super::claims::{self, Outcome};
 use super::forgotten::is_forgotten_marker;
-use super::item::{Row, text};
+use super::item::{Row, integer, text};
 use super::ledgers;
 use super::row::{self, Health, Installation};
 use crate::dynamodb_json::map_from_json;
@@ -132,6 +132,10 @@ impl Change {
 
     /// An onboarding has ended. One that is continued, by a new recipe or by the operator, ends again.
     fn of_onboarding(&self) -> Result<Vec<Event>, StoreError> {
+        let imported = |row: &Option<Row>| row.as_ref().and_then(|row| integer(row, "imported_at_ms"));
+        if imported(&self.new).is_some() && imported(&self.new) != imported(&self.old) {
+            return Ok(Vec::new());
+        }
         let Some(new) = self.new.as_ref().map(ledgers::read).transpose()? else { return Ok(Vec::new()) };
         let before = self.old.as_ref().map(ledgers::read).transpose()?.map(|ledger| ledger.status);
         let kind = match new.status {

@@ -111,7 +111,7 @@ fn the_costs_add_up() {
             _ => assert!(line.contains("what"), "{line}"),
         }
     }
-    assert_eq!(tables, 7);
+    assert_eq!(tables, 9);
 }
 
 /// The model is only useful as long as its steps are those of the code.

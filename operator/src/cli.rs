@@ -227,7 +227,7 @@ pub(crate) enum OnboardCommand {
         #[arg(long)]
         all: bool,
         /// At most so many of them
-        #[arg(long, value_name = "N", requires = "all")]
+        #[arg(long, value_name = "N", requires = "all", conflicts_with = "workspace_id")]
         limit: Option<usize>,
         /// Only say what is left to do, and which requests would be sent
         #[arg(long)]
@@ -236,7 +236,7 @@ pub(crate) enum OnboardCommand {
         #[arg(long, value_name = "DIR")]
         recipe: Option<PathBuf>,
         /// Do not ask before preparing all
-        #[arg(long, requires = "all")]
+        #[arg(long, requires = "all", conflicts_with = "workspace_id")]
         yes: bool,
     },
 }

@@ -21,6 +21,7 @@ def main():
     parser.add_argument(
         "--from", dest="first", metavar="STEP", help="start with this step; for work on the test itself"
     )
+    parser.add_argument("--until", dest="last", metavar="STEP", help="end with this step")
     arguments = parser.parse_args()
 
     began = tools.now()
@@ -35,7 +36,7 @@ def main():
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
     from run import run
 
-    sys.exit(run(arguments.first))
+    sys.exit(run(arguments.first, arguments.last))
 
 
 main()

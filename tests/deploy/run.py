@@ -47,17 +47,21 @@ STEPS = [
 ]
 
 
-def run(first_step):
+def run(first_step, last_step):
     # So that everything that was started is stopped, however this ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     names = [name for name, _ in STEPS]
     first = names.index(first_step) if first_step else 0
+    last = names.index(last_step) if last_step else len(names) - 1
     rows = [("tools", "passed", float(os.environ.get("DEPLOY_TEST_TOOLS_SECS", "0")), "pinned, in target/tools")]
     failed = False
     try:
         for index, (name, step) in enumerate(STEPS):
             if index < first:
                 rows.append((name, "NOT RUN", 0.0, "--from"))
+                continue
+            if index > last:
+                rows.append((name, "NOT RUN", 0.0, "--until"))
                 continue
             if failed:
                 rows.append((name, "NOT RUN", 0.0, "a step before it failed"))

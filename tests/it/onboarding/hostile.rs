@@ -35,7 +35,8 @@ fn shown(name: &str) -> String {
 /// Everything that Notion would show as something else than text.
 fn other_than_text(markdown: &str) -> usize {
     let is_special = |line: &&str| {
-        line.trim_start().starts_with(['#', '>']) || line.contains("<page") || line.contains("<script")
+        let is_tag = line.match_indices('<').any(|(at, _)| !line[..at].ends_with('\\'));
+        line.trim_start().starts_with(['#', '>']) || is_tag
     };
     markdown.lines().filter(is_special).count()
 }

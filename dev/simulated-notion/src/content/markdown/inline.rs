@@ -175,7 +175,7 @@ fn escaped(text: &str) -> String {
         let in_word =
             before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphanumeric());
         let is_mark =
-            matches!(character, '\\' | '*' | '`' | '[' | ']' | '~') || (character == '_' && !in_word);
+            matches!(character, '\\' | '*' | '`' | '[' | ']' | '~' | '<') || (character == '_' && !in_word);
         if is_mark {
             escaped.push('\\');
         }

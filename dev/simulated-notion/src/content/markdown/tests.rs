@@ -98,7 +98,7 @@ fn what_was_written_reads_the_same() {
         "> a\n> b\n---\n```rust\nfn main() {}\n```",
         "| a | b |\n| --- | --- |\n| **1** | 2 |",
         "\\# not a heading\n1\\. not a list\n\\- not a list",
-        "a \\* b \\[c\\] snake_case \\_d\\_ {braces} <b>html</b> שלום 🧪",
+        "a \\* b \\[c\\] snake_case \\_d\\_ {braces} \\<b>html\\</b> שלום 🧪",
     ];
     for text in texts {
         let once = rewritten(text);

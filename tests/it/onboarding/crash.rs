@@ -1,6 +1,6 @@
-//! A function is killed at each of its await points; then at any, a thousand workspaces long, with events that arrive twice, out of order and at the same
-//! time, and with a Notion that fails now and then. In the end each workspace is as after one clean run: nothing is there
-//! twice, nothing is missing.
+//! A function is killed at each of its await points; then at any, hundreds of workspaces long, with events that arrive
+//! twice, out of order and at the same time, and with a Notion that fails now and then. In the end each workspace is as
+//! after one clean run: nothing is there twice, nothing is missing.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ use crate::stampede::with_people;
 
 /// How many worlds there are for each recipe, unless `ONBOARDING_CRASH_WORLDS` says otherwise: with 25, three thousand
 /// workspaces are prepared.
-const WORLDS_PER_RECIPE: u64 = 8;
+const WORLDS_PER_RECIPE: u64 = 6;
 /// How many people each world has.
 const PEOPLE: usize = 60;
 /// The largest number of turns for a process: about as many as a whole run of the tracker takes.
@@ -278,7 +278,7 @@ async fn functions_that_are_killed_anywhere_make_everything_once() {
         "{} workspaces, {} runs, {} killed, {} beside another of the same person, {} faults",
         all.people, all.runs, all.killed, all.at_once, all.faults
     );
-    assert!(all.runs >= 3_000 && all.killed >= all.people / 2 && all.at_once >= 100 && all.faults >= 900);
+    assert!(all.runs >= 3_000 && all.killed >= all.people / 2 && all.at_once >= 100 && all.faults >= 700);
 }
 
 #[tokio::test]

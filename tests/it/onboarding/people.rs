@@ -152,3 +152,17 @@ async fn a_message_that_names_nobody_is_put_aside() {
     let queues = world.stack.queues().service();
     assert_eq!((queues.onboardings().len(), queues.onboarding_dead_letters().len()), (0, 1));
 }
+
+#[tokio::test]
+async fn the_ledger_of_somebody_who_is_not_there_any_more_is_deleted() {
+    let world = world(recipe("tracker"), |_| {}).await;
+    assert!(world.browser().install_as(|_| {}).await.is_connected());
+    settle(&world).await;
+    let id = InstallationId::of_user(ACME, Some(ADA));
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(id.as_str().to_owned());
+    let delete = world.stack.dynamodb().service().client().delete_item();
+    delete.table_name(dev::aws::INSTALLATIONS_TABLE.0).key("installation_id", key).send().await.unwrap();
+    order(&world);
+    world.stack.prepare_workspaces().await;
+    assert_eq!(super::clean::ledgers(&world).await, 0);
+}

@@ -259,6 +259,24 @@ impl Notion {
         }
         Ok(node)
     }
+
+    /// The same for an update: one that takes it out of the trash may find it there.
+    ///
+    /// # Errors
+    ///
+    /// As [`find_to_change`](Self::find_to_change).
+    pub(crate) fn find_to_update(
+        &self,
+        caller: &Caller,
+        what: What,
+        id: &str,
+        in_trash: Option<bool>,
+    ) -> Result<&Node, NotionError> {
+        match in_trash {
+            Some(false) => self.find(caller, what, id),
+            _ => self.find_to_change(caller, what, id),
+        }
+    }
 }
 
 fn has_block_limit(connection: &Connection) -> bool {

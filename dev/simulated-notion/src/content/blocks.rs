@@ -96,10 +96,7 @@ impl Notion {
     ) -> Result<Value, NotionError> {
         caller.may(Needs::Update)?;
         let in_trash = body.bool_of("in_trash")?;
-        let node = match in_trash {
-            Some(false) => self.find(caller, What::Block, id)?,
-            _ => self.find_to_change(caller, What::Block, id)?,
-        };
+        let node = self.find_to_update(caller, What::Block, id, in_trash)?;
         let id = node.id.clone();
         let mut fields = body.fields()?;
         fields.retain(|(name, _)| !matches!(*name, "in_trash" | "type" | "object"));

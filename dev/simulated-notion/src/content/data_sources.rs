@@ -61,10 +61,7 @@ impl Notion {
         caller.may(Needs::Update)?;
         body.only(&["title", "icon", "properties", "in_trash"])?;
         let in_trash = body.bool_of("in_trash")?;
-        let node = match in_trash {
-            Some(false) => self.find(caller, What::DataSource, id)?,
-            _ => self.find_to_change(caller, What::DataSource, id)?,
-        };
+        let node = self.find_to_update(caller, What::DataSource, id, in_trash)?;
         let id = node.id.clone();
         let mut source = node.data_source().cloned().unwrap_or_default();
         if body.field("title").is_some() {

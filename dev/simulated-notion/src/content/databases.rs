@@ -86,10 +86,7 @@ impl Notion {
             "is_locked",
         ])?;
         let in_trash = body.bool_of("in_trash")?;
-        let node = match in_trash {
-            Some(false) => self.find(caller, What::Database, id)?,
-            _ => self.find_to_change(caller, What::Database, id)?,
-        };
+        let node = self.find_to_update(caller, What::Database, id, in_trash)?;
         let id = node.id.clone();
         let mut database = node.database().cloned().unwrap_or_default();
         if body.field("title").is_some() {

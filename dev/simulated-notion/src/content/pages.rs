@@ -113,10 +113,7 @@ impl Notion {
         caller.may(Needs::Update)?;
         body.only(&["properties", "icon", "cover", "is_locked", "template", "erase_content", "in_trash"])?;
         let in_trash = body.bool_of("in_trash")?;
-        let node = match in_trash {
-            Some(false) => self.find(caller, What::Page, id)?,
-            _ => self.find_to_change(caller, What::Page, id)?,
-        };
+        let node = self.find_to_update(caller, What::Page, id, in_trash)?;
         let id = node.id.clone();
         let source = node.parent.as_ref().and_then(|parent| self.memory.content.get(parent));
         let place = match source.filter(|parent| parent.data_source().is_some()) {

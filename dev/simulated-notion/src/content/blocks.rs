@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::content::access::{Caller, Needs, What};
 use crate::content::input::Input;
-use crate::content::listing::{list, page};
+use crate::content::listing::{answer, list};
 use crate::content::new_blocks::{self, NewBlock};
 use crate::content::node::{Block, Kind, Node};
 use crate::error::NotionError;
@@ -42,13 +42,7 @@ impl Notion {
         caller.may(Needs::Read)?;
         let node = self.find(caller, What::Block, id)?;
         let children = if node.database().is_some() { Vec::new() } else { self.children_shown(node) };
-        let page = page(children.iter().map(|child| child.id.clone()).collect(), query)?;
-        let blocks = page.ids.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list(
-            "block",
-            &blocks.map(|node| self.block_object(node)).collect::<Vec<_>>(),
-            page.next_cursor.as_ref(),
-        ))
+        answer("block", &children, query, |node| self.block_object(node))
     }
 
     /// `PATCH /v1/blocks/{id}/children`

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::content::input::Input;
+use crate::content::node::Node;
 use crate::error::NotionError;
 
 /// The largest `page_size` (documented).
@@ -57,4 +58,21 @@ pub(crate) fn list(kind: &str, results: &[Value], next_cursor: Option<&String>) 
         "type": kind,
         kind: {},
     })
+}
+
+/// The answer to a request for a list: the page of `nodes` that it asks for, each as `object` writes it.
+///
+/// # Errors
+///
+/// As [`page`].
+pub(crate) fn answer(
+    kind: &str,
+    nodes: &[&Node],
+    asked: &Input<'_>,
+    object: impl Fn(&Node) -> Value,
+) -> Result<Value, NotionError> {
+    let page = page(nodes.iter().map(|node| node.id.clone()).collect(), asked)?;
+    let shown = nodes.iter().skip_while(|node| Some(&node.id) != page.ids.first()).take(page.ids.len());
+    let results: Vec<Value> = shown.map(|node| object(node)).collect();
+    Ok(list(kind, &results, page.next_cursor.as_ref()))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::content::access::{Caller, Needs, What};
 use crate::content::filter;
 use crate::content::input::Input;
-use crate::content::listing::{list, page};
+use crate::content::listing::answer;
 use crate::content::node::{Kind, Node, Page};
 use crate::error::NotionError;
 use crate::notion::Notion;
@@ -28,13 +28,7 @@ impl Notion {
         let in_trash = body.bool_of("in_trash")?.unwrap_or_default();
         let (filter, sorts) = (body.some("filter"), body.some("sorts"));
         let rows = self.rows(node, filter.as_ref(), sorts.as_ref(), in_trash)?;
-        let page = page(rows.iter().map(|row| row.id.clone()).collect(), body)?;
-        let rows = page.ids.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list(
-            "page_or_data_source",
-            &rows.map(|row| self.object(row)).collect::<Vec<_>>(),
-            page.next_cursor.as_ref(),
-        ))
+        answer("page_or_data_source", &rows, body, |row| self.object(row))
     }
 
     /// The rows of a data source that pass a filter, in order: as asked for, otherwise oldest first.

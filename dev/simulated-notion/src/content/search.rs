@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::content::access::{Caller, Needs};
 use crate::content::input::Input;
-use crate::content::listing::{list, page};
+use crate::content::listing::answer;
 use crate::content::node::{Kind, Node};
 use crate::content::rich_text::plain;
 use crate::error::NotionError;
@@ -60,13 +60,7 @@ impl Notion {
             let order = one.edited_at_ms.cmp(&other.edited_at_ms);
             if is_ascending { order } else { order.reverse() }
         });
-        let page = page(found.iter().map(|node| node.id.clone()).collect(), body)?;
-        let objects = page.ids.iter().filter_map(|id| self.memory.content.get(id));
-        Ok(list(
-            "page_or_data_source",
-            &objects.map(|node| self.object(node)).collect::<Vec<_>>(),
-            page.next_cursor.as_ref(),
-        ))
+        answer("page_or_data_source", &found, body, |node| self.object(node))
     }
 
     /// Everything that the caller sees, beginning with what was shared by name.

@@ -5,11 +5,10 @@
 
 use std::collections::HashSet;
 
-use recipe::{Recipe, Resource, Step, Values};
-use serde_json::{Value, json};
+use recipe::{Presence, Recipe, Resource, Step, Values, short_url};
+use serde_json::Value;
 use shared::clock::UnixMillis;
-use vault::installation::InstallationId;
-use vault::onboarding::{Ledger, OnboardingStatus, StepState};
+use vault::onboarding::{Ledger, StepState};
 use vault::store::Installation;
 
 const DAY_MS: u64 = 86_400_000;
@@ -31,18 +30,12 @@ pub(crate) struct Planned {
     pub(crate) request: Option<Value>,
 }
 
-/// The message that orders an onboarding. `again`: also if it has stopped for good.
-pub(crate) fn order(id: &InstallationId, again: bool) -> Value {
-    json!({"onboard": {"installation": id.to_opaque(), "again": again}})
-}
-
 /// What the recipe's placeholders stand for.
 pub(crate) fn values(row: &Installation, ledger: Option<&Ledger>, app_name: &str, now: UnixMillis) -> Values {
     let steps = ledger.map_or(&[][..], |ledger| &ledger.steps);
     let resources = steps.iter().filter_map(|step| {
         let id = step.id.clone()?;
-        let url =
-            step.url.clone().unwrap_or_else(|| format!("https://www.notion.so/{}", id.replace('-', "")));
+        let url = step.url.clone().unwrap_or_else(|| short_url(&id));
         Some((step.resource_id.clone(), Resource { id, url, data_source_id: step.data_source_id.clone() }))
     });
     Values {
@@ -51,7 +44,6 @@ pub(crate) fn values(row: &Installation, ledger: Option<&Ledger>, app_name: &str
         person_email: row.owner_email.clone(),
         workspace_name: row.workspace_name.clone(),
         app_name: app_name.to_owned(),
-        template_id: row.duplicated_template_id.clone(),
         today: today(now),
         resources: resources.collect(),
     }
@@ -63,8 +55,13 @@ pub(crate) fn today(now: UnixMillis) -> i64 {
 }
 
 /// What an order of the operator would do, which also tries again what was left out.
-pub(crate) fn plan(recipe: &Recipe, ledger: Option<&Ledger>, values: &Values) -> Vec<Planned> {
-    let tries_again = ledger.is_some_and(is_over);
+pub(crate) fn plan(
+    recipe: &Recipe,
+    ledger: Option<&Ledger>,
+    values: &Values,
+    has_template: bool,
+) -> Vec<Planned> {
+    let tries_again = ledger.is_some_and(Ledger::is_over);
     let mut absent: HashSet<&str> = HashSet::new();
     let planned = recipe.steps.iter().map(|step| {
         let state = ledger.and_then(|ledger| ledger.step(&step.resource_id)).map(|known| known.state);
@@ -72,7 +69,7 @@ pub(crate) fn plan(recipe: &Recipe, ledger: Option<&Ledger>, values: &Values) ->
             Some(StepState::LeftOut) => tries_again,
             state => !state.is_some_and(StepState::is_settled),
         };
-        let without = if is_open { without(step, ledger, values, &absent) } else { None };
+        let without = if is_open { without(step, ledger, has_template, &absent) } else { None };
         if without.is_some() || (!is_open && state != Some(StepState::Made)) {
             absent.insert(&step.resource_id);
         }
@@ -90,16 +87,20 @@ pub(crate) fn plan(recipe: &Recipe, ledger: Option<&Ledger>, values: &Values) ->
 }
 
 /// What a step needs that is not there, and will not be.
-fn without(step: &Step, ledger: Option<&Ledger>, values: &Values, absent: &HashSet<&str>) -> Option<String> {
-    let holders = step.holders();
+fn without(
+    step: &Step,
+    ledger: Option<&Ledger>,
+    has_template: bool,
+    absent: &HashSet<&str>,
+) -> Option<String> {
     let has_address =
         |need: &str| ledger.and_then(|ledger| ledger.step(need)).is_some_and(|known| known.id.is_some());
-    // The address of what was deleted is still right, but nothing can be made in it.
-    let missing = step
-        .needs()
-        .into_iter()
-        .find(|need| absent.contains(need) && (!has_address(need) || holders.contains(need)));
-    let no_template = step.make.in_template().is_some() && values.template_id.is_none();
+    let missing = step.missing(|need| match (absent.contains(need), has_address(need)) {
+        (false, _) => Presence::There,
+        (true, true) => Presence::Gone,
+        (true, false) => Presence::Absent,
+    });
+    let no_template = step.make.in_template().is_some() && !has_template;
     missing
         .map(|missing| format!("needs {missing}"))
         .or_else(|| no_template.then(|| "no template was duplicated".to_owned()))
@@ -120,23 +121,14 @@ pub(crate) fn request(recipe: &Recipe, step: &Step, values: &Values) -> Option<V
     step.request(&values, &named, &named).ok().flatten().map(|request| request.body)
 }
 
-/// Whether nothing is done any more without another reason.
-fn is_over(ledger: &Ledger) -> bool {
-    matches!(ledger.status, OnboardingStatus::Completed | OnboardingStatus::Failed)
-}
-
 /// Whether an order that is no second try would do something, and how urgent that is: 0 the most. Otherwise the first
 /// hundred of a thousand would be ordered again and again.
 pub(crate) fn urgency(recipe: &Recipe, row: &Installation, ledger: Option<&Ledger>) -> Option<u8> {
     let Some(ledger) = ledger else { return Some(0) };
-    if !is_over(ledger) {
+    if !ledger.is_over() {
         return Some(2);
     }
-    let same_recipe = ledger.recipe == recipe.name && ledger.recipe_version == recipe.version;
-    let has_left_out = ledger.steps.iter().any(|step| step.state == StepState::LeftOut);
-    let reinstalled = row.generation > ledger.generation;
-    let goes_on = reinstalled && (has_left_out || ledger.status == OnboardingStatus::Failed);
-    (!same_recipe || goes_on).then_some(1)
+    ledger.goes_on(&recipe.name, &recipe.version, row.generation).then_some(1)
 }
 
 /// For how many requests an onboarding reserves time: one for each open step, and one more.
@@ -151,7 +143,8 @@ pub(crate) fn reserved(recipe: &Recipe, ledger: Option<&Ledger>) -> u64 {
 mod tests {
     use std::path::Path;
 
-    use vault::onboarding::LedgerStep;
+    use vault::installation::InstallationId;
+    use vault::onboarding::{LedgerStep, OnboardingStatus};
 
     use super::*;
 
@@ -194,7 +187,7 @@ mod tests {
     #[test]
     fn a_new_person_gets_everything() {
         let recipe = tracker();
-        let planned = plan(&recipe, None, &Values::default());
+        let planned = plan(&recipe, None, &Values::default(), false);
         assert!(planned.iter().all(|step| step.is_open && step.state.is_none() && step.request.is_some()));
         assert_eq!(reserved(&recipe, None), 7);
     }
@@ -204,9 +197,9 @@ mod tests {
         let recipe = tracker();
         let steps = [("home", StepState::Gone), ("tasks", StepState::Made), ("board", StepState::Gone)];
         let gone = ledger(&recipe, OnboardingStatus::Running, &steps);
-        assert_eq!(left_out(&plan(&recipe, Some(&gone), &Values::default())), []);
+        assert_eq!(left_out(&plan(&recipe, Some(&gone), &Values::default(), false)), []);
         let gone = ledger(&recipe, OnboardingStatus::Running, &steps[..1]);
-        let planned = plan(&recipe, Some(&gone), &Values::default());
+        let planned = plan(&recipe, Some(&gone), &Values::default(), false);
         let expected = [
             ("tasks", "needs home"),
             ("board", "needs tasks"),
@@ -223,9 +216,9 @@ mod tests {
         let recipe = tracker();
         let steps = [("home", StepState::Made), ("tasks", StepState::LeftOut)];
         let running = ledger(&recipe, OnboardingStatus::Running, &steps);
-        assert!(!plan(&recipe, Some(&running), &Values::default())[1].is_open);
+        assert!(!plan(&recipe, Some(&running), &Values::default(), false)[1].is_open);
         let over = ledger(&recipe, OnboardingStatus::Completed, &steps);
-        let planned = plan(&recipe, Some(&over), &Values::default());
+        let planned = plan(&recipe, Some(&over), &Values::default(), false);
         assert!(planned[1].is_open && planned[1].state == Some(StepState::LeftOut));
         assert!(planned[1].request.is_some());
     }

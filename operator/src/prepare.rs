@@ -6,6 +6,7 @@ use recipe::Recipe;
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
 use vault::installation::InstallationId;
+use vault::onboarding::order;
 use vault::store::{Health, Installation, Store, StoreError, is_forgotten_marker};
 
 use crate::aws::{Aws, in_words};
@@ -41,7 +42,7 @@ pub struct All {
 pub async fn one(aws: &Aws, stack: &Stack, id: &InstallationId) -> Result<Outcome, Failure> {
     let queue = queue(stack)?;
     active(&store(aws, stack)?, stack, id).await?;
-    send(aws, queue, &plan::order(id, true)).await?;
+    send(aws, queue, &order(id, true)).await?;
     let (workspace_id, user_id) = id.parts();
     let show = format!("onboard show {workspace_id} {}", user_id.unwrap_or("-"));
     let said = format!(
@@ -68,7 +69,7 @@ pub async fn planned(
     let ledger = store.read_ledger(id, soon()).await?;
     let app_name = stack.parameter("AppName").unwrap_or("This app");
     let values = plan::values(&row, ledger.as_ref(), app_name, SystemClock.now_millis());
-    let steps = plan::plan(&recipe, ledger.as_ref(), &values);
+    let steps = plan::plan(&recipe, ledger.as_ref(), &values, row.duplicated_template_id.is_some());
     let open = steps.iter().filter(|step| step.is_open && step.without.is_none()).count();
     let before = ledger.as_ref().map_or_else(
         || "nothing was begun".to_owned(),
@@ -115,7 +116,7 @@ pub async fn all(aws: &Aws, stack: &Stack, wanted: All, folder: Option<&Path>) -
     }
     if !wanted.dry_run {
         for (sent, (_, id, _)) in found.iter().enumerate() {
-            send(aws, queue, &plan::order(id, false)).await.map_err(|failure| {
+            send(aws, queue, &order(id, false)).await.map_err(|failure| {
                 Failure::Unknown(format!(
                     "{failure}, after {sent} orders were sent; it is safe to repeat the command"
                 ))

@@ -37,7 +37,6 @@ pub fn preview(folder: &Path, sample: &Sample) -> Result<Outcome, Failure> {
         person_email: known(&sample.email),
         workspace_name: known(&sample.workspace),
         app_name: sample.app.clone(),
-        template_id: Some("<template>".to_owned()),
         today: today(SystemClock.now_millis()),
         ..Values::default()
     };

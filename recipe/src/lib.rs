@@ -23,6 +23,6 @@ mod values;
 pub use problem::{Problem, Problems};
 pub use recipe::Recipe;
 pub use request::{Call, NotReady, Request};
-pub use step::{Kind, Make, Parent, Property, Step};
+pub use step::{Kind, Make, Parent, Presence, Property, Step};
 pub use text::Text;
-pub use values::{Resource, Values};
+pub use values::{Resource, Values, short_url};

@@ -16,11 +16,3 @@ pub struct Recipe {
     /// What to make, in order.
     pub steps: Vec<Step>,
 }
-
-impl Recipe {
-    /// The step that makes a resource.
-    #[must_use]
-    pub fn step(&self, resource_id: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.resource_id == resource_id)
-    }
-}

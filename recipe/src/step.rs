@@ -191,6 +191,17 @@ pub struct GroupBy {
     pub r#type: String,
 }
 
+/// Whether a resource is there that a step needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    There,
+    /// It was, and has an address.
+    Gone,
+    /// It never was.
+    Absent,
+}
+
 /// The kind of a resource at Notion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -284,11 +295,22 @@ impl Step {
     }
 
     /// The resources that must be there, and not only have been there: what it is made in, and what it is related to.
-    #[must_use]
-    pub fn holders(&self) -> Vec<&str> {
+    fn holders(&self) -> Vec<&str> {
         let of_texts: Vec<&str> = self.texts().flat_map(Text::resources).collect();
         let container = self.container();
         self.needs().into_iter().filter(|need| Some(*need) == container || !of_texts.contains(need)).collect()
+    }
+
+    /// The first resource that it needs and that is not there. `presence_of` says which are.
+    #[must_use]
+    pub fn missing(&self, presence_of: impl Fn(&str) -> Presence) -> Option<&str> {
+        let holders = self.holders();
+        self.needs().into_iter().find(|need| match presence_of(need) {
+            Presence::There => false,
+            // Its address is still right, but nothing can be made in it.
+            Presence::Gone => holders.contains(need),
+            Presence::Absent => true,
+        })
     }
 
     /// The title that it gets, or the name of a view. `None` if it is found, not made.

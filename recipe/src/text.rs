@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::escape;
 use crate::limits::{ADDRESS_CHARS, VALUE_CHARS, length};
-use crate::values::Values;
+use crate::values::{Values, short_url};
 
 /// A text, in pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,10 +94,10 @@ impl Placeholder {
             Self::WorkspaceName => values.workspace_name.clone(),
             Self::AppName => Some(values.app_name.clone()),
             Self::Id(resource) => values.resources.get(resource).map(|resource| resource.id.clone()),
-            Self::Url(resource) => values.resources.get(resource).map(|resource| {
-                let short = || format!("https://www.notion.so/{}", resource.id.replace('-', ""));
-                escape::address(&resource.url).unwrap_or_else(short)
-            }),
+            Self::Url(resource) => values
+                .resources
+                .get(resource)
+                .map(|resource| escape::address(&resource.url).unwrap_or_else(|| short_url(&resource.id))),
         }
     }
 }

@@ -26,10 +26,14 @@ pub struct Values {
     pub workspace_name: Option<String>,
     /// The app's name.
     pub app_name: String,
-    /// The template that the person had duplicated.
-    pub template_id: Option<String>,
     /// The day of the request, in days since 1970-01-01 (UTC).
     pub today: i64,
     /// What was made so far, by `resource_id`.
     pub resources: HashMap<String, Resource>,
+}
+
+/// The address of a page, a database or a view in its short form: without the words of its title.
+#[must_use]
+pub fn short_url(id: &str) -> String {
+    format!("https://www.notion.so/{}", id.replace('-', ""))
 }

@@ -42,6 +42,13 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     drawn
 }
 
+/// `time`, and up to a tenth more, so that those who wait for the same thing do not come back together.
+#[must_use]
+pub fn up_to_a_tenth_more(time: Duration, random: &dyn Random) -> Duration {
+    let draw = f64::from(u16::from_be_bytes(bytes(random))) / f64::from(u16::MAX);
+    time.mul_f64(1.0 + draw / 10.0)
+}
+
 /// Draws a time between half of `longest_ms` and all of it, so that those who wait for the same thing do not come back
 /// together.
 #[must_use]

@@ -54,6 +54,12 @@ pub fn onboarding_facts(ledger: Option<&Ledger>) -> Value {
     ledger.map_or_else(not_begun, Ledger::facts)
 }
 
+/// The message that orders the onboarding of an installation. `again`: also if it has stopped for good.
+#[must_use]
+pub fn order(id: &InstallationId, again: bool) -> Value {
+    json!({"onboard": {"installation": id.to_opaque(), "again": again}})
+}
+
 /// How far a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,6 +203,22 @@ impl Ledger {
     #[must_use]
     pub fn step(&self, resource_id: &str) -> Option<&LedgerStep> {
         self.steps.iter().find(|step| step.resource_id == resource_id)
+    }
+
+    /// Whether nothing is done any more without another reason.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.status, OnboardingStatus::Completed | OnboardingStatus::Failed)
+    }
+
+    /// Whether one that is over goes on by itself: with another recipe, or because the person has installed again (it
+    /// was in this `generation`) and something was not made.
+    #[must_use]
+    pub fn goes_on(&self, recipe: &str, recipe_version: &str, generation: u64) -> bool {
+        let same_recipe = self.recipe == recipe && self.recipe_version == recipe_version;
+        let has_left_out = self.steps.iter().any(|step| step.state == StepState::LeftOut);
+        let was_not_made = has_left_out || self.status == OnboardingStatus::Failed;
+        !same_recipe || (generation > self.generation && was_not_made)
     }
 
     /// The address of the page that people are sent to, once it is there.

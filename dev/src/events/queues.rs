@@ -1,8 +1,8 @@
 //! Events of the queues of webhooks and of onboardings, which the bus fills.
 
-use onboard::order;
 use serde_json::{Value, json};
 use vault::installation::InstallationId;
+use vault::onboarding::order;
 
 use super::sample::Sample;
 

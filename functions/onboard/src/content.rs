@@ -110,8 +110,8 @@ fn classify(answer: &NotionAnswer, body: &[u8], now: UnixSeconds) -> Trouble {
     match answer.status.as_u16() {
         429 | 529 if reason == Some("public_api_request_blocked") => blocked,
         429 | 529 => {
-            let in_body = text("/additional_data/retry_after").and_then(|secs| secs.parse().ok());
-            let asked = answer.retry_after.or(in_body.map(RetryAfter::Secs));
+            let in_body = || text("/additional_data/retry_after").and_then(RetryAfter::parse);
+            let asked = answer.retry_after.or_else(in_body);
             let wait = asked.unwrap_or(RetryAfter::Secs(LATER_SECS)).wait(now);
             Trouble::Later { wait, for_all: reason != Some("public_api_space_request_rate_limit") }
         }

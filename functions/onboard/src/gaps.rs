@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::random::{Random, bytes};
+use shared::random::{Random, up_to_a_tenth_more};
+use vault::work_queue::LONGEST_GAP;
 
 /// How long a request may take, answer included. Notion itself ends one after 60 seconds.
 pub(crate) const CALL: Duration = Duration::from_secs(20);
@@ -24,9 +25,6 @@ pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
 pub(crate) const MAX_TRIES: u32 = 8;
 /// A turn that comes within this time has come: so the first onboardings after a quiet time do not wait.
 pub(crate) const AHEAD: Duration = Duration::from_secs(20);
-/// The longest time for which a message can be hidden, with some time for the try.
-pub(crate) const LONGEST: Duration = Duration::from_mins(12 * 60 - 5);
-
 const UNREACHED_AT_LEAST: Duration = Duration::from_secs(20);
 const UNREACHED_AT_MOST: Duration = Duration::from_hours(1);
 
@@ -51,8 +49,7 @@ pub(crate) fn limited(age: Duration) -> Duration {
 
 /// A time, and up to a tenth more, so that those who wait for the same thing do not come back together.
 pub(crate) fn spread(time: Duration, random: &dyn Random) -> Duration {
-    let draw = f64::from(u16::from_be_bytes(bytes(random))) / f64::from(u16::MAX);
-    time.mul_f64(1.0 + draw / 10.0).clamp(Duration::from_secs(1), LONGEST)
+    up_to_a_tenth_more(time, random).clamp(Duration::from_secs(1), LONGEST_GAP)
 }
 
 #[cfg(test)]
@@ -71,7 +68,7 @@ mod tests {
         let gaps: Vec<u64> = (1..=MAX_TRIES).map(|tries| after(tries, &Always(0)).as_secs()).collect();
         assert_eq!(gaps, [5, 30, 120, 600, 1800, 3600, 7200, 7200]);
         assert_eq!(after(1, &Always(255)), Duration::from_millis(5500));
-        assert_eq!(spread(Duration::from_hours(24), &Always(0)), LONGEST);
+        assert_eq!(spread(Duration::from_hours(24), &Always(0)), LONGEST_GAP);
         assert_eq!(spread(Duration::ZERO, &Always(0)), Duration::from_secs(1));
     }
 

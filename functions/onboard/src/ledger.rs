@@ -1,6 +1,6 @@
 //! What a run writes into its ledger.
 
-use recipe::{Resource, Step, Values};
+use recipe::{Resource, Step, Values, short_url};
 use shared::clock::UnixMillis;
 use vault::onboarding::{Ledger, LedgerStep, OnboardingStatus, StepState};
 use vault::store::Installation;
@@ -45,21 +45,19 @@ impl Onboard {
         now: UnixMillis,
     ) -> Option<Ledger> {
         let Some(mut ledger) = standing else { return Some(self.begin(row, now)) };
-        let same_recipe = ledger.recipe == self.recipe.name && ledger.recipe_version == self.recipe.version;
+        let goes_on = again || ledger.goes_on(&self.recipe.name, &self.recipe.version, row.generation);
+        let reinstalled = row.generation > ledger.generation;
         ledger.recipe.clone_from(&self.recipe.name);
         ledger.recipe_version.clone_from(&self.recipe.version);
         ledger.landing.clone_from(&self.recipe.landing);
-        let reinstalled = row.generation > ledger.generation;
         ledger.generation = row.generation;
-        if !matches!(ledger.status, OnboardingStatus::Completed | OnboardingStatus::Failed) {
+        if !ledger.is_over() {
             return Some(ledger);
         }
-        let retried = again || (ledger.status == OnboardingStatus::Failed && reinstalled);
-        let has_left_out = ledger.steps.iter().any(|step| step.state == StepState::LeftOut);
-        if same_recipe && !retried && !(reinstalled && has_left_out) {
+        if !goes_on {
             return None;
         }
-        if retried || reinstalled {
+        if again || reinstalled {
             // A template may be there now, or a property again.
             ledger.steps.retain(|step| step.state != StepState::LeftOut);
         }
@@ -90,7 +88,6 @@ impl Onboard {
             person_email: row.owner_email.clone(),
             workspace_name: row.workspace_name.clone(),
             app_name: self.app_name.clone(),
-            template_id: row.duplicated_template_id.clone(),
             today: i64::try_from(now.0 / 86_400_000).unwrap_or(0),
             resources: resources.collect(),
         }
@@ -138,10 +135,6 @@ pub(crate) fn set_made(ledger: &mut Ledger, step: &Step, found: &Found, now: Uni
 fn stored_url(url: &str, id: &str) -> String {
     let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if NOTION_HOSTS.contains(&host) { short_url(id) } else { url.to_owned() }
-}
-
-fn short_url(id: &str) -> String {
-    format!("https://www.notion.so/{}", id.replace('-', ""))
 }
 
 #[cfg(test)]

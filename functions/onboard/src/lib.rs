@@ -29,12 +29,11 @@ use shared::random::Random;
 use shared::telemetry::{Measure, Metric, RequestLine};
 use tokio::time::Instant;
 use vault::store::Store;
-use vault::work_queue::WorkQueue;
+use vault::work_queue::{Message, WorkQueue};
 use vault::{SetUpError, aws, budget, http_client, report_store};
 
 use crate::content::Content;
-use crate::message::Message;
-pub use crate::message::order;
+use crate::message::Asked;
 use crate::stop::Stop;
 use crate::tokens::Tokens;
 
@@ -126,7 +125,7 @@ impl Onboard {
 
     /// What becomes of a message.
     async fn process(&self, message: &Message<'_>, deadline: Instant, line: &mut RequestLine) -> Fate {
-        let Some(asked) = message.asked() else {
+        let Some(asked) = Asked::read(message.body) else {
             tracing::error!(
                 alarm = "onboarding_unreadable",
                 message_id = message.id,
@@ -135,13 +134,13 @@ impl Onboard {
             return Fate::PutAside("it names no installation");
         };
         line.note("installation", asked.id.as_str());
-        let age_ms = self.clock.now_millis().0.saturating_sub(message.sent_at_ms);
-        let unreached = || Fate::Later(gaps::unreached(Duration::from_millis(age_ms), &*self.random));
+        let age = message.age(self.clock.now_millis());
+        let unreached = || Fate::Later(gaps::unreached(age, &*self.random));
         match Box::pin(self.onboard(&asked, deadline, line)).await {
             // A failure is in the ledger, and the event comes from there.
             Ok(()) | Err(Stop::NotOurs | Stop::Failed(_)) => Fate::Done,
             Err(Stop::Later(gap)) => {
-                line.measure(Measure::OnboardingWaitSecs, age_ms / 1000);
+                line.measure(Measure::OnboardingWaitSecs, age.as_secs());
                 Fate::Later(gap)
             }
             Err(Stop::TakenOver) => Fate::Later(gaps::TAKEN_OVER),
@@ -162,17 +161,9 @@ impl Onboard {
     async fn tell_queue(&self, message: &Message<'_>, fate: &Fate, deadline: Instant) -> bool {
         match fate {
             Fate::Done => false,
-            Fate::PutAside(why) => {
-                let put = self.queue.put_aside(message.body, why, deadline).await;
-                put.inspect_err(|error| {
-                    tracing::warn!(error, "a message could not be put aside: it comes again");
-                })
-                .is_err()
-            }
+            Fate::PutAside(why) => !self.queue.put_aside(message, why, deadline).await,
             Fate::Later(gap) => {
-                if let Err(error) = self.queue.hide(message.receipt, *gap, deadline).await {
-                    tracing::warn!(error, "an onboarding goes on later than it should");
-                }
+                self.queue.hide(message, *gap, deadline).await;
                 true
             }
         }

@@ -22,7 +22,8 @@ impl Run<'_> {
     pub(crate) async fn look_for(&mut self, step: &Step) -> Result<Option<Found>, Stop> {
         let values = self.onboard.values(&self.row, Some(&self.ledger), self.now());
         let Some(title) = step.title(&values) else { return Ok(None) };
-        let bot = self.bot(step).await?;
+        // Of a view, Notion does not say who made it.
+        let bot = if step.make.kind() == Kind::View { None } else { self.bot(step).await? };
         let container = step.container().and_then(|container| self.ledger.step(container));
         let (id, data_source) = match container {
             Some(known) => {
@@ -37,12 +38,7 @@ impl Run<'_> {
             (_, None) => self.by_search(step, &title, bot.as_deref()).await?,
         };
         let Some(id) = looked else { return Ok(None) };
-        let path = match step.make.kind() {
-            Kind::Page => format!("pages/{id}"),
-            Kind::Database => format!("databases/{id}"),
-            Kind::View => format!("views/{id}"),
-        };
-        Ok(self.read(step, Method::GET, &path, None).await?.as_ref().and_then(found))
+        Ok(self.read_by_id(step, step.make.kind().key(), &id).await?.as_ref().and_then(found))
     }
 
     /// The id of the connection's bot. `None` if the connection may not know: then only the title and the time tell.
@@ -97,7 +93,7 @@ impl Run<'_> {
             // A list may hold no more than ids.
             let view = match view.get("name") {
                 Some(_) => Some(view.clone()),
-                None => self.read(step, Method::GET, &format!("views/{id}"), None).await?,
+                None => self.read_by_id(step, Kind::View.key(), id).await?,
             };
             let is_it = view.is_some_and(|view| view["name"] == name && view["type"] == kind);
             if is_it && self.ledger.steps.iter().all(|known| known.id.as_deref() != Some(id)) {

@@ -1,7 +1,7 @@
 //! Making what a step describes: intent, request, result.
 
 use http::Method;
-use recipe::{Call, NotReady, Request, Step};
+use recipe::{Call, NotReady, Presence, Request, Step};
 use serde_json::Value;
 use vault::onboarding::{FailureReason, StepState};
 
@@ -85,15 +85,12 @@ impl Run<'_> {
 
     /// The first thing that a step needs and that is not there.
     fn missing(&self, step: &Step) -> Option<String> {
-        let holds = step.holders();
-        let needs = step.needs().into_iter();
-        let mut missing = needs.filter(|need| match self.ledger.step(need) {
-            Some(known) if known.state == StepState::Made => false,
-            // Its address is still right, but nothing can be made in it.
-            Some(known) => known.id.is_none() || holds.contains(need),
-            None => true,
-        });
-        missing.next().map(str::to_owned)
+        let presence_of = |need: &str| match self.ledger.step(need) {
+            Some(known) if known.state == StepState::Made => Presence::There,
+            Some(known) if known.id.is_some() => Presence::Gone,
+            _ => Presence::Absent,
+        };
+        step.missing(presence_of).map(str::to_owned)
     }
 
     /// The request of a step, or why there is none.

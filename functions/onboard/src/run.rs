@@ -12,6 +12,7 @@ use shared::telemetry::{Metric, RequestLine};
 use tokio::time::Instant;
 use vault::onboarding::{FailureReason, Ledger, OnboardingFailure, OnboardingStatus, StepState};
 use vault::store::{Health, Installation};
+use vault::work_queue::LONGEST_GAP;
 
 use crate::content::Trouble;
 use crate::gaps::{self, AHEAD, CALL, GIVE_UP_AFTER};
@@ -129,7 +130,7 @@ impl Onboard {
             self.save(ledger, deadline).await?;
         }
         // Rounded up: SQS counts seconds, and who comes too soon waits again.
-        Err(Stop::Later(Duration::from_secs(wait_ms.div_ceil(1000)).min(gaps::LONGEST)))
+        Err(Stop::Later(Duration::from_secs(wait_ms.div_ceil(1000)).min(LONGEST_GAP)))
     }
 
     async fn fail(

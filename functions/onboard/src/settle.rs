@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use recipe::{Kind, Step};
+use recipe::Step;
 use serde_json::Value;
 use vault::onboarding::StepState;
 
@@ -47,8 +47,7 @@ impl Run<'_> {
 
     /// Notion has said that it made something, and which.
     async fn read_committed(&mut self, step: &Step, id: &str) -> Result<(), Stop> {
-        let read = self.read(step, Method::GET, &path_of(step.make.kind(), id), None).await?;
-        let Some(answer) = read else {
+        let Some(answer) = self.read_by_id(step, step.make.kind().key(), id).await? else {
             // The person was quicker.
             let now = self.now();
             ledger::set(&mut self.ledger, step, StepState::Gone, now);
@@ -72,13 +71,8 @@ impl Run<'_> {
             let Some(known) = self.ledger.step(&need).filter(|known| known.state == StepState::Made) else {
                 continue;
             };
-            let kind = match known.kind.as_str() {
-                "database" => Kind::Database,
-                "view" => Kind::View,
-                _ => Kind::Page,
-            };
-            let path = path_of(kind, known.id.as_deref().unwrap_or_default());
-            let read = self.read(step, Method::GET, &path, None).await?;
+            let (kind, id) = (known.kind.clone(), known.id.clone().unwrap_or_default());
+            let read = self.read_by_id(step, &kind, &id).await?;
             let is_there = read.is_some_and(|read| read["in_trash"] != Value::Bool(true));
             if !is_there
                 && let Some(known) = self.ledger.steps.iter_mut().find(|known| known.resource_id == need)
@@ -90,16 +84,18 @@ impl Run<'_> {
         Ok(any)
     }
 
+    /// Reads a page, a database or a view. `None`: there is none, or it is not shared.
+    pub(crate) async fn read_by_id(
+        &mut self,
+        step: &Step,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Value>, Stop> {
+        self.read(step, Method::GET, &format!("{kind}s/{id}"), None).await
+    }
+
     fn age(&self, step: &Step) -> Duration {
         let began = self.ledger.step(&step.resource_id).map_or(0, |known| known.at_ms);
         Duration::from_millis(self.now().0.saturating_sub(began))
-    }
-}
-
-fn path_of(kind: Kind, id: &str) -> String {
-    match kind {
-        Kind::Page => format!("pages/{id}"),
-        Kind::Database => format!("databases/{id}"),
-        Kind::View => format!("views/{id}"),
     }
 }

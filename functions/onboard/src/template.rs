@@ -1,7 +1,7 @@
 //! Finding the parts of a template that the person had duplicated, by title, among its blocks.
 
 use http::Method;
-use recipe::{Kind, Step};
+use recipe::Step;
 use serde_json::Value;
 use vault::onboarding::StepState;
 
@@ -21,11 +21,7 @@ impl Run<'_> {
             return self.leave_out(step, "no template was duplicated".to_owned()).await;
         };
         if let Some(id) = self.among_blocks(step, &template, title).await? {
-            let path = match step.make.kind() {
-                Kind::Database => format!("databases/{id}"),
-                _ => format!("pages/{id}"),
-            };
-            let read = self.read(step, Method::GET, &path, None).await?;
+            let read = self.read_by_id(step, step.make.kind().key(), &id).await?;
             if let Some(found) = read.as_ref().and_then(found) {
                 self.made(step, &found);
                 return Ok(());

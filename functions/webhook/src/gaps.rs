@@ -5,13 +5,11 @@
 
 use std::time::Duration;
 
-use shared::random::{Random, bytes};
+use shared::random::{Random, up_to_a_tenth_more};
+use vault::work_queue::LONGEST_GAP;
 
 /// For how long it is sent again and again.
 pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
-/// The longest gap. SQS hides a message for 12 hours at most, counted from when it was received, and refuses more; this
-/// leaves five minutes for the try.
-const LONGEST: Duration = Duration::from_mins(12 * 60 - 5);
 /// The gaps between tries.
 const GAPS: [Duration; 7] = [
     Duration::from_secs(5),
@@ -20,16 +18,15 @@ const GAPS: [Duration; 7] = [
     Duration::from_hours(2),
     Duration::from_hours(5),
     Duration::from_hours(8),
-    LONGEST,
+    LONGEST_GAP,
 ];
 
 /// The gap after a try of a webhook that is `age` old: the first that is longer than its age, and up to a tenth more, so
 /// that those of one outage do not come back together. At least what the endpoint asked for.
 pub(crate) fn next(age: Duration, asked: Option<Duration>, random: &dyn Random) -> Duration {
-    let gap = GAPS.into_iter().find(|gap| *gap > age).unwrap_or(LONGEST);
-    let draw = f64::from(u16::from_be_bytes(bytes(random))) / f64::from(u16::MAX);
-    let gap = gap.mul_f64(1.0 + draw / 10.0).max(asked.unwrap_or_default());
-    gap.min(LONGEST)
+    let gap = GAPS.into_iter().find(|gap| *gap > age).unwrap_or(LONGEST_GAP);
+    let gap = up_to_a_tenth_more(gap, random).max(asked.unwrap_or_default());
+    gap.min(LONGEST_GAP)
 }
 
 #[cfg(test)]
@@ -65,6 +62,6 @@ mod tests {
         assert_eq!(next(Duration::ZERO, None, &Always(255)), Duration::from_millis(5500));
         let asked = |secs| next(Duration::ZERO, Some(Duration::from_secs(secs)), &Always(0)).as_secs();
         assert_eq!([asked(1), asked(60), asked(86_400)], [5, 60, 42_900]);
-        assert_eq!(next(GIVE_UP_AFTER, None, &Always(255)), LONGEST);
+        assert_eq!(next(GIVE_UP_AFTER, None, &Always(255)), LONGEST_GAP);
     }
 }

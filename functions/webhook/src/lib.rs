@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
-use shared::clock::{Clock, UnixMillis};
+use shared::clock::Clock;
 use shared::config::Lookup;
 use shared::entry::batch::{Batch, TakesBatches, item_id};
 use shared::random::Random;
@@ -25,7 +24,7 @@ use vault::event::EventId;
 use vault::secrets::{Freshness, OneSecret};
 use vault::store::StoppedEndpoints;
 use vault::webhook_keys::WebhookKeys;
-use vault::work_queue::WorkQueue;
+use vault::work_queue::{Message, WorkQueue};
 use vault::{SetUpError, aws, http_client, report_secret};
 
 use crate::endpoint::{ANSWER_SECS, Answer, Delivery, Endpoint, ReadError};
@@ -46,27 +45,6 @@ pub struct Webhook {
     queue: WorkQueue,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
-}
-
-/// A message of the queue.
-struct Message<'a> {
-    id: &'a str,
-    receipt: &'a str,
-    /// As the bus wrote it.
-    body: &'a str,
-    sent_at: UnixMillis,
-}
-
-impl<'a> Message<'a> {
-    fn read(record: &'a Value) -> Option<Self> {
-        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
-        Some(Self {
-            id: text("/messageId")?,
-            receipt: text("/receiptHandle")?,
-            body: text("/body")?,
-            sent_at: UnixMillis(text("/attributes/SentTimestamp")?.parse().ok()?),
-        })
-    }
 }
 
 /// The bus's envelope around an event.
@@ -139,8 +117,7 @@ impl Webhook {
         let signature = keys.signature(id, now, document);
         let delivery = Delivery { id, timestamp: now.0, signature: &signature, body: document };
         let answer = self.endpoint.post(&delivery, now).await;
-        let age_ms = self.clock.now_millis().0.saturating_sub(message.sent_at.0);
-        let age = Duration::from_millis(age_ms);
+        let age = message.age(self.clock.now_millis());
         match answer {
             Answer::Taken => Fate::Delivered,
             Answer::Gone => Fate::Gone,
@@ -166,25 +143,14 @@ impl Webhook {
         }
     }
 
-    /// Moves a message to the dead letters. Returns whether it has to stay in the queue.
-    async fn put_aside(&self, message: &Message<'_>, why: &str, deadline: Instant) -> bool {
-        let put = self.queue.put_aside(message.body, why, deadline).await;
-        put.inspect_err(|error| {
-            tracing::warn!(error, "an event could not be put aside: it comes again");
-        })
-        .is_err()
-    }
-
     /// Does to the queue what a message's fate demands. Returns whether it has to stay in the queue.
     async fn settle(&self, message: &Message<'_>, fate: &Fate, deadline: Instant) -> bool {
         match fate {
             Fate::Delivered => false,
-            Fate::GivenUp(why) => self.put_aside(message, why, deadline).await,
-            Fate::Gone => self.put_aside(message, "410", deadline).await,
+            Fate::GivenUp(why) => !self.queue.put_aside(message, why, deadline).await,
+            Fate::Gone => !self.queue.put_aside(message, "410", deadline).await,
             Fate::Later(gap) => {
-                if let Err(error) = self.queue.hide(message.receipt, *gap, deadline).await {
-                    tracing::warn!(error, "an event comes again sooner than it should");
-                }
+                self.queue.hide(message, *gap, deadline).await;
                 true
             }
         }
@@ -267,7 +233,7 @@ impl TakesBatches for Webhook {
             }
         }
         let now = self.clock.now_millis();
-        let age = |message: &Message<'_>| now.0.saturating_sub(message.sent_at.0) / 1000;
+        let age = |message: &Message<'_>| message.age(now).as_secs();
         let waiting = delivered.iter().filter(|(_, fate)| matches!(fate, Fate::Later(_)));
         let oldest = waiting.map(|(message, ..)| age(message)).max();
         line.measure(Measure::UndeliveredSecs, oldest.unwrap_or(0));

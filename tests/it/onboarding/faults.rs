@@ -134,7 +134,7 @@ async fn a_fault_that_stays_ends_in_a_failure_and_never_in_a_loop() {
         // What was made before is told, and is not made again when it goes on.
         assert_eq!(states(&prepared)["home"], "made");
         world.notion().clear_faults();
-        let order = onboard::order(
+        let order = vault::onboarding::order(
             &vault::installation::InstallationId::of_user(
                 simulated_notion::ACME,
                 Some(simulated_notion::ADA),

@@ -9,7 +9,7 @@ use crate::harness::{World, ada};
 
 /// The operator's order for Ada.
 fn order(world: &World) {
-    let order = onboard::order(&InstallationId::of_user(ACME, Some(ADA)), true);
+    let order = vault::onboarding::order(&InstallationId::of_user(ACME, Some(ADA)), true);
     world.stack.queues().service().send_onboarding(&order.to_string());
 }
 

@@ -143,7 +143,7 @@ async fn an_onboarding_that_has_failed_is_shown_planned_and_continued() {
     let (code, ordered) = preparing(&world, &["onboard", "run", ACME, ADA]).await;
     assert_eq!((code, &ordered["ordered"]), (0, &json!(1)), "{ordered}");
     let id = InstallationId::of_user(ACME, Some(ADA));
-    assert_eq!(queued(&world), [onboard::order(&id, true).to_string()]);
+    assert_eq!(queued(&world), [vault::onboarding::order(&id, true).to_string()]);
     settle(&world).await;
     let prepared = of_ada(&world).await;
     assert_eq!(prepared["status"], "completed", "{prepared}");

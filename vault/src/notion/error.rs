@@ -31,7 +31,9 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads it as it stands in the header, or in a body.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             // A number too large to store is a very long time.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::entry::batch::item_id;
 use tokio::sync::Mutex;
 
-use crate::aws::{CLAIMS_TABLE, DynamoError, INSTALLATIONS_TABLE, ONBOARDING_TABLE, Receipt};
+use crate::aws::{CLAIMS_TABLE, DynamoError, INSTALLATIONS_TABLE, ONBOARDING_TABLE, Queue, Receipt};
 use crate::inside::Inside;
 
 /// How many records `publish` gets at once, as in the template.
@@ -109,29 +109,24 @@ impl EventSources {
 
     /// Sends the webhooks that are due, once each. Returns how many were taken from the queue for good.
     pub(crate) async fn deliver_webhooks(&self) -> usize {
-        let queue = self.inside.services.queues.service();
-        let mut done = 0;
-        loop {
-            let received = queue.receive_webhooks(WEBHOOKS, HIDDEN_SECS);
-            if received.is_empty() {
-                return done;
-            }
-            done += self.process("webhook", &received).await;
-        }
+        self.drain("webhook", |queue| queue.receive_webhooks(WEBHOOKS, HIDDEN_SECS)).await
     }
 
     /// Processes the messages of the queue of onboardings that are due, once each. Returns how many were taken from the
     /// queue for good.
     pub(crate) async fn prepare_workspaces(&self) -> usize {
-        let queue = self.inside.services.queues.service();
+        // One at a time, as in the template.
+        self.drain("onboard", |queue| queue.receive_onboardings(1, ONBOARDING_HIDDEN_SECS)).await
+    }
+
+    async fn drain(&self, function: &str, receive: impl Fn(&Queue) -> Vec<Receipt>) -> usize {
         let mut done = 0;
         loop {
-            // One at a time, as in the template.
-            let received = queue.receive_onboardings(1, ONBOARDING_HIDDEN_SECS);
+            let received = receive(self.inside.services.queues.service());
             if received.is_empty() {
                 return done;
             }
-            done += self.process("onboard", &received).await;
+            done += self.process(function, &received).await;
         }
     }
 

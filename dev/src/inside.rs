@@ -21,6 +21,9 @@ use crate::throttle::Throttle;
 /// The name of the simulated connection's client secret in the Secrets Manager stand-in.
 pub(crate) const CLIENT_SECRET: &str = "notion-install/client-secret";
 
+/// The name of the token key ring there.
+pub(crate) const TOKEN_KEY_RING: &str = "notion-install/token-key-ring";
+
 /// The name of the webhook secret there.
 pub(crate) const WEBHOOK_SECRET: &str = "notion-install/webhook-secret";
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod template;
+mod variables;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -21,26 +22,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use vault::webhook_keys::WebhookKeys;
 
-use crate::aws::{
-    self, CLAIMS_TABLE, Call, Dynamo, EVENT_BUS, EVENTS_TABLE, EventBus, Grant, INSTALLATIONS_TABLE,
-    LINKS_TABLE, ONBOARDING_TABLE, Queue, SecretsManager, Services, Wire, grants_of,
-};
+use crate::aws::{self, Call, Dynamo, EventBus, Grant, Queue, SecretsManager, Services, Wire, grants_of};
 use crate::event_sources::EventSources;
 use crate::front;
 use crate::functions::{Functions, NAMES};
-use crate::inside::{CLIENT_SECRET, Inside, WEBHOOK_SECRET};
+use crate::inside::{CLIENT_SECRET, Inside, TOKEN_KEY_RING, WEBHOOK_SECRET};
 use crate::lambda_api;
 use crate::throttle::{Limits, Throttle};
 
 pub use crate::event_sources::DeliveryError;
 pub use error::StartError;
 
-/// The secrets' names in the stand-in; the simulated connection's is [`CLIENT_SECRET`]. The real connection's has
-/// another name, so that it is never sent to the simulated Notion.
+/// The name of the real connection's client secret in the stand-in: not [`CLIENT_SECRET`], so that it is never sent to the
+/// simulated Notion.
 const REAL_CLIENT_SECRET: &str = "notion-install/real-client-secret";
-const TOKEN_KEY_RING: &str = "notion-install/token-key-ring";
-/// Where the sample app takes its webhooks.
-const SAMPLE_ENDPOINT: &str = "/app/webhook";
 /// The client id of the simulated connection.
 pub const SIMULATED_CLIENT_ID: &str = "463558a3-725e-4f37-b6d3-0889894f68de";
 /// A function's timeout at AWS, in milliseconds.
@@ -168,7 +163,7 @@ impl Stack {
         };
         // Where `onboard` invokes `token`. An address that nobody knows, as those of the other stand-ins.
         let (lambda_port, lambda) = listen_for_aws(0).await?;
-        let mut variables = of_functions(&services, &url, &client_id, client_secret_id);
+        let mut variables = variables::of_functions(&services, &url, &client_id, client_secret_id);
         variables.insert("AWS_ENDPOINT_URL_LAMBDA".to_owned(), format!("http://127.0.0.1:{lambda_port}"));
         if let Some(notion) = &notion {
             variables.insert("NOTION_BASE_URL".to_owned(), notion.base_url());
@@ -417,51 +412,6 @@ fn generate(secrets: &SecretsManager, random: &dyn Random) -> io::Result<()> {
         secrets.put(WEBHOOK_SECRET, &drawn)?;
     }
     Ok(())
-}
-
-/// The functions' variables, in place of what the template sets.
-fn of_functions(
-    services: &Services,
-    url: &str,
-    client_id: &str,
-    client_secret_id: &str,
-) -> HashMap<String, String> {
-    let Services { dynamodb, secrets_manager, queues, event_bus } = services;
-    let queue_url = |name: &str| format!("{}/123456789012/{name}", queues.base_url());
-    [
-        ("APP_NAME", "Sample app"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("CLAIMS_TABLE", CLAIMS_TABLE.0),
-        ("CLIENT_SECRET_ARN", client_secret_id),
-        ("EVENT_BUS_NAME", EVENT_BUS),
-        ("EVENTS_TABLE", EVENTS_TABLE.0),
-        ("INSTALLATIONS_TABLE", INSTALLATIONS_TABLE.0),
-        ("LINKS_TABLE", LINKS_TABLE.0),
-        ("ONBOARDING_DEAD_LETTERS_URL", &queue_url("onboarding-dead-letters")),
-        ("ONBOARDING_QUEUE_URL", &queue_url("onboarding")),
-        ("ONBOARDING_TABLE", ONBOARDING_TABLE.0),
-        ("NOTION_CLIENT_ID", client_id),
-        ("NOTION_REDIRECT_URI", &format!("{url}/callback")),
-        ("RESCUE_DEAD_LETTERS_URL", &queue_url("rescue-dead-letters")),
-        ("RESCUE_QUEUE_URL", &queue_url("rescue")),
-        ("RETURN_DESTINATIONS", &format!("app={url}/app/back")),
-        // A person is waiting after pressing a button.
-        ("SWEEP_PACE_MS", "0"),
-        ("TOKEN_FUNCTION_NAME", "token"),
-        ("TOKEN_KEY_RING_ARN", TOKEN_KEY_RING),
-        ("WEBHOOK_DEAD_LETTERS_URL", &queue_url("webhook-dead-letters")),
-        ("WEBHOOK_QUEUE_URL", &queue_url("webhook")),
-        ("WEBHOOK_SECRET_ARN", WEBHOOK_SECRET),
-        ("WEBHOOK_URL", &format!("{url}{SAMPLE_ENDPOINT}")),
-        ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.base_url()),
-        ("AWS_ENDPOINT_URL_EVENTBRIDGE", &event_bus.base_url()),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets_manager.base_url()),
-        ("AWS_ENDPOINT_URL_SQS", &queues.base_url()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect()
 }
 
 async fn listen_for_aws(port: u16) -> Result<(u16, TcpListener), StartError> {

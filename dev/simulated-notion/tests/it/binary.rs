@@ -44,7 +44,7 @@ fn a_taken_port_is_one_line_and_exit_code_1() {
 
 #[test]
 fn a_bad_flag_is_exit_code_2() {
-    for arguments in [&["--prot", "1"][..], &["--port", "many"], &["--seed", "-1"]] {
+    for arguments in [&["--prot", "1"][..], &["--port", "many"], &["--random-seed", "-1"]] {
         let status = simulated_notion(arguments).stderr(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), Some(2), "{arguments:?}");
     }

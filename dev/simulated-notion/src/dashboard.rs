@@ -122,7 +122,13 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
         let workspaces = notion.workspaces.iter().map(|workspace| {
             (workspace.id.clone(), workspace.name.as_ref().unwrap_or(&workspace.id).clone())
         });
-        (rows.collect(), notion.memory.connections.clone(), grant_rows(&notion), workspaces.collect(), notion.clock.clone())
+        (
+            rows.collect(),
+            notion.memory.connections.clone(),
+            grant_rows(&notion),
+            workspaces.collect(),
+            notion.clock.clone(),
+        )
     };
     let traffic = world.traffic();
     let waiting = traffic.waiting().iter().map(|waiting| Waiting {
@@ -131,14 +137,13 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
         times: waiting.times,
     });
     let requests: Vec<_> = traffic.to_notion().collect();
-    let requests =
-        requests.into_iter().rev().take(REQUESTS_SHOWN).map(|(number, recorded)| RequestRow {
-            number,
-            connection_number: recorded.connection_number,
-            method: recorded.method.clone(),
-            path: recorded.path.clone(),
-            status: recorded.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
-        });
+    let requests = requests.into_iter().rev().take(REQUESTS_SHOWN).map(|(number, recorded)| RequestRow {
+        number,
+        connection_number: recorded.connection_number,
+        method: recorded.method.clone(),
+        path: recorded.path.clone(),
+        status: recorded.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
+    });
     let control = Control {
         switches,
         endpoints: Endpoint::ALL.iter().map(json_text).collect(),

@@ -26,7 +26,12 @@ struct Arguments {
     #[arg(long, conflicts_with = "seed_file", value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
     client_secret_env: String,
     /// Registered redirect URI; may be given more than once
-    #[arg(long, conflicts_with = "seed_file", value_name = "URI", default_value = "http://localhost:3000/callback")]
+    #[arg(
+        long,
+        conflicts_with = "seed_file",
+        value_name = "URI",
+        default_value = "http://localhost:3000/callback"
+    )]
     redirect_uri: Vec<String>,
     /// Name of the connection on the consent page
     #[arg(long, conflicts_with = "seed_file", default_value = "Demo connection")]

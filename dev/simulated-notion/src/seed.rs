@@ -53,7 +53,8 @@ impl Options {
             line: error.span().map(|span| line_at(span.start)),
             problem: error.message().to_owned(),
         })?;
-        file.options().map_err(|Complaint { at, problem }| SeedError { line: Some(line_at(at.start)), problem })
+        file.options()
+            .map_err(|Complaint { at, problem }| SeedError { line: Some(line_at(at.start)), problem })
     }
 }
 
@@ -141,7 +142,9 @@ impl File {
         };
         if let Some(at) = self.clock_stopped_at {
             let parsed = from_rfc3339(&at.get_ref().to_string());
-            let wrong = || complain(&at, "clock_stopped_at is a time since 1970 with an offset: 2026-01-31T12:00:00Z");
+            let wrong = || {
+                complain(&at, "clock_stopped_at is a time since 1970 with an offset: 2026-01-31T12:00:00Z")
+            };
             options.clock_stopped_at_ms = Some(parsed.ok_or_else(wrong)?);
         }
         if let Some(workspaces) = self.workspaces {
@@ -209,7 +212,9 @@ fn made(workspaces: Vec<Spanned<SeededWorkspace>>, people: &People) -> Result<Ve
         let seeded = workspace.get_ref();
         let id = match (&seeded.id, &seeded.name) {
             (None, None) => return Err(complain(&workspace, "a workspace has a name or an id")),
-            (id, name) => id_of(&workspace, id.as_deref(), &["workspace", name.as_deref().unwrap_or_default()])?,
+            (id, name) => {
+                id_of(&workspace, id.as_deref(), &["workspace", name.as_deref().unwrap_or_default()])?
+            }
         };
         if made.iter().any(|known| known.id == id) {
             return Err(complain(&workspace, "this workspace is there twice: give one of them another id"));

@@ -140,7 +140,9 @@ impl Injection {
     pub(crate) fn problem(&self) -> Option<(&'static str, &'static str)> {
         match (self.endpoint, self.path.as_deref()) {
             (None, None) => Some(("endpoint", "Give an endpoint or a path.")),
-            (_, Some(path)) if !path.starts_with("/v1/") => Some(("path", "Faults are for paths below /v1/.")),
+            (_, Some(path)) if !path.starts_with("/v1/") => {
+                Some(("path", "Faults are for paths below /v1/."))
+            }
             _ if self.fault.status().is_some_and(|status| !(200..600).contains(&status)) => {
                 Some(("fault", "A status is between 200 and 599."))
             }

@@ -37,7 +37,11 @@ pub(super) async fn inject(State(world): State<Arc<World>>, headers: HeaderMap, 
 }
 
 /// `POST /control/faults/clear`: drops the waiting faults.
-pub(super) async fn clear_faults(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn clear_faults(
+    State(world): State<Arc<World>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     act(&headers, &body, |_: Nothing| {
         world.traffic().clear_faults();
         Ok(None)

@@ -66,7 +66,9 @@ fn query_of(url: &str) -> Result<&str, Wrong> {
 fn workspace_of(notion: &Notion, person: &str, given: Option<String>) -> Result<String, Wrong> {
     if let Some(given) = given {
         let is_known = notion.workspace(&given).is_some();
-        return is_known.then_some(given).ok_or_else(|| Wrong::field("workspace", "There is no such workspace."));
+        return is_known
+            .then_some(given)
+            .ok_or_else(|| Wrong::field("workspace", "There is no such workspace."));
     }
     match notion.homes_of(person).as_slice() {
         [only] => Ok((*only).to_owned()),

@@ -95,7 +95,17 @@ fn from_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Wrong> {
 
 /// Fields whose value is never JSON.
 const TEXTS: &[&str] = &[
-    "back", "client_id", "endpoint", "id", "method", "new_secret", "now", "path", "person", "title", "workspace",
+    "back",
+    "client_id",
+    "endpoint",
+    "id",
+    "method",
+    "new_secret",
+    "now",
+    "path",
+    "person",
+    "title",
+    "workspace",
 ];
 
 /// A form or query as JSON. A value is JSON if it parses and fits the field, otherwise it is text.
@@ -115,7 +125,8 @@ pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Wrong> 
         // The name of a missing field is only in the text, that of an unknown one sometimes.
         let named = |start: &str| error.strip_prefix(start)?.split('`').next().map(str::to_owned);
         let below = |name: String| path.as_ref().map_or(name.clone(), |path| format!("{path}.{name}"));
-        let unknown = named("unknown field `").filter(|name| !path.as_ref().is_some_and(|path| path.ends_with(name)));
+        let unknown =
+            named("unknown field `").filter(|name| !path.as_ref().is_some_and(|path| path.ends_with(name)));
         let field = named("missing field `").or(unknown).map(below).or(path.clone());
         Wrong { error, field }
     })

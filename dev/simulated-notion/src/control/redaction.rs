@@ -79,7 +79,8 @@ impl Redaction {
     /// Text in which every issued secret is redacted.
     fn words(&self, text: &str) -> String {
         let Self::Secrets(secrets) = self else { return text.to_owned() };
-        let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+        let is_part =
+            |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
         let mut redacted = String::with_capacity(text.len());
         let mut rest = text;
         while !rest.is_empty() {
@@ -135,7 +136,10 @@ mod tests {
             ("", ""),
             ("a=1&%63ode=2&b=0f-8a", "a=1&%63ode=[redacted]&b=[redacted]"),
             (r#"{"b": 1, "a": "see ntn_1"}"#, r#"{"b": 1, "a": "see [redacted]"}"#),
-            (r#"{"b":{"token":"x"},"a":[{"code":"y"}]}"#, r#"{"a":[{"code":"[redacted]"}],"b":{"token":"[redacted]"}}"#),
+            (
+                r#"{"b":{"token":"x"},"a":[{"code":"y"}]}"#,
+                r#"{"a":[{"code":"[redacted]"}],"b":{"token":"[redacted]"}}"#,
+            ),
             (r#"{"code":{"text":"x"}}"#, r#"{"code":{"text":"x"}}"#),
             ("text with ntn_1", "text with [redacted]"),
         ];

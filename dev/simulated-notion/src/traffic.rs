@@ -230,7 +230,9 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// No requests yet; these faults are waiting.
     pub(crate) fn new(faults: Vec<Injection>) -> Self {
-        Self { faults, ..Self::default() }
+        let mut traffic = Self::default();
+        faults.into_iter().for_each(|injection| traffic.inject(injection));
+        traffic
     }
 
     pub(crate) fn inject(&mut self, injection: Injection) {

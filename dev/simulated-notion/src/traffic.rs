@@ -231,7 +231,9 @@ impl Traffic {
     /// No requests yet; these faults are waiting.
     pub(crate) fn new(faults: Vec<Injection>) -> Self {
         let mut traffic = Self::default();
-        faults.into_iter().for_each(|injection| traffic.inject(injection));
+        for injection in faults {
+            traffic.inject(injection);
+        }
         traffic
     }
 

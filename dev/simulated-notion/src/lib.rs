@@ -5,7 +5,8 @@
 //! sources, views, blocks, search. What was made is in [`Simulator::content`]; what people do with it, in
 //! [`Simulator::delete`] and its neighbours. Every behaviour that Notion does not document is a switch in
 //! [`Settings`]. Everything that can go wrong on the wire is a [`Fault`]. Time and randomness are set in [`Options`],
-//! so a run can be repeated exactly. It listens on 127.0.0.1 only.
+//! so a run can be repeated exactly. What it starts with can be a seed file: [`Options::from_seed_file`]. Tests in other
+//! languages do all of this over HTTP. It listens on 127.0.0.1 only.
 //!
 //! ```
 //! use simulated_notion::{ACME, ADA, Approval, Connection, Endpoint, Fault, Options, ROADMAP, Simulator};
@@ -14,7 +15,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let notion = Simulator::start(Options {
 //!     connections: vec![Connection::new("client", "secret", "http://localhost:3000/callback")],
-//!     seed: Some(1),
+//!     random_seed: Some(1),
 //!     ..Options::default()
 //! })
 //! .await?;
@@ -43,7 +44,9 @@
 
 mod api;
 mod authorize;
+mod beginning;
 mod body;
+mod clock;
 mod connection;
 mod consent;
 mod content;
@@ -58,7 +61,9 @@ mod limits;
 mod notion;
 mod pages;
 mod random;
+mod recorder;
 mod request;
+mod seed;
 mod server;
 mod settings;
 mod simulator;
@@ -78,12 +83,13 @@ pub use endpoint::Endpoint;
 pub use error::NotionError;
 pub use grant::Grant;
 pub use limits::{RateCounter, RateScope};
+pub use seed::SeedError;
 pub use settings::{
     ErrorShape, IatUnit, OldPair, OutsideScope, OwnerShape, RateLimitCounts, RefreshTokenOnExchange,
     RevokeReach, Rotation, SecondUse, Settings, UnknownIntrospection, UnknownRevocation, Urls, WorkspaceIcon,
 };
 pub use simulator::{Options, Simulator};
-pub use traffic::{Fault, Recorded};
+pub use traffic::{Fault, Injection, Recorded};
 pub use workspace::{
     ACME, ADA, EDSGER, GLOBEX, GRACE, HANDBOOK, MEETING_NOTES, Page, Person, ROADMAP, SALARIES, Workspace,
     sample_workspaces,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use simulated_notion::{Connection, Options, Simulator};
+use simulated_notion::{Connection, Options, SeedError, Simulator};
 
 /// Used when no secret is given. Not a secret: it is printed here and in the README.
 const DEMO_SECRET: &str = "secret_demo_not_for_production";
@@ -16,27 +16,35 @@ struct Arguments {
     /// Port on 127.0.0.1; 0 means any free one
     #[arg(long, default_value_t = 3001)]
     port: u16,
+    /// Start with what this TOML file says: connections, people, workspaces, pages, templates, switches, faults
+    #[arg(long, value_name = "FILE")]
+    seed_file: Option<PathBuf>,
     /// Client id of the connection
-    #[arg(long, default_value = "463558a3-725e-4f37-b6d3-0889894f68de")]
+    #[arg(long, conflicts_with = "seed_file", default_value = "463558a3-725e-4f37-b6d3-0889894f68de")]
     client_id: String,
     /// Environment variable with the client secret; if unset or empty, the demo secret of the README
-    #[arg(long, value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
+    #[arg(long, conflicts_with = "seed_file", value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
     client_secret_env: String,
     /// Registered redirect URI; may be given more than once
-    #[arg(long, value_name = "URI", default_value = "http://localhost:3000/callback")]
+    #[arg(
+        long,
+        conflicts_with = "seed_file",
+        value_name = "URI",
+        default_value = "http://localhost:3000/callback"
+    )]
     redirect_uri: Vec<String>,
     /// Name of the connection on the consent page
-    #[arg(long, default_value = "Demo connection")]
+    #[arg(long, conflicts_with = "seed_file", default_value = "Demo connection")]
     name: String,
     /// Offer a template with this title
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, conflicts_with = "seed_file", value_name = "TITLE")]
     template: Option<String>,
     /// Keep connections, grants, tokens and content in this file, in the clear
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Draw ids and tokens from this seed instead of the operating system
-    #[arg(long)]
-    seed: Option<u64>,
+    /// Draw ids and tokens from this number, so that a run can be repeated exactly
+    #[arg(long, value_name = "NUMBER")]
+    random_seed: Option<u64>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -48,7 +56,15 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let port = arguments.port;
-    match Simulator::start(options(arguments)).await {
+    let options = match options(&arguments) {
+        Ok(options) => options,
+        Err(error) => {
+            let file = arguments.seed_file.unwrap_or_default();
+            eprintln!("error: cannot use the seed file {}: {error}", file.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    match Simulator::start(options).await {
         Ok(simulator) => {
             println!("Simulated Notion: {0}\nControl page:     {0}/control", simulator.base_url());
             std::future::pending::<()>().await;
@@ -61,21 +77,23 @@ async fn main() -> ExitCode {
     }
 }
 
-fn options(arguments: Arguments) -> Options {
-    let secret = secret(&arguments.client_secret_env);
-    let connection = Connection {
-        name: arguments.name,
-        redirect_uris: arguments.redirect_uri,
-        template: arguments.template,
-        ..Connection::new(&arguments.client_id, &secret, "")
+fn options(arguments: &Arguments) -> Result<Options, SeedError> {
+    let mut options = match &arguments.seed_file {
+        Some(file) => Options::from_seed_file(file)?,
+        None => Options::default(),
     };
-    Options {
-        port: arguments.port,
-        seed: arguments.seed,
-        state_file: arguments.data,
-        connections: vec![connection],
-        ..Options::default()
+    if options.connections.is_empty() {
+        options.connections.push(Connection {
+            name: arguments.name.clone(),
+            redirect_uris: arguments.redirect_uri.clone(),
+            template: arguments.template.clone(),
+            ..Connection::new(&arguments.client_id, &secret(&arguments.client_secret_env), "")
+        });
     }
+    options.port = arguments.port;
+    options.state_file.clone_from(&arguments.data);
+    options.random_seed = arguments.random_seed.or(options.random_seed);
+    Ok(options)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this program has one variable and no configuration")]

@@ -14,3 +14,4 @@ mod inspection;
 mod reauthorization;
 mod refresh;
 mod restart;
+mod seed;

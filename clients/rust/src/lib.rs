@@ -58,5 +58,5 @@ pub use token::Token;
 
 /// Compiles the examples in the document.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/backend.md")]
+#[doc = include_str!("../../../docs/backend.md")]
 struct Documented;

@@ -1,0 +1,91 @@
+"""Live tokens for any httpx client, such as those of notion-client. Needs the extra ``[httpx]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import httpx
+
+from ._async_client import AsyncNotionInstall
+from ._client import NotionInstall
+from ._person import PersonOrSubject, person_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from ._facts import Token
+
+
+class NotionAuth(httpx.Auth):
+    """Sets a person's token. If Notion answers 401, reports it once and sends the request once more.
+
+    If that is answered 401 too, the answer is yours. The token goes to ``base_url`` alone, over its scheme, never to
+    where a redirect leads. A request that has an ``Authorization`` of its own is left as it is.
+
+    With an :class:`AsyncNotionInstall` for ``httpx.AsyncClient``; with a :class:`NotionInstall` for either: beside an
+    event loop it works in a thread.
+
+    :param base_url: where the API is.
+    """
+
+    # Read before it is sent, so that it can be sent again.
+    requires_request_body = True
+
+    def __init__(
+        self,
+        client: NotionInstall | AsyncNotionInstall,
+        person: PersonOrSubject,
+        *,
+        base_url: str = "https://api.notion.com",
+    ) -> None:
+        self._client = client
+        self._person = person_of(person)
+        self._origin = _origin(httpx.URL(base_url))
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if isinstance(self._client, AsyncNotionInstall):
+            raise TypeError("an httpx.Client needs a NotionInstall, not an AsyncNotionInstall")
+        request.read()
+        if not self._is_ours(request):
+            yield request
+            return
+        token = self._client.token(self._person)
+        if self._is_refused((yield _with(request, token))):
+            yield _with(request, self._client.refused(self._person, token))
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        await request.aread()
+        if not self._is_ours(request):
+            yield request
+            return
+        token = await self._token(None)
+        if self._is_refused((yield _with(request, token))):
+            yield _with(request, await self._token(token))
+
+    async def _token(self, refused: Token | None) -> Token:
+        client, person = self._client, self._person
+        if isinstance(client, AsyncNotionInstall):
+            return await (client.refused(person, refused) if refused else client.token(person))
+
+        def in_thread() -> Token:
+            return client.refused(person, refused) if refused else client.token(person)
+
+        # Abandoned if the caller is cancelled: the token is kept for whoever asks next.
+        return await anyio.to_thread.run_sync(in_thread, abandon_on_cancel=True)
+
+    def _is_ours(self, request: httpx.Request) -> bool:
+        return _origin(request.url) == self._origin and "Authorization" not in request.headers
+
+    def _is_refused(self, response: httpx.Response) -> bool:
+        # After a redirect to another host, the 401 is that host's, who has not seen the token.
+        return response.status_code == 401 and _origin(response.request.url) == self._origin
+
+
+def _with(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {token.access_token.get_secret_value()}"
+    return request
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port

@@ -66,7 +66,9 @@ def person(fields: dict[str, Any]) -> ni.Person:
 
 
 def token(fields: dict[str, Any]) -> ni.Token:
-    return ni.Token(ni.Secret(fields["access_token"]), *(fields[each.name] for each in dataclasses.fields(ni.Token)[1:]))
+    return ni.Token(
+        ni.Secret(fields["access_token"]), *(fields[each.name] for each in dataclasses.fields(ni.Token)[1:])
+    )
 
 
 def begin(arguments: dict[str, Any], draws: Draws) -> dict[str, Any]:
@@ -86,7 +88,9 @@ def webhook(arguments: dict[str, Any], clock: SteppedClock) -> dict[str, Any]:
     event = ni.verify_webhook(arguments["headers"], arguments["body"], arguments["secrets"], now=clock.time())
     # A body may come as text or as bytes.
     body = arguments["body"].encode()
-    assert event == ni.verify_webhook(arguments["headers"], body, map(ni.Secret, arguments["secrets"]), now=clock.time())
+    assert event == ni.verify_webhook(
+        arguments["headers"], body, map(ni.Secret, arguments["secrets"]), now=clock.time()
+    )
     data = plain(event)
     for common in ("id", "type", "timestamp", "data"):
         del data[common]

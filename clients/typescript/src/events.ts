@@ -1,10 +1,12 @@
 import { isFields } from "./fields.js";
 import type { OnboardingFailure, OrAnother, Resource } from "./installation.js";
 
-/** An event of the stack: the body of a webhook, the detail on the bus, an entry of the feed. */
+/**
+ * An event of the stack. A later release may bring others: once `kind` is not `unknown`, its `type` tells them apart.
+ */
 export type NotionInstallEvent = KnownEvent | UnknownEvent;
 
-/** The events of this release, told apart by `kind` or `type`. Each may have fields of a later release. */
+/** The events of this release. Each may have fields of a later one. */
 export type KnownEvent = InstallationEvent | ForgottenEvent | InstallEvent | OnboardingEvent;
 
 export type InstallationEvent =
@@ -39,14 +41,8 @@ export type OnboardingEvent =
   | Event<"onboarding", "onboarding.completed", OnboardingData<"completed">>
   | Event<"onboarding", "onboarding.failed", OnboardingFailedData>;
 
-declare const ofALaterRelease: unique symbol;
-
-/** An event of a later release: ignore it. Its `type` is a string like the others', and equals none of them. */
-export type UnknownEvent = Event<
-  "unknown",
-  string & { readonly [ofALaterRelease]: true },
-  { readonly [field: string]: unknown }
->;
+/** An event of a later release: ignore it. Its `type` is none of the others. */
+export type UnknownEvent = Event<"unknown", string, { readonly [field: string]: unknown }>;
 
 export interface Event<Kind extends string, Type extends string, Data> {
   readonly kind: Kind;
@@ -202,7 +198,7 @@ export function readEvent(document: unknown): NotionInstallEvent | undefined {
     return undefined;
   }
   const shape = Object.hasOwn(SHAPES, type) ? SHAPES[type as KnownEvent["type"]] : undefined;
-  if (shape === undefined) return { kind: "unknown", id, type, timestamp, data } as UnknownEvent;
+  if (shape === undefined) return { kind: "unknown", id, type, timestamp, data };
   if (!Object.entries(shape.has).every(([field, isRight]) => isRight(data[field]))) return undefined;
   const missing = Object.fromEntries(shape.mayHave.map((field) => [field, null]));
   return { kind: shape.kind, id, type, timestamp, data: { ...missing, ...data } } as unknown as KnownEvent;

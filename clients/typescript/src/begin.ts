@@ -1,14 +1,36 @@
+import { InvalidGrant, NotConnected } from "./errors.js";
+import { optional } from "./fields.js";
+
+/** What the session of the user who is logged in keeps of a connect, as JSON can have it: the verifier in the clear. */
+export interface BegunInSession {
+  readonly url: string;
+  readonly verifier: string;
+  readonly state: string;
+}
+
+/** The query with which the browser came back, decoded: `URLSearchParams`, or as Express has it. */
+export type Query = URLSearchParams | { readonly [name: string]: unknown };
+
 /** A connect that has begun. Whatever prints or serializes it shows nothing: `state` and `verifier` are the session's. */
 export class Begun {
   readonly #url: string;
   readonly #verifier: string;
   readonly #state: string;
 
-  /** @internal */
-  constructor(url: string, verifier: string, state: string) {
+  private constructor({ url, verifier, state }: BegunInSession) {
     this.#url = url;
     this.#verifier = verifier;
     this.#state = state;
+  }
+
+  /** What {@link toSession} has given. */
+  static fromSession(kept: BegunInSession): Begun {
+    return new Begun(kept);
+  }
+
+  /** Keep it in the session of the user who is logged in, and nowhere else. */
+  toSession(): BegunInSession {
+    return { url: this.#url, verifier: this.#verifier, state: this.#state };
   }
 
   /** The link for the browser. */
@@ -16,17 +38,30 @@ export class Begun {
     return this.#url;
   }
 
-  /**
-   * Proves in the claim that this backend has begun the connect. Keep it in the session of the user who is logged in,
-   * and nowhere else.
-   */
+  /** Proves in the claim that this backend has begun the connect. */
   get verifier(): string {
     return this.#verifier;
   }
 
-  /** Comes back to the return destination. Compare it with the one in the session. */
+  /** Comes back to the return destination. */
   get state(): string {
     return this.#state;
+  }
+
+  /**
+   * The code that the browser has brought to the return destination, for the claim.
+   *
+   * @throws {@link InvalidGrant} if it is not the answer to this connect: `state` or `iss` (RFC 9207) is another one;
+   *   {@link NotConnected} if the person has pressed Cancel, or the install has failed
+   */
+  codeFrom(query: Query): string {
+    const isOurs = areEqual(only(query, "state") ?? "", this.#state) && only(query, "iss") === new URL(this.#url).origin;
+    if (!isOurs) throw new InvalidGrant();
+    const error = only(query, "error");
+    if (error !== undefined) throw new NotConnected(error, only(query, "error_description") ?? "");
+    const code = only(query, "code");
+    if (code === undefined) throw new InvalidGrant();
+    return code;
   }
 
   /** @internal Node shows getters if it is told to. */
@@ -35,14 +70,28 @@ export class Begun {
   }
 }
 
+/** A parameter that is there once (RFC 6749 §3.1). */
+function only(query: Query, name: string): string | undefined {
+  if (!(query instanceof URLSearchParams)) return optional(query[name], "string") ?? undefined;
+  const [value, ...more] = query.getAll(name);
+  return more.length === 0 ? value : undefined;
+}
+
+/** In constant time. */
+function areEqual(one: string, other: string): boolean {
+  let difference = one.length ^ other.length;
+  for (let n = 0; n < other.length; n += 1) difference |= one.charCodeAt(n) ^ other.charCodeAt(n);
+  return difference === 0;
+}
+
 export interface BeginOptions {
   /**
-   * To renew this installation ({@link Installation.id}). If another person or workspace comes back, the claim says so
+   * To renew this installation ({@link Installation.installation}). If another person or workspace comes back, the claim says so
    * before anything is linked.
    */
   readonly expect?: string | undefined;
-  /** Languages for the person, best first: BCP 47 tags, as in OpenID Connect's `ui_locales`. */
-  readonly uiLocales?: readonly string[] | undefined;
+  /** Languages for the person, best first, as in OpenID Connect: BCP 47 tags separated by spaces, `de-AT en`. */
+  readonly uiLocales?: string | undefined;
   /** Fills an array with random bytes, for tests. By default, `crypto.getRandomValues`. */
   readonly fillRandom?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -50,7 +99,7 @@ export interface BeginOptions {
 /**
  * Begins a connect: an authorization request to the stack (RFC 6749 §4.1.1) with PKCE (RFC 7636).
  *
- * Keep `verifier` and `state` in the session of the user who is logged in, and send the browser to `url`.
+ * Keep it in the session of the user who is logged in ({@link Begun.toSession}), and send the browser to its `url`.
  *
  * @param installUrl the stack's output `InstallUrl`
  * @param returnTo the key of one of its `ReturnDestinations`
@@ -70,10 +119,10 @@ export async function begin(installUrl: string, returnTo: string, options: Begin
     ["code_challenge", base64Url(new Uint8Array(hash))],
     ["state", state],
     ...(options.expect === undefined ? [] : [["expect", options.expect]]),
-    ...(options.uiLocales === undefined ? [] : [["ui_locales", options.uiLocales.join(" ")]]),
+    ...(options.uiLocales === undefined ? [] : [["ui_locales", options.uiLocales]]),
   ];
   const query = parameters.map((parameter) => parameter.map(encodeURIComponent).join("=")).join("&");
-  return new Begun(`${installUrl}?${query}`, verifier, state);
+  return Begun.fromSession({ url: `${installUrl}?${query}`, verifier, state });
 }
 
 /** Without padding (RFC 4648 §5). */

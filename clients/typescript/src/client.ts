@@ -133,6 +133,8 @@ export class NotionInstall {
       ...(generation === undefined ? {} : { generation }),
       ...(forget === true ? { forget } : {}),
     };
+    // Before, so that nobody is given a token meanwhile; and afterwards, for who has asked for one meanwhile.
+    this.forget(person);
     try {
       const answer = await this.#ask("uninstall", input, signal);
       return {

@@ -87,6 +87,19 @@ export class InvalidGrant extends NotionInstallError {
   }
 }
 
+/** The person came back with an error instead of a code (RFC 6749 §4.1.2.1). */
+export class NotConnected extends NotionInstallError {
+  static { named(this, "NotConnected"); }
+  constructor(
+    /** `access_denied`, `server_error` or `temporarily_unavailable`. */
+    readonly error: string,
+    /** The `error_description`: `refused` if they have pressed Cancel. */
+    readonly reason: string,
+  ) {
+    super(`not connected: ${error} (${reason})`);
+  }
+}
+
 /**
  * Another person or workspace came back than was expected. Nothing was linked. Claim again with
  * `acceptDifferentAccount` to accept it.

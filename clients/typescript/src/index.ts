@@ -1,4 +1,4 @@
-export { begin, type BeginOptions, type Begun } from "./begin.js";
+export { begin, type BeginOptions, Begun, type BegunInSession, type Query } from "./begin.js";
 export {
   type Claim,
   type Disconnected,

@@ -81,7 +81,7 @@ export function readInstallation(facts: unknown): Installation {
   if (!isFields(facts)) throw new Unreadable();
   const text = (field: string): string | null => optional(facts[field], "string");
   const { subjects } = facts;
-  if (!Array.isArray(subjects)) throw new Unreadable();
+  if (!Array.isArray(subjects) || !subjects.every(isText)) throw new Unreadable();
   return {
     installation: required(facts["installation"], "string"),
     workspace_id: required(facts["workspace_id"], "string"),
@@ -97,7 +97,7 @@ export function readInstallation(facts: unknown): Installation {
     generation: required(facts["generation"], "number"),
     health: required(facts["health"], "string"),
     installed_at: optional(facts["installed_at"], "number"),
-    subjects: subjects.filter((subject): subject is string => typeof subject === "string"),
+    subjects,
     version: optional(facts["version"], "number"),
     onboarding: isFields(facts["onboarding"]) ? readOnboarding(facts["onboarding"]) : null,
   };
@@ -107,6 +107,10 @@ export function readInstallation(facts: unknown): Installation {
 export function readInstallations(list: unknown): Installation[] {
   if (!Array.isArray(list)) throw new Unreadable();
   return list.map(readInstallation);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 function readOnboarding(facts: Fields): Onboarding {

@@ -8,8 +8,11 @@ import { inspect } from "node:util";
 import {
   awsLambda,
   begin,
+  Begun,
   FunctionFailed,
+  InvalidGrant,
   NeedsReinstall,
+  NotConnected,
   NotInstalled,
   NotionInstall,
   NotReached,
@@ -254,6 +257,35 @@ test("ten thousand persons are kept; then the oldest goes", async () => {
     return vault.asked.length - before;
   };
   assert.deepEqual([await asked("user-1"), await asked("user-10000"), await asked("user-0")], [0, 0, 1]);
+});
+
+test("the return: the answer to this connect, and to no other", async () => {
+  const begun = Begun.fromSession(JSON.parse(JSON.stringify((await begin("https://s.example/install", "app")).toSession())));
+  const { state } = begun;
+  const iss = "https://s.example";
+  const good = { code: "nic_1", state, iss };
+  assert.equal(begun.codeFrom(good), "nic_1");
+  assert.equal(begun.codeFrom(new URLSearchParams(good)), "nic_1");
+  const other = (await begin("https://s.example/install", "app")).state;
+  const bad = [
+    {},
+    { ...good, state: undefined },
+    { ...good, state: "" },
+    { ...good, state: other },
+    { ...good, state: state.slice(1) },
+    { ...good, state: `${state}A` },
+    { ...good, state: [state, state] },
+    { ...good, iss: undefined },
+    { ...good, iss: "https://s.example/" },
+    { ...good, iss: "https://evil.example" },
+    { state, iss },
+    { error: "access_denied", error_description: "refused", state: other, iss },
+    new URLSearchParams([...Object.entries(good), ["state", state]]),
+    new URLSearchParams([...Object.entries(good), ["code", "nic_2"]]),
+  ];
+  for (const query of bad) assert.throws(() => begun.codeFrom(query), new InvalidGrant(), inspect(query));
+  const refused = { error: "access_denied", error_description: "refused", state, iss };
+  assert.throws(() => begun.codeFrom(refused), new NotConnected("access_denied", "refused"));
 });
 
 /** Everything that a program may print of it. */

@@ -85,15 +85,18 @@ test("who presses Cancel is told", async () => {
 });
 
 test("a link that somebody else has begun links nobody", async () => {
+  const mallory = await send(`${url}/login`, { method: "POST", body: "user=mallory", headers: { origin: url } });
+  const headers = { cookie: String(mallory.headers["set-cookie"]).split(";")[0] };
+  const link = (await send(`${url}/connect`, { headers })).headers.location;
+  // Anna opens it, and approves.
   const anna = await loggedIn("anna");
-  // Mallory opens it in a browser of their own, and sends on where it led.
-  const mallory = await loggedIn("mallory");
-  const consent = await mallory.open(`${url}/connect`);
-  const back = await mallory.decide(consent, "allow");
-  assert.equal(said(back), "Connected to Acme as Ada.");
-  const planted = await anna.open(`${url}/back?code=nic_planted&state=planted&iss=${encodeURIComponent(stack.url)}`);
-  assert.equal(said(planted), "You did not begin this connection here.");
-  assert.match(planted.text, /Nothing is connected/);
+  const back = await anna.decide(await anna.open(link), "allow");
+  assert.equal(said(back), "You did not begin this connection here.");
+  assert.match(back.text, /Nothing is connected/);
+  // Nor does it help that she has begun one herself.
+  await anna.open(`${url}/connect`);
+  const again = await anna.decide(await anna.open(link), "allow");
+  assert.equal(said(again), "You did not begin this connection here.");
 });
 
 test("another account than was expected is asked about", async () => {

@@ -124,7 +124,7 @@ class Replayer {
     switch (call) {
       case "begin": {
         const { install_url, return_to, expect, ui_locales } = only(given, "install_url", "return_to", "expect", "ui_locales");
-        const options = { expect, uiLocales: ui_locales?.split(" "), fillRandom: this.#fillRandom };
+        const options = { expect, uiLocales: ui_locales, fillRandom: this.#fillRandom };
         const { url, verifier, state } = await begin(install_url, return_to, options);
         return { url, verifier, state };
       }

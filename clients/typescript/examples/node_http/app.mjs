@@ -14,16 +14,21 @@ import { randomBytes } from "node:crypto";
 import {
   Ambiguous,
   begin,
+  Begun,
   DifferentAccount,
   InvalidGrant,
   InvalidWebhook,
   NeedsReinstall,
+  NotConnected,
   NotInstalled,
   Removed,
   TryLater,
   verifyWebhook,
 } from "notion-install";
 import { page, popupPage } from "./pages.mjs";
+
+/** It is somebody else's connect that has come back, or the session's is over. */
+const NOT_HERE = "You did not begin this connection here.";
 
 /**
  * @typedef {import("node:http").IncomingMessage} Request
@@ -33,8 +38,7 @@ import { page, popupPage } from "./pages.mjs";
  * What a session has. A real app has its own sessions, and its own login.
  * @typedef {object} Session
  * @property {string} user this app's own name for who is logged in: the `subject`
- * @property {string} [verifier] of the connect that has begun. It never leaves the session
- * @property {string} [state] of the same
+ * @property {import("notion-install").BegunInSession} [begun] the connect that has begun. It never leaves the session
  * @property {boolean} [popup] whether it is in a window of its own
  * @property {string} [code] of a claim that the user has to decide about
  * @property {string} [said] what the next page says
@@ -83,10 +87,10 @@ export function routes({ notion, installUrl, webhookSecret, notionUrl = "https:/
    * @param {boolean} acceptDifferentAccount
    */
   async function claim(response, session, code, acceptDifferentAccount) {
-    const { verifier, user: subject } = session;
-    if (verifier === undefined) return finish(response, session, "You did not begin this connection here.");
+    const { begun, user: subject } = session;
+    if (begun === undefined) return finish(response, session, NOT_HERE);
     try {
-      const its = await notion.claim({ code, verifier, subject, acceptDifferentAccount });
+      const its = await notion.claim({ code, verifier: begun.verifier, subject, acceptDifferentAccount });
       delete session.code;
       return finish(response, session, `Connected to ${its.workspace_name} as ${its.user_name}.`, true);
     } catch (error) {
@@ -138,22 +142,22 @@ export function routes({ notion, installUrl, webhookSecret, notionUrl = "https:/
     "GET /connect": signedIn(async (request, response, session) => {
       const query = queryOf(request);
       const expect = query.get("expect") ?? undefined;
-      const { url, verifier, state } = await begin(installUrl, "app", { expect });
-      Object.assign(session, { verifier, state, popup: query.has("popup"), code: undefined });
-      return redirect(response, url);
+      const begun = await begin(installUrl, "app", { expect });
+      Object.assign(session, { begun: begun.toSession(), popup: query.has("popup"), code: undefined });
+      return redirect(response, begun.url);
     }),
 
     // The return destination.
     "GET /back": signedIn(async (request, response, session) => {
-      const query = queryOf(request);
-      if (session.state === undefined || query.get("state") !== session.state) {
-        return finish(response, session, "You did not begin this connection here.");
+      if (session.begun === undefined) return finish(response, session, NOT_HERE);
+      let code;
+      try {
+        code = Begun.fromSession(session.begun).codeFrom(queryOf(request));
+      } catch (error) {
+        if (error instanceof InvalidGrant) return finish(response, session, NOT_HERE);
+        if (error instanceof NotConnected) return finish(response, session, `Not connected: ${error.reason}.`);
+        throw error;
       }
-      if (query.get("iss") !== new URL(installUrl).origin) {
-        return finish(response, session, "This answer is from somewhere else.");
-      }
-      const code = query.get("code");
-      if (code === null) return finish(response, session, `Not connected: ${query.get("error_description")}.`);
       return claim(response, session, code, false);
     }),
 

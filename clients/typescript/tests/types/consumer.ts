@@ -4,6 +4,8 @@ import {
   Ambiguous,
   awsLambda,
   begin,
+  Begun,
+  type BegunInSession,
   type Installation,
   type Invoke,
   type KnownEvent,
@@ -88,8 +90,12 @@ new NotionInstall({ invoke, functions: { token: process("TOKEN_FUNCTION") } });
 declare function process(name: string): string | undefined;
 
 export async function compiles(request: Request): Promise<string> {
-  const { url, verifier, state } = await begin("https://connect.example.com/install", "app", { uiLocales: ["de-AT", "en"] });
-  const its: Installation = await notion.claim({ code: "code", verifier, subject: "user 1" });
+  const begun = await begin("https://connect.example.com/install", "app", { uiLocales: "de-AT en" });
+  const { url, verifier, state } = begun;
+  const session: { notion?: BegunInSession } = { notion: begun.toSession() };
+  const code: string = Begun.fromSession(session.notion ?? { url, verifier, state }).codeFrom(new URL(request.url).searchParams);
+  begun.codeFrom({ code: "code", state: ["as", "Express", { has: "it" }] });
+  const its: Installation = await notion.claim({ code, verifier, subject: "user 1" });
   // An installation is a person, by Notion's ids.
   await notion.disconnect(its, { generation: its.generation, forget: true });
   const person: Person = { subject: "user 1", workspace_id: its.workspace_id };
@@ -188,6 +194,10 @@ export async function doesNotCompile(token: Token): Promise<void> {
   await notion.token({ subject: 4711 });
   // @ts-expect-error without verifier
   await notion.claim({ code: "code", subject: "user 1" });
+  // @ts-expect-error only begin makes one, or what a session has kept
+  new Begun({ url: "", verifier: "", state: "" });
+  // @ts-expect-error the verifier is missing
+  Begun.fromSession({ url: "", state: "" });
   // @ts-expect-error a token is not a string: its text has to be asked for
   const text: string = token;
   // @ts-expect-error it cannot be changed

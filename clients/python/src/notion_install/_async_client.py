@@ -31,7 +31,7 @@ class AsyncNotionInstall:
         self._transport = transport
         self._core = Core(caller=caller, keep_for_secs=keep_for_secs)
         # The loop itself keeps only weak references to its tasks.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Reply | NotReached]] = set()
 
     async def claim(
         self, code: str, verifier: Secret | str, subject: str, *, accept_different_account: bool = False
@@ -86,22 +86,25 @@ class AsyncNotionInstall:
             if isinstance(found, Token):
                 return found
             if leads:
-                # A task of its own, so that it does not end with the caller who happened to be the first.
-                task = asyncio.create_task(self._fly(found))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._take_off(found)
             outcome = await asyncio.shield(asyncio.wrap_future(found.landing))
             if outcome is not None:
                 return told(outcome)
 
-    async def _fly(self, flight: Flight) -> None:
-        try:
-            reply = await self._reply(flight.invocation)
-        except BaseException:
-            # The loop is closing. Callers on another one make the invocation anew.
-            self._core.abandon(flight)
-            raise
-        self._core.land(flight, reply)
+    def _take_off(self, flight: Flight) -> None:
+        """Invokes in a task of its own, which does not end with the caller who happened to be the first."""
+
+        def end(task: asyncio.Task[Reply | NotReached]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled() or task.exception():
+                # The loop is ending. Callers on another one make the invocation anew.
+                self._core.abandon(flight)
+            else:
+                self._core.land(flight, task.result())
+
+        task = asyncio.create_task(self._reply(flight.invocation))
+        self._tasks.add(task)
+        task.add_done_callback(end)
 
     async def _reply(self, invocation: Invocation) -> Reply | NotReached:
         try:

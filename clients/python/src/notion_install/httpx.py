@@ -29,9 +29,6 @@ class NotionAuth(httpx.Auth):
     :param base_url: where the API is.
     """
 
-    # Read before it is sent, so that it can be sent again.
-    requires_request_body = True
-
     def __init__(
         self,
         client: NotionInstall | AsyncNotionInstall,
@@ -46,19 +43,19 @@ class NotionAuth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if isinstance(self._client, AsyncNotionInstall):
             raise TypeError("an httpx.Client needs a NotionInstall, not an AsyncNotionInstall")
-        request.read()
         if not self._is_ours(request):
             yield request
             return
+        request.read()  # so that it can be sent again
         token = self._client.token(self._person)
         if self._is_refused((yield _with(request, token))):
             yield _with(request, self._client.refused(self._person, token))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        await request.aread()
         if not self._is_ours(request):
             yield request
             return
+        await request.aread()  # so that it can be sent again
         token = await self._token(None)
         if self._is_refused((yield _with(request, token))):
             yield _with(request, await self._token(token))

@@ -1,5 +1,8 @@
 // What must compile for whoever uses the package, and what must not. It is compiled, never run.
+/// <reference path="./modules.d.ts" />
 
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { Client } from "@notionhq/client";
 import {
   Ambiguous,
   awsLambda,
@@ -19,68 +22,7 @@ import {
   verifyWebhook,
 } from "notion-install";
 
-// The AWS SDK's client and command, with overloads as they are there (@aws-sdk/client-lambda 3).
-interface InvokeCommandInput {
-  FunctionName: string | undefined;
-  InvocationType?: "DryRun" | "Event" | "RequestResponse" | undefined;
-  Payload?: string | Uint8Array | undefined;
-}
-interface InvokeCommandOutput {
-  StatusCode?: number | undefined;
-  FunctionError?: string | undefined;
-  Payload?: (Uint8Array & { transformToString(encoding?: string): string }) | undefined;
-  $metadata: { requestId?: string | undefined };
-}
-interface ListCommandOutput {
-  Functions?: string[] | undefined;
-  $metadata: { requestId?: string | undefined };
-}
-type Inputs = InvokeCommandInput | { Marker?: string };
-type Outputs = InvokeCommandOutput | ListCommandOutput;
-interface HttpHandlerOptions {
-  abortSignal?: { readonly aborted: boolean; onabort: ((event: never) => unknown) | null } | undefined;
-  requestTimeout?: number;
-}
-interface Command<Input extends Inputs, Output extends Outputs> {
-  readonly input: Input;
-  readonly output?: Output;
-}
-declare class InvokeCommand implements Command<InvokeCommandInput, InvokeCommandOutput> {
-  readonly input: InvokeCommandInput;
-  constructor(input: InvokeCommandInput);
-}
-declare class LambdaClient {
-  send<I extends Inputs, O extends Outputs>(command: Command<I, O>, options?: HttpHandlerOptions): Promise<O>;
-  send<I extends Inputs, O extends Outputs>(command: Command<I, O>, done: (error: unknown, data?: O) => void): void;
-  send<I extends Inputs, O extends Outputs>(
-    command: Command<I, O>,
-    options: HttpHandlerOptions,
-    done: (error: unknown, data?: O) => void,
-  ): void;
-}
-
-// The options of @notionhq/client 5 that matter here.
-type SupportedFetch = (
-  url: string,
-  init?: { agent?: object; body?: string | FormData; headers?: Record<string, string>; method?: string },
-) => Promise<{
-  body?: {
-    getReader: () => {
-      cancel?: () => Promise<void>;
-      read: () => Promise<{ done: boolean; value?: Uint8Array }>;
-      releaseLock: () => void;
-    };
-  } | null;
-  ok: boolean;
-  text: () => Promise<string>;
-  headers: unknown;
-  status: number;
-}>;
-declare class Client {
-  constructor(options: { fetch?: SupportedFetch });
-}
-
-const invoke: Invoke = awsLambda({ client: new LambdaClient(), InvokeCommand });
+const invoke: Invoke = awsLambda({ client: new LambdaClient({}), InvokeCommand });
 const functions = { claim: "c", installations: "i", token: "t", uninstall: "u" };
 const notion = new NotionInstall({ invoke, functions, caller: "my app" });
 new NotionInstall({ invoke: async (name, payload) => ({ payload: `${name}${JSON.stringify(payload)}` }), functions: ROUTES });
@@ -209,7 +151,7 @@ export async function doesNotCompile(token: Token): Promise<void> {
   // @ts-expect-error no such function
   new NotionInstall({ invoke, functions: { refresh: "r" } });
   // @ts-expect-error the SDK's command is missing
-  awsLambda({ client: new LambdaClient() });
+  awsLambda({ client: new LambdaClient({}) });
   // @ts-expect-error a parsed body cannot be verified
   await verifyWebhook({ headers: {}, body: { id: "evt_" }, secrets: "whsec_" });
   // @ts-expect-error without secret

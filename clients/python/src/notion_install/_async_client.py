@@ -6,8 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from . import _core
-from ._core import DEFAULT_KEEP_FOR_SECS, Core, Flight, Invocation, Reply, told
+from ._core import (
+    DEFAULT_KEEP_FOR_SECS,
+    Core,
+    Flight,
+    Invocation,
+    Reply,
+    disconnected_in,
+    installation_in,
+    not_reached,
+    page_in,
+    told,
+)
 from ._errors import NotReached, Unauthorized
 from ._facts import Disconnected, Installation, Page, Token
 from ._person import PersonOrSubject, person_of
@@ -38,13 +48,13 @@ class AsyncNotionInstall:
     ) -> Installation:
         """See :meth:`NotionInstall.claim`."""
         reply = await self._reply(self._core.claim(code, verifier, subject, accept_different_account))
-        return told(_core.installation_in(reply))
+        return told(installation_in(reply))
 
     async def installations(
         self, person: PersonOrSubject | None = None, *, workspace_id: str | None = None, after: str | None = None
     ) -> Page:
         """See :meth:`NotionInstall.installations`."""
-        return told(_core.page_in(await self._reply(self._core.installations(person, workspace_id, after))))
+        return told(page_in(await self._reply(self._core.installations(person, workspace_id, after))))
 
     async def disconnect(
         self, person: PersonOrSubject, *, generation: int | None = None, forget: bool = False
@@ -56,7 +66,7 @@ class AsyncNotionInstall:
             reply = await self._reply(self._core.disconnect(person, generation, forget))
         finally:
             self.forget(person)
-        return told(_core.disconnected_in(reply))
+        return told(disconnected_in(reply))
 
     async def token(self, person: PersonOrSubject) -> Token:
         """See :meth:`NotionInstall.token`."""
@@ -110,4 +120,4 @@ class AsyncNotionInstall:
         try:
             return await self._transport.invoke(invocation)
         except Exception as error:  # noqa: BLE001, whatever the transport raises: it was not reached
-            return _core.not_reached(error)
+            return not_reached(error)

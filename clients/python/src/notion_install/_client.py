@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from . import _core
-from ._core import DEFAULT_KEEP_FOR_SECS, Core, Flight, Invocation, Reply, told
+from ._core import (
+    DEFAULT_KEEP_FOR_SECS,
+    Core,
+    Flight,
+    Invocation,
+    Reply,
+    disconnected_in,
+    installation_in,
+    not_reached,
+    page_in,
+    told,
+)
 from ._errors import NotReached, Unauthorized
 from ._facts import Disconnected, Installation, Page, Token
 from ._person import PersonOrSubject, person_of
@@ -42,7 +52,7 @@ class NotionInstall:
         :param verifier: of the :class:`Begun` in that user's session.
         """
         reply = self._reply(self._core.claim(code, verifier, subject, accept_different_account))
-        return told(_core.installation_in(reply))
+        return told(installation_in(reply))
 
     def installations(
         self, person: PersonOrSubject | None = None, *, workspace_id: str | None = None, after: str | None = None
@@ -51,7 +61,7 @@ class NotionInstall:
 
         :param after: the ``next`` of the page before.
         """
-        return told(_core.page_in(self._reply(self._core.installations(person, workspace_id, after))))
+        return told(page_in(self._reply(self._core.installations(person, workspace_id, after))))
 
     def disconnect(
         self, person: PersonOrSubject, *, generation: int | None = None, forget: bool = False
@@ -69,7 +79,7 @@ class NotionInstall:
             reply = self._reply(self._core.disconnect(person, generation, forget))
         finally:
             self.forget(person)
-        return told(_core.disconnected_in(reply))
+        return told(disconnected_in(reply))
 
     def token(self, person: PersonOrSubject) -> Token:
         """A live token, kept or from the function."""
@@ -117,4 +127,4 @@ class NotionInstall:
         try:
             return self._transport.invoke(invocation)
         except Exception as error:  # noqa: BLE001, whatever the transport raises: it was not reached
-            return _core.not_reached(error)
+            return not_reached(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Fields:
 
     def object_or_none(self, name: str) -> Fields | None:
         value = self.values.get(name)
-        return Fields(value) if isinstance(value, dict) else None
+        return Fields(cast(object, value)) if isinstance(value, dict) else None
 
     def object(self, name: str) -> Fields:
         return _required(self.object_or_none(name))
@@ -69,7 +69,10 @@ class Fields:
 
     def _list(self, name: str) -> list[Any] | None:
         value = self.values.get(name)
-        return value if isinstance(value, list) else None
+        if not isinstance(value, list):
+            return None
+        items: list[Any] = value
+        return items
 
 
 def _required(value: T | None) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import quote, urlencode
 
 from ._core import Invocation, Reply
@@ -142,4 +142,4 @@ def _is_in_words(body: bytes) -> bool:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(answer, dict) and isinstance(answer.get("error"), str)
+    return isinstance(answer, dict) and isinstance(cast(dict[str, object], answer).get("error"), str)

@@ -136,7 +136,7 @@ def verify_webhook(
 
 
 def _keys(secrets: Secret | str | Iterable[Secret | str]) -> list[bytes]:
-    keys = []
+    keys: list[bytes] = []
     for secret in [secrets] if isinstance(secrets, (Secret, str)) else secrets:
         text = secret.get_secret_value() if isinstance(secret, Secret) else secret
         key = _key(text.removeprefix("whsec_"))

@@ -1,6 +1,6 @@
 """A small app whose users connect Notion: in this window or in one of its own, with settings, calls and webhooks.
 
-pip install fastapi uvicorn notion-client 'notion-install[boto3]'
+pip install fastapi uvicorn notion-client 'notion-install[boto3]'  # from where: README.md
 uvicorn fastapi_app:app --no-access-log  # the address of /back has a code in it
 
 The environment: STACK_URL (the stack's output InstallUrl without /install), WEBHOOK_SECRET, AWS credentials and

@@ -247,7 +247,7 @@ _WORDS: dict[str, Callable[[Fields], NotionInstallError]] = {
     "invalid_grant": lambda _: InvalidGrant(),
     "too_many_subjects": lambda _: TooManySubjects(),
     "different_account": lambda answer: DifferentAccount(
-        _told(answer.object_or_none("expected")), Installation.read(answer.object("actual"))
+        _told(answer.nested_or_none("expected")), Installation.read(answer.nested("actual"))
     ),
     "other_generation": lambda answer: OtherGeneration(answer.count("generation")),
     "try_later": lambda answer: TryLater(answer.count("retry_after_secs"), answer.text("reason")),

@@ -99,7 +99,7 @@ class Installation:
 
     @classmethod
     def read(cls, fields: Fields) -> Installation:
-        onboarding = fields.object_or_none("onboarding")
+        onboarding = fields.nested_or_none("onboarding")
         return cls(
             id=fields.text("installation"),
             workspace_id=fields.text("workspace_id"),

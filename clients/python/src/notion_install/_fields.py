@@ -54,12 +54,12 @@ class Fields:
         value = self.values.get(name)
         return value if isinstance(value, bool) else None
 
-    def object_or_none(self, name: str) -> Fields | None:
+    def nested_or_none(self, name: str) -> Fields | None:
         value = self.values.get(name)
         return Fields(cast(object, value)) if isinstance(value, dict) else None
 
-    def object(self, name: str) -> Fields:
-        return _required(self.object_or_none(name))
+    def nested(self, name: str) -> Fields:
+        return _required(self.nested_or_none(name))
 
     def objects(self, name: str) -> tuple[Fields, ...]:
         return tuple(Fields(each) for each in _required(self._list(name)))
@@ -67,12 +67,9 @@ class Fields:
     def texts(self, name: str) -> tuple[str, ...]:
         return tuple(each for each in _required(self._list(name)) if isinstance(each, str))
 
-    def _list(self, name: str) -> list[Any] | None:
+    def _list(self, name: str) -> list[object] | None:
         value = self.values.get(name)
-        if not isinstance(value, list):
-            return None
-        items: list[Any] = value
-        return items
+        return cast(list[object], value) if isinstance(value, list) else None
 
 
 def _required(value: T | None) -> T:

@@ -170,7 +170,7 @@ def _event(fields: Fields) -> Event:
         timestamp = datetime.strptime(fields.text("timestamp"), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
         raise NotAsExpected from None
-    data = fields.object("data")
+    data = fields.nested("data")
     common: dict[str, Any] = {"id": fields.text("id"), "type": kind, "timestamp": timestamp, "data": data.values}
     return read(common, data) if read else UnknownEvent(**common)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import traceback
+from collections import Counter
+from threading import Lock
 from typing import Any
 
 import notion_install as ni
+from notion_install._core import Core
 
 KINDS = {
     ni.InstallationEvent: "installation",
@@ -41,6 +44,26 @@ class Draws:
         drawn, self.left = self.left[:count], self.left[count:]
         assert len(drawn) == count, "more is drawn than the vector has"
         return drawn
+
+
+class Callers:
+    """Counts the callers who wait for an invocation that is under way."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._seek = core.seek
+        self._lock = Lock()
+        self._asked: Counter[object] = Counter()
+        core.seek = self.seek  # type: ignore[method-assign]
+
+    def seek(self, person: ni.Person, refused: str | None) -> Any:
+        found = self._seek(person, refused)
+        with self._lock:
+            self._asked[found[0]] += 1
+        return found
+
+    def waiting(self) -> int:
+        return sum(self._asked[flight] for flight in list(self._core._flights.values()))
 
 
 class NoNetwork(Exception):

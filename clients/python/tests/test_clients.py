@@ -12,9 +12,13 @@ import threading
 import traceback
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import NoCredentialsError, NoRegionError
+from replay import Callers
 
 import notion_install as ni
+from notion_install.sigv4 import signed_send
 
 TOKEN = {"access_token": "ntn_secret", "fingerprint": "f", "version": 1, "generation": 1}
 NAMES = ni.FunctionNames(claim="c", installations="i", token="t", uninstall="u")
@@ -29,10 +33,6 @@ def until(holds: Any) -> None:
     raise AssertionError("it never came to that")
 
 
-def waiting(client: Any) -> int:
-    return sum(flight.waiting for flight in list(client._core._flights.values()))
-
-
 def test_who_is_interrupted_leaves_the_others_to_go_on() -> None:
     class Stack:
         invoked = 0
@@ -40,12 +40,13 @@ def test_who_is_interrupted_leaves_the_others_to_go_on() -> None:
         def invoke(self, _: ni.Invocation) -> ni.Reply:
             self.invoked += 1
             if self.invoked == 1:
-                until(lambda: waiting(client) == 3)
+                until(lambda: callers.waiting() == 3)
                 raise KeyboardInterrupt
             return ni.Reply(json.dumps(TOKEN).encode())
 
     stack = Stack()
     client = ni.NotionInstall(stack)
+    callers = Callers(client._core)
     outcomes: list[object] = []
 
     def ask() -> None:
@@ -82,14 +83,14 @@ def test_a_loop_that_ends_leaves_the_client_usable(steps: int) -> None:
         caller = asyncio.create_task(client.token("anna"))
         for _ in range(steps):
             await asyncio.sleep(0)
-        assert waiting(client) == 1
+        assert len(client._core._flights) == 1
         assert not caller.done()
         # As the loop does with what is left when it ends.
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
 
     asyncio.run(leave())
-    assert waiting(client) == 0
+    assert client._core._flights == {}
     stack.is_stuck = False
     assert asyncio.run(asyncio.wait_for(client.token("anna"), 10)).fingerprint == "f"
 
@@ -122,10 +123,11 @@ def test_the_answer_is_kept_even_if_everybody_gave_up() -> None:
 def test_who_shares_an_error_does_not_share_its_traceback() -> None:
     class Stack:
         def invoke(self, _: ni.Invocation) -> ni.Reply:
-            until(lambda: waiting(client) == 2)
+            until(lambda: callers.waiting() == 2)
             raise OSError("no network")
 
     client = ni.NotionInstall(Stack())
+    callers = Callers(client._core)
     raised: list[BaseException] = []
 
     def ask() -> None:
@@ -310,3 +312,19 @@ def test_whose_installations() -> None:
     for nobody in ({}, {"person": "anna", "workspace_id": "w"}):
         with pytest.raises(ValueError, match="whose"):
             client.installations(**nobody)
+
+
+def test_a_session_without_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    with pytest.raises(NoRegionError):
+        signed_send(boto3.Session())
+    assert callable(signed_send(boto3.Session(), region="eu-central-1"))
+
+
+def test_a_session_without_credentials() -> None:
+    session = boto3.Session(region_name="eu-central-1")
+    session.get_credentials = lambda: None
+    with pytest.raises(ni.NotReached) as raised:
+        ni.NotionInstall(ni.SignedRoutes("https://connect.example.com", signed_send(session))).token("anna")
+    assert isinstance(raised.value.__cause__, NoCredentialsError)

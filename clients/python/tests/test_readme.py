@@ -41,7 +41,7 @@ def test_every_method_and_its_parameters_are_listed(client: type) -> None:
 
 
 def test_the_blocks_are_python() -> None:
-    blocks = re.findall(r"^```python.*\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```python[^\n]*\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
     assert len(blocks) == 7
     for code in blocks:
         compile(code, README.name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -41,6 +41,7 @@ class Player:
         self.client = ni.AsyncNotionInstall(Stack(self), caller=given.get("caller"), **keep_for)
         self.core: Core = self.client._core
         self.core._clock = self.clock
+        self.callers = replay.Callers(self.core)
         self.scripts: list[list[dict[str, Any]]] = []
         self.steps: list[dict[str, Any]] = []
         self.gave_up = asyncio.Event()
@@ -137,7 +138,7 @@ class Player:
 
     async def until_all_wait(self, callers: int) -> None:
         for _ in range(10_000):
-            if sum(flight.waiting for flight in self.core._flights.values()) >= callers:
+            if self.callers.waiting() >= callers:
                 return
             await asyncio.sleep(0)
         raise AssertionError("some callers never asked")

@@ -46,6 +46,7 @@ class Player:
         self.client = ni.NotionInstall(Stack(self), caller=given.get("caller"), **keep_for)
         self.core: Core = self.client._core
         self.core._clock = self.clock
+        self.callers = replay.Callers(self.core)
         self.scripts: list[list[dict[str, Any]]] = []
         self.steps: list[dict[str, Any]] = []
         for step in vector.steps:
@@ -132,7 +133,7 @@ class Player:
     def until_all_wait(self, callers: int) -> None:
         until = threading.Event()
         deadline = WAIT_SECS / 0.001
-        while sum(flight.waiting for flight in list(self.core._flights.values())) < callers:
+        while self.callers.waiting() < callers:
             deadline -= 1
             assert deadline, "some callers never asked"
             until.wait(0.001)

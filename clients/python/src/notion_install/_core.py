@@ -72,7 +72,6 @@ class Flight:
         self.landing.set_running_or_notify_cancel()
         self.is_void = False
         """The person was forgotten meanwhile, so the answer is not kept."""
-        self.waiting = 0
 
 
 class Core:
@@ -146,7 +145,6 @@ class Core:
                     payload["refused_fingerprint"] = refused
                 flight = Flight(person, refused, self._invocation("token", payload))
                 self._flights[person, refused] = flight
-            flight.waiting += 1
             return flight, leads
 
     def land(self, flight: Flight, reply: Reply | NotReached) -> None:

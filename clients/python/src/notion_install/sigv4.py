@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def signed_send(session: boto3.Session, *, region: str | None = None, timeout_se
     """
     http = URLLib3Session(timeout=timeout_secs)
     region = region or session.region_name
+    if not region:
+        raise NoRegionError
 
     def send(method: str, url: str, body: bytes) -> tuple[int, bytes]:
         credentials = session.get_credentials()

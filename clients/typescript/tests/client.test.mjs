@@ -234,6 +234,56 @@ test("when all have given up, the invocation is aborted, and the next caller sta
   await assert.rejects(claim, new TypeError("no name for the function claim"));
 });
 
+test("an abandoned invocation that does not end is nobody's any more", async () => {
+  const { invoke } = vault;
+  let asked = 0;
+  const hanging = new NotionInstall({
+    invoke: (...given) => (asked++ === 0 ? new Promise(() => {}) : invoke(...given)),
+    functions: { token: "token" },
+  });
+  const controller = new AbortController();
+  const abandoned = hanging.token(ANNA, { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assert.rejects(abandoned, /enough/);
+  assert.equal((await hanging.token(ANNA)).accessToken, "ntn_1");
+});
+
+test("the workspace itself is another person than whoever it is in the workspace", async () => {
+  const inWorkspace = { subject: "anna", workspace_id: "w" };
+  await client.token(inWorkspace);
+  await client.token({ ...inWorkspace, user_id: null });
+  await client.token({ ...inWorkspace, user_id: "u" });
+  assert.equal(vault.asked.length, 3);
+});
+
+test("disconnect: the kept token is nobody's from the beginning, and what was asked for meanwhile is not kept", async () => {
+  let disconnected = () => {};
+  const invoke = (functionName, payload) =>
+    functionName === "token"
+      ? vault.invoke(functionName, payload)
+      : new Promise((resolve) => (disconnected = () => resolve({ payload: '{"removed":true,"revoked":true,"generation":1}' })));
+  const both = new NotionInstall({ invoke, functions: { token: "token", uninstall: "uninstall" } });
+  await both.token(ANNA);
+  const disconnect = both.disconnect(ANNA);
+  await both.token(ANNA);
+  assert.equal(vault.asked.length, 2);
+  disconnected();
+  await disconnect;
+  await both.token(ANNA);
+  assert.equal(vault.asked.length, 3);
+});
+
+test("claim: another account is accepted only if it is said to be", async () => {
+  const accepted = [];
+  const invoke = async (_, payload) => (accepted.push(payload.accept_different_account), { payload: '{"error":"invalid_grant"}' });
+  const claiming = new NotionInstall({ invoke, functions: { claim: "claim" } });
+  for (const acceptDifferentAccount of [undefined, false, true]) {
+    const claim = claiming.claim({ code: "c", verifier: "v", subject: "s", acceptDifferentAccount });
+    await assert.rejects(claim, InvalidGrant);
+  }
+  assert.deepEqual(accepted, [undefined, undefined, true]);
+});
+
 test("call: an error of the caller's own is passed on, with one attempt", async () => {
   let attempts = 0;
   const own = new Error("own");

@@ -8,7 +8,7 @@ export abstract class NotionInstallError extends Error {}
 
 /** The person has not installed, or is disconnected already: let them connect. */
 export class NotInstalled extends NotionInstallError {
-  static { named(this, "NotInstalled"); }
+  static { setName(this, "NotInstalled"); }
   constructor(
     /** The bare link, for installs without an app. Only in answers of the function `token`. */
     readonly installUrl?: string | undefined,
@@ -19,7 +19,7 @@ export class NotInstalled extends NotionInstallError {
 
 /** The grant is dead at Notion: stop asking, and let the person connect again. */
 export class NeedsReinstall extends NotionInstallError {
-  static { named(this, "NeedsReinstall"); }
+  static { setName(this, "NeedsReinstall"); }
   constructor(
     /** The bare link, for installs without an app. */
     readonly installUrl: string,
@@ -30,7 +30,7 @@ export class NeedsReinstall extends NotionInstallError {
 
 /** The installation was removed on purpose. The person may connect again. */
 export class Removed extends NotionInstallError {
-  static { named(this, "Removed"); }
+  static { setName(this, "Removed"); }
   constructor(
     /** The bare link, for installs without an app. */
     readonly installUrl: string,
@@ -41,7 +41,7 @@ export class Removed extends NotionInstallError {
 
 /** A person has approved, and no backend has claimed it yet. */
 export class Unclaimed extends NotionInstallError {
-  static { named(this, "Unclaimed"); }
+  static { setName(this, "Unclaimed"); }
   constructor() {
     super("the installation is not claimed yet");
   }
@@ -49,7 +49,7 @@ export class Unclaimed extends NotionInstallError {
 
 /** The subject has several installations: name one by its workspace. */
 export class Ambiguous extends NotionInstallError {
-  static { named(this, "Ambiguous"); }
+  static { setName(this, "Ambiguous"); }
   constructor(readonly installations: readonly Installation[]) {
     super(`the subject has ${installations.length} installations: name one by its workspace`);
   }
@@ -57,7 +57,7 @@ export class Ambiguous extends NotionInstallError {
 
 /** Notion says that the token reported as refused is alive. Another one would be refused too: check the request. */
 export class RefusedButAlive extends NotionInstallError {
-  static { named(this, "RefusedButAlive"); }
+  static { setName(this, "RefusedButAlive"); }
   constructor(
     /** What to check. */
     readonly hint: string,
@@ -68,7 +68,7 @@ export class RefusedButAlive extends NotionInstallError {
 
 /** It cannot be decided yet. It says nothing about the grant, which may be fine. */
 export class TryLater extends NotionInstallError {
-  static { named(this, "TryLater"); }
+  static { setName(this, "TryLater"); }
   constructor(
     /** How long to wait before asking again. */
     readonly retryAfterSecs: number,
@@ -81,7 +81,7 @@ export class TryLater extends NotionInstallError {
 
 /** The code is unknown, expired or another subject's, or the verifier is not the one of its challenge: begin again. */
 export class InvalidGrant extends NotionInstallError {
-  static { named(this, "InvalidGrant"); }
+  static { setName(this, "InvalidGrant"); }
   constructor() {
     super("the code was not accepted: begin again");
   }
@@ -89,7 +89,7 @@ export class InvalidGrant extends NotionInstallError {
 
 /** The person came back with an error instead of a code (RFC 6749 §4.1.2.1). */
 export class NotConnected extends NotionInstallError {
-  static { named(this, "NotConnected"); }
+  static { setName(this, "NotConnected"); }
   constructor(
     /** `access_denied`, `server_error` or `temporarily_unavailable`. */
     readonly error: string,
@@ -105,7 +105,7 @@ export class NotConnected extends NotionInstallError {
  * `acceptDifferentAccount` to accept it.
  */
 export class DifferentAccount extends NotionInstallError {
-  static { named(this, "DifferentAccount"); }
+  static { setName(this, "DifferentAccount"); }
   constructor(
     /** The one that was expected, if it is linked to this subject. */
     readonly expected: Installation | undefined,
@@ -118,7 +118,7 @@ export class DifferentAccount extends NotionInstallError {
 
 /** The installation is linked to as many subjects as it can have. */
 export class TooManySubjects extends NotionInstallError {
-  static { named(this, "TooManySubjects"); }
+  static { setName(this, "TooManySubjects"); }
   constructor() {
     super("the installation has no room for another subject");
   }
@@ -126,7 +126,7 @@ export class TooManySubjects extends NotionInstallError {
 
 /** Somebody has installed again since: the `generation` to disconnect is no longer the installation's. */
 export class OtherGeneration extends NotionInstallError {
-  static { named(this, "OtherGeneration"); }
+  static { setName(this, "OtherGeneration"); }
   constructor(
     /** The one that stands. */
     readonly generation: number,
@@ -137,7 +137,7 @@ export class OtherGeneration extends NotionInstallError {
 
 /** The request does not have the required form. */
 export class InvalidRequest extends NotionInstallError {
-  static { named(this, "InvalidRequest"); }
+  static { setName(this, "InvalidRequest"); }
   constructor(
     /** What to correct. */
     readonly hint: string,
@@ -148,7 +148,7 @@ export class InvalidRequest extends NotionInstallError {
 
 /** The function is not set up correctly. Its log and `operator doctor` say why. */
 export class Misconfigured extends NotionInstallError {
-  static { named(this, "Misconfigured"); }
+  static { setName(this, "Misconfigured"); }
   constructor() {
     super("the function is not set up correctly: see its log, or operator doctor");
   }
@@ -156,7 +156,7 @@ export class Misconfigured extends NotionInstallError {
 
 /** The function could not be invoked: throttled, no permission, no such function, no network. `cause` says which. */
 export class NotReached extends NotionInstallError {
-  static { named(this, "NotReached"); }
+  static { setName(this, "NotReached"); }
   constructor(cause: unknown) {
     super("the function was not reached", { cause });
   }
@@ -164,7 +164,7 @@ export class NotReached extends NotionInstallError {
 
 /** The function failed. Its log has the request id. */
 export class FunctionFailed extends NotionInstallError {
-  static { named(this, "FunctionFailed"); }
+  static { setName(this, "FunctionFailed"); }
   constructor(
     /** Lambda's. */
     readonly requestId: string | undefined,
@@ -175,7 +175,7 @@ export class FunctionFailed extends NotionInstallError {
 
 /** None of the above: another function answered, or a newer version of this one. */
 export class Unreadable extends NotionInstallError {
-  static { named(this, "Unreadable"); }
+  static { setName(this, "Unreadable"); }
   constructor() {
     super("the answer is not a known answer of the function");
   }
@@ -183,7 +183,7 @@ export class Unreadable extends NotionInstallError {
 
 /** Notion has refused another token as well. `cause` is the error that {@link NotionInstall.call} was told it by. */
 export class Unauthorized extends NotionInstallError {
-  static { named(this, "Unauthorized"); }
+  static { setName(this, "Unauthorized"); }
   constructor(cause?: unknown) {
     super("Notion refuses the token, and another one", { cause });
   }
@@ -191,7 +191,7 @@ export class Unauthorized extends NotionInstallError {
 
 /** The stack has not sent this webhook, or not now: answer 401. */
 export class InvalidWebhook extends NotionInstallError {
-  static { named(this, "InvalidWebhook"); }
+  static { setName(this, "InvalidWebhook"); }
   constructor(readonly reason: WebhookRefusal) {
     super(`the webhook is refused: ${reason}`);
   }
@@ -207,13 +207,21 @@ export type WebhookRefusal =
 
 /** No webhook secret, or one that is none. */
 export class InvalidSecret extends NotionInstallError {
-  static { named(this, "InvalidSecret"); }
+  static { setName(this, "InvalidSecret"); }
   constructor() {
     super("a webhook secret is whsec_ and the base64 of 24 to 64 bytes");
   }
 }
 
+/** What a route answered that is not an answer of its function: API Gateway's own. The `cause` of {@link NotReached}. */
+export class HttpError extends Error {
+  static { setName(this, "HttpError"); }
+  constructor(readonly status: number) {
+    super(`HTTP status ${status}`);
+  }
+}
+
 /** By the prototype: the names survive a minifier, and are not printed as a field of each error. */
-function named(error: { prototype: Error }, name: string): void {
+function setName(error: { prototype: Error }, name: string): void {
   Object.defineProperty(error.prototype, "name", { value: name, configurable: true, writable: true });
 }

@@ -32,6 +32,6 @@ export type { Installation, Onboarding, OnboardingFailure, OrAnother, Resource }
 export type { Answer, CallOptions, Invoke, Json, Payload } from "./invoke.js";
 export { awsLambda, type InvokeCommandLike, type LambdaClientLike } from "./lambda.js";
 export type { ByNotionIds, BySubject, Filter, Person } from "./person.js";
-export { HttpError, ROUTES, signedRoutes, type SignedRoutesOptions } from "./routes.js";
+export { ROUTES, signedRoutes, type SignedRoutesOptions } from "./routes.js";
 export type { Token } from "./token.js";
 export { verifyWebhook, type WebhookHeaders, type WebhookRequest } from "./webhook.js";

@@ -4,7 +4,7 @@ import type { Invoke } from "./invoke.js";
 
 /** `LambdaClient` of `@aws-sdk/client-lambda` (version 3), as far as this package calls it. */
 export interface LambdaClientLike {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the SDK's own signatures say
+  // `any`: the SDK's own signatures are overloaded and generic.
   send(command: any, options?: any): Promise<unknown>;
 }
 

@@ -1,3 +1,4 @@
+import { HttpError } from "./errors.js";
 import { isFields } from "./fields.js";
 import type { Invoke, Json, Payload } from "./invoke.js";
 
@@ -17,14 +18,6 @@ export interface SignedRoutesOptions {
    * aws4fetch does: `(url, init) => aws.fetch(url, init)`, with `retries: 0`, since `TryLater` says when to ask again.
    */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-}
-
-/** What a route answered that is not an answer of its function: {@link NotReached} has it as its `cause`. */
-export class HttpError extends Error {
-  static { Object.defineProperty(this.prototype, "name", { value: "HttpError", configurable: true, writable: true }); }
-  constructor(readonly status: number) {
-    super(`HTTP status ${status}`);
-  }
 }
 
 /** Asks over the routes of the stack, for a backend outside AWS. Use it with {@link ROUTES}. */

@@ -4,7 +4,7 @@
 //
 //   for (const [route, handler] of Object.entries(routes(options))) {
 //     const [method, path] = route.split(" ");
-//     app[method.toLowerCase()](path, handler);
+//     app[method.toLowerCase()](path, (request, response, next) => handler(request, response).catch(next));
 //   }
 //
 // before any `express.json()`: a webhook is verified byte for byte, so its handler reads the body itself.

@@ -120,6 +120,62 @@ def test_the_answer_is_kept_even_if_everybody_gave_up() -> None:
     asyncio.run(run())
 
 
+def test_threads_and_tasks_of_one_client_share() -> None:
+    """Even while the loop is blocked by a call that is not awaited: the invocation lands in its thread."""
+
+    class Stack:
+        invoked = 0
+
+        def invoke(self, _: ni.Invocation) -> ni.Reply:
+            self.invoked += 1
+            until(lambda: callers.waiting() == 3)
+            return ni.Reply(json.dumps(TOKEN).encode())
+
+    stack = Stack()
+    client = ni.NotionInstall(stack)
+    callers = Callers(client._core)
+
+    async def run() -> None:
+        tasks = [asyncio.create_task(client.for_asyncio().token("anna")) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert client.token("anna").fingerprint == "f"
+        assert [token.fingerprint for token in await asyncio.gather(*tasks)] == ["f", "f"]
+
+    asyncio.run(run())
+    assert stack.invoked == 1
+
+
+def test_a_client_for_threads_does_it_all_for_asyncio() -> None:
+    def send(method: str, url: str, body: bytes) -> tuple[int, bytes]:
+        assert threading.current_thread() is not threading.main_thread()
+        if "disconnect-nobody" in url + body.decode():
+            raise OSError("no network")
+        return 200, b'{"installations": [], "next": null, "removed": true, "revoked": true, "generation": 1}'
+
+    async def run() -> None:
+        client = ni.NotionInstall(ni.SignedRoutes("https://connect.example.com", send)).for_asyncio()
+        assert (await client.installations("anna")).installations == ()
+        assert (await client.disconnect("anna")).removed
+        with pytest.raises(ni.NotReached):
+            await client.disconnect("disconnect-nobody")
+
+    asyncio.run(run())
+
+
+def test_a_loop_without_threads_leaves_no_flight_behind() -> None:
+    client = ni.NotionInstall(
+        ni.SignedRoutes("https://connect.example.com", lambda *_: (200, json.dumps(TOKEN).encode()))
+    )
+
+    async def run() -> None:
+        await asyncio.get_running_loop().shutdown_default_executor()
+        with pytest.raises(RuntimeError):
+            await client.for_asyncio().token("anna")
+
+    asyncio.run(run())
+    assert client.token("anna").fingerprint == "f"
+
+
 def test_who_shares_an_error_does_not_share_its_traceback() -> None:
     class Stack:
         def invoke(self, _: ni.Invocation) -> ni.Reply:

@@ -29,11 +29,13 @@ def test_every_error_and_its_fields_are_listed() -> None:
     assert listed == errors
 
 
-@pytest.mark.parametrize("client", [ni.NotionInstall, ni.AsyncNotionInstall])
-def test_every_method_and_its_parameters_are_listed(client: type) -> None:
+@pytest.mark.parametrize(
+    ("client", "only_here"), [(ni.NotionInstall, {"for_asyncio"}), (ni.AsyncNotionInstall, set[str]())]
+)
+def test_every_method_and_its_parameters_are_listed(client: type, only_here: set[str]) -> None:
     table = TEXT.split("## API")[1].split("A `person` is")[0]
     methods = {name: method for name, method in vars(client).items() if not name.startswith("_")}
-    assert methods.keys() == set(re.findall(r"^\| `(\w+)\(", table, re.MULTILINE))
+    assert methods.keys() == set(re.findall(r"^\| `(\w+)\(", table, re.MULTILINE)) - {"for_asyncio"} | only_here
     for name, method in methods.items():
         parameters = set(inspect.signature(method).parameters) - {"self"}
         documented = " ".join(re.findall(rf"`{name}\(([^)]*)\)`", table))

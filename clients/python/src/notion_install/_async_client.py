@@ -96,7 +96,11 @@ class AsyncNotionInstall:
             if isinstance(found, Token):
                 return found
             if leads:
-                self._take_off(found)
+                try:
+                    self._take_off(found)
+                except BaseException:
+                    self._core.abandon(found)
+                    raise
             outcome = await asyncio.shield(asyncio.wrap_future(found.landing))
             if outcome is not None:
                 return told(outcome)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from ._async_client import AsyncNotionInstall
 from ._core import (
     DEFAULT_KEEP_FOR_SECS,
     Core,
@@ -102,6 +104,10 @@ class NotionInstall:
         """Keeps no token of this person; of a subject alone, none in any workspace."""
         self._core.forget(person_of(person))
 
+    def for_asyncio(self) -> AsyncNotionInstall:
+        """This client for asyncio: it shares the tokens and the invocations, and invokes in a thread."""
+        return _InThreads(self._transport, self._core, self._fly)
+
     def _get(self, person: PersonOrSubject, refused: str | None) -> Token:
         person = person_of(person)
         while True:
@@ -128,3 +134,24 @@ class NotionInstall:
             return self._transport.invoke(invocation)
         except Exception as error:  # noqa: BLE001, whatever the transport raises: it was not reached
             return not_reached(error)
+
+
+class _InThreads(AsyncNotionInstall):
+    """A client for threads, as asyncio needs it. Only what has to be sent takes a thread."""
+
+    def __init__(self, transport: Transport, core: Core, fly: Callable[[Flight], None]) -> None:
+        super().__init__(_TransportInThreads(transport))
+        self._core = core
+        self._fly = fly
+
+    def _take_off(self, flight: Flight) -> None:
+        # It lands in its thread, even if the loop is blocked by then, or has ended.
+        asyncio.get_running_loop().run_in_executor(None, self._fly, flight)
+
+
+class _TransportInThreads:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def invoke(self, invocation: Invocation, /) -> Reply:
+        return await asyncio.to_thread(self._transport.invoke, invocation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 import httpx
 
 from ._async_client import AsyncNotionInstall
@@ -23,8 +22,8 @@ class NotionAuth(httpx.Auth):
     If that is answered 401 too, the answer is yours. The token goes to ``base_url`` alone, over its scheme, never to
     where a redirect leads. A request that has an ``Authorization`` of its own is left as it is.
 
-    With an :class:`AsyncNotionInstall` for ``httpx.AsyncClient``; with a :class:`NotionInstall` for either: beside an
-    event loop it works in a thread.
+    A :class:`NotionInstall` serves ``httpx.Client``, and also ``httpx.AsyncClient``, whose loop it does not block; an
+    :class:`AsyncNotionInstall` only the latter.
 
     :param base_url: where the API is.
     """
@@ -37,6 +36,7 @@ class NotionAuth(httpx.Auth):
         base_url: str = "https://api.notion.com",
     ) -> None:
         self._client = client
+        self._async_client = client.for_asyncio() if isinstance(client, NotionInstall) else client
         self._person = person_of(person)
         self._origin = _origin(httpx.URL(base_url))
 
@@ -56,20 +56,9 @@ class NotionAuth(httpx.Auth):
             yield request
             return
         await request.aread()  # so that it can be sent again
-        token = await self._token(None)
+        token = await self._async_client.token(self._person)
         if self._is_refused((yield _with(request, token))):
-            yield _with(request, await self._token(token))
-
-    async def _token(self, refused: Token | None) -> Token:
-        client, person = self._client, self._person
-        if isinstance(client, AsyncNotionInstall):
-            return await (client.refused(person, refused) if refused else client.token(person))
-
-        def in_thread() -> Token:
-            return client.refused(person, refused) if refused else client.token(person)
-
-        # Abandoned if the caller is cancelled: the token is kept for whoever asks next.
-        return await anyio.to_thread.run_sync(in_thread, abandon_on_cancel=True)
+            yield _with(request, await self._async_client.refused(self._person, token))
 
     def _is_ours(self, request: httpx.Request) -> bool:
         return _origin(request.url) == self._origin and "Authorization" not in request.headers

@@ -2,6 +2,7 @@
 // @ts-check
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 import { inspect } from "node:util";
@@ -20,6 +21,7 @@ import {
   TryLater,
   Unauthorized,
   Unreadable,
+  verifyWebhook,
 } from "notion-install";
 
 const ANNA = { subject: "anna" };
@@ -356,6 +358,21 @@ test("nothing shows a token, a verifier, or who is cached", async () => {
   assert.deepEqual([JSON.stringify(begun), { ...begun }], ["{}", {}]);
   assert.equal(inspect(token), 'Token { fingerprint: "f1", version: 1 }');
   assert.equal(JSON.stringify(token), '{"fingerprint":"f1","version":1,"generation":1}');
+});
+
+test("webhooks: headers of every kind, a body as text, and what is missing is null", async () => {
+  const key = Buffer.alloc(32, 7);
+  const data = { installation: "i", workspace_id: "w", generation: 1, version: 2, health: "active", subjects: ["anna"] };
+  const body = JSON.stringify({ id: "evt_1", type: "installation.claimed", timestamp: "2026-11-29T05:41:55Z", data });
+  const now = () => 1_796_000_000_000;
+  const signature = createHmac("sha256", key).update(`evt_1.1796000000.${body}`).digest("base64");
+  const headers = { "webhook-id": "evt_1", "webhook-timestamp": "1796000000", "webhook-signature": `v1,${signature}` };
+  const inLists = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+  const missing = { user_id: null, bot_id: null, previous_health: null, duplicated_template_id: null, subject: null };
+  for (const each of [headers, inLists, new Headers(headers)]) {
+    const event = await verifyWebhook({ headers: each, body, secrets: `whsec_${key.toString("base64")}`, now });
+    assert.deepEqual(event.data, { ...missing, ...data });
+  }
 });
 
 /** The AWS SDK's client and command, as far as they matter here. */

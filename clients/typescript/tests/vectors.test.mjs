@@ -244,7 +244,7 @@ function compare({ result, error }, step) {
 
 /** The fields of `got` that `wanted` has, at the first level and in `data`. */
 function listed(got, wanted) {
-  const pick = (from, names) => Object.fromEntries(Object.keys(names).map((name) => [name, from?.[name] ?? null]));
+  const pick = (from, names) => Object.fromEntries(Object.keys(names).map((name) => [name, from?.[name]]));
   const picked = pick(got, wanted);
   if (wanted.data !== undefined) picked.data = wanted.kind === "unknown" ? got.data : pick(got.data, wanted.data);
   return picked;

@@ -1,7 +1,7 @@
 //! Tokens by person, each kept for a limited time, up to a maximum number of persons.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::person::Person;
 use crate::token::Token;
@@ -15,7 +15,8 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 struct Entry {
     kept: Kept,
-    until: Instant,
+    /// By the clock's `elapsed`.
+    until: Duration,
 }
 
 /// What is cached for a person.
@@ -31,21 +32,21 @@ impl Cache {
         Self { entries: HashMap::new(), max_persons }
     }
 
-    pub(crate) fn get(&self, person: &Person, now: Instant) -> Option<Kept> {
+    pub(crate) fn get(&self, person: &Person, now: Duration) -> Option<Kept> {
         self.entries.get(person).filter(|entry| now < entry.until).map(|entry| entry.kept.clone())
     }
 
-    pub(crate) fn put(&mut self, person: &Person, token: &Token, now: Instant, until: Instant) {
+    pub(crate) fn put(&mut self, person: &Person, token: &Token, now: Duration, until: Duration) {
         self.insert(person, Kept::Token(token.clone()), now, until);
     }
 
     /// Remembers which token was refused, so that it is not cached again.
-    pub(crate) fn refuse(&mut self, person: &Person, fingerprint: &str, now: Instant, until: Instant) {
+    pub(crate) fn refuse(&mut self, person: &Person, fingerprint: &str, now: Duration, until: Duration) {
         self.insert(person, Kept::Refused(fingerprint.to_owned()), now, until);
     }
 
     /// Drops expired entries, and the oldest one if the cache is still full.
-    fn insert(&mut self, person: &Person, kept: Kept, now: Instant, until: Instant) {
+    fn insert(&mut self, person: &Person, kept: Kept, now: Duration, until: Duration) {
         self.entries.remove(person);
         // An expired token must not stay in memory. Checking all entries costs little compared to the invocation that
         // brought this token.
@@ -64,12 +65,15 @@ impl Cache {
     pub(crate) fn remove(&mut self, person: &Person) {
         self.entries.remove(person);
     }
+
+    /// Removes everything about a person.
+    pub(crate) fn forget(&mut self, person: &Person) {
+        self.entries.retain(|of, _| !person.includes(of));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::answer::tests::token;
 
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_token_is_kept_for_its_time_and_not_longer() {
-        let (mut cache, now) = (Cache::of(10), Instant::now());
+        let (mut cache, now) = (Cache::of(10), Duration::from_hours(1));
         let until = now + Duration::from_mins(5);
         cache.put(&person(1), &token("one"), now, until);
         assert!(is_token(
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn when_it_is_full_the_oldest_goes() {
-        let (mut cache, now) = (Cache::of(3), Instant::now());
+        let (mut cache, now) = (Cache::of(3), Duration::from_hours(1));
         for n in [2, 1, 3, 3, 4] {
             let until = now + Duration::from_secs(100 + u64::try_from(n).unwrap());
             cache.put(&person(n), &token("a"), now, until);

@@ -1,12 +1,11 @@
 //! Getting tokens: from the cache, from a request in flight, or from the token function.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use serde_json::Value;
+use std::time::Duration;
 
 use crate::answer;
 use crate::cache::{Cache, Kept};
+use crate::clock::{Clock, SystemClock};
 use crate::error::{CallError, TokenError};
 use crate::flight::{Flights, Ticket};
 use crate::invoke::invoke;
@@ -30,6 +29,7 @@ pub struct TokenClient {
     kept_for: Duration,
     cache: Arc<Mutex<Cache>>,
     flights: Arc<Flights>,
+    clock: Arc<dyn Clock>,
 }
 
 impl TokenClient {
@@ -43,6 +43,7 @@ impl TokenClient {
             kept_for: KEPT_FOR,
             cache: Arc::new(Mutex::new(Cache::of(MAX_PERSONS))),
             flights: Arc::default(),
+            clock: Arc::new(SystemClock::start()),
         }
     }
 
@@ -103,11 +104,17 @@ impl TokenClient {
         }
     }
 
-    /// Drops a person's token, for example after uninstalling. The answer to a request in flight is not cached
-    /// either.
+    /// Drops a person's token: by a subject alone, their tokens in all workspaces. The answer to a request in flight is
+    /// not cached either.
     pub fn forget(&self, person: &Person) {
         self.flights.forget(person);
-        self.cache().remove(person);
+        self.cache().forget(person);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn at(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     async fn get(&self, person: &Person, wanted: &Wanted) -> Result<Token, TokenError> {
@@ -131,7 +138,7 @@ impl TokenClient {
 
     /// A cached entry that satisfies `wanted`. A refused token is dropped.
     fn kept(&self, person: &Person, wanted: &Wanted) -> Option<Kept> {
-        let (mut cache, now) = (self.cache(), Instant::now());
+        let (mut cache, now) = (self.cache(), self.clock.elapsed());
         let kept = cache.get(person, now);
         match (kept, wanted) {
             (Some(Kept::Token(token)), Wanted::OtherThan(refused)) if token.fingerprint() == refused => {
@@ -143,7 +150,7 @@ impl TokenClient {
     }
 
     fn settle(&self, person: &Person, ticket: &Ticket, outcome: &Result<Token, TokenError>) {
-        let now = Instant::now();
+        let now = self.clock.elapsed();
         let mut cache = self.cache();
         if ticket.is_void() {
             return;
@@ -167,23 +174,17 @@ impl TokenClient {
     /// How long a token is kept. Never until it expires.
     fn keeps(&self, token: &Token) -> Duration {
         let Some(expires_at) = token.expires_at() else { return self.kept_for };
-        #[expect(clippy::disallowed_methods, reason = "this crate runs in a backend, which has no `Clock`")]
-        let since_epoch =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let left = Duration::from_secs(expires_at).saturating_sub(since_epoch);
+        let left = Duration::from_secs(expires_at).saturating_sub(self.clock.since_epoch());
         self.kept_for.min(left.saturating_sub(MARGIN))
     }
 
     async fn ask(&self, person: &Person, wanted: &Wanted) -> Result<Token, TokenError> {
-        let refused = match wanted {
-            Wanted::Live => Value::Null,
-            Wanted::OtherThan(fingerprint) => fingerprint.as_str().into(),
-        };
         let mut input = person.input();
-        input.insert("refused_fingerprint".to_owned(), refused);
-        input.insert("caller".to_owned(), self.caller.clone().into());
-        let answered = invoke(&self.lambda, &self.function_name, &input.into()).await?;
-        answer::read(&answered.answer, answered.request_id.as_deref())
+        if let Wanted::OtherThan(fingerprint) = wanted {
+            input.insert("refused_fingerprint".to_owned(), fingerprint.as_str().into());
+        }
+        let answered = invoke(&self.lambda, &self.function_name, input, self.caller.as_deref()).await?;
+        answer::read(&answered.answer, answered.request_id)
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

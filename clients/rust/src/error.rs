@@ -1,6 +1,6 @@
-//! Why there is no token, and why a call failed. Neither error ever contains a token.
+//! Why there is no token, why a call failed, why nothing was claimed, listed or disconnected. None of these errors
+//! ever contains a token.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::installation::Installation;
@@ -51,33 +51,14 @@ pub enum TokenError {
         reason: String,
     },
     /// The request does not have the required form.
-    #[error("malformed: {0}")]
-    Malformed(String),
+    #[error("the request is not correct: {0}")]
+    InvalidRequest(String),
     /// The function is not set up correctly. Its log and `operator doctor` say why.
-    #[error("the token function is not set up correctly: see its log, or operator doctor")]
+    #[error("the function is not set up correctly: see its log, or operator doctor")]
     Misconfigured,
-    /// The function could not be invoked: throttled, no permission, no such function, no network.
-    #[error("the token function was not reached")]
-    Invoke(#[source] Arc<aws_sdk_lambda::Error>),
-    /// The function failed. Its log has the request id.
-    #[error("the token function failed: see its log, request {}", request_id.as_deref().unwrap_or("unknown"))]
-    FunctionError {
-        /// Lambda's request id.
-        request_id: Option<String>,
-    },
-    /// None of the above: another function answered, or a newer version of this one.
-    #[error("the answer is not a known answer of the token function")]
-    Unreadable,
-}
-
-impl From<NotAnswered> for TokenError {
-    fn from(error: NotAnswered) -> Self {
-        match error {
-            NotAnswered::NotReached(error) => Self::Invoke(error),
-            NotAnswered::Failed { request_id } => Self::FunctionError { request_id },
-            NotAnswered::Unreadable => Self::Unreadable,
-        }
-    }
+    /// The function did not answer.
+    #[error(transparent)]
+    NotAnswered(#[from] NotAnswered),
 }
 
 /// Why a call failed: for a reason of its own, or because there is no valid token.
@@ -99,4 +80,74 @@ impl<E> From<E> for CallError<E> {
     fn from(error: E) -> Self {
         Self::Failed(error)
     }
+}
+
+/// Why a claim, a listing or a disconnect did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallationsError {
+    /// The code is unknown, expired or another subject's, or the verifier is not the one of its challenge. Begin again.
+    #[error("the code was not accepted: begin again")]
+    InvalidGrant,
+    /// The person pressed Cancel, or the install failed.
+    #[error("not connected: {error:?}, {reason:?}")]
+    NotConnected {
+        /// `access_denied`, `server_error` or `temporarily_unavailable`.
+        error: String,
+        /// Which it was, as a fixed key (`error_description`): `refused` is Cancel.
+        reason: String,
+    },
+    /// Another person or workspace came back than was expected. Nothing was linked. Claim again with
+    /// `accept_different_account` to accept it.
+    #[error("another person or workspace came back than was expected")]
+    DifferentAccount {
+        /// The one that was expected, if it still exists.
+        expected: Option<Box<Installation>>,
+        /// The one that came back.
+        actual: Box<Installation>,
+    },
+    /// The installation is linked to as many subjects as it can have.
+    #[error("the installation has no room for another subject")]
+    TooManySubjects,
+    /// The grant has died in the meantime.
+    #[error("the grant is dead: let the user connect again")]
+    NeedsReinstall {
+        /// The URL for installing again.
+        install_url: String,
+    },
+    /// The installation was removed in the meantime.
+    #[error("the installation was removed: the user may connect again")]
+    Removed {
+        /// The URL for installing again.
+        install_url: String,
+    },
+    /// There is no such installation: it is disconnected already.
+    #[error("there is no such installation")]
+    NotInstalled,
+    /// The subject has several installations: name one.
+    #[error("the subject has {} installations: name one by its workspace", .0.len())]
+    Ambiguous(Vec<Installation>),
+    /// The installation has another generation than was named, and was not removed.
+    #[error("the installation has generation {generation}, and was not removed")]
+    OtherGeneration {
+        /// The one that stands.
+        generation: u64,
+    },
+    /// It cannot be decided yet.
+    #[error("not now ({reason}): ask again in {} s", retry_after.as_secs())]
+    TryLater {
+        /// How long to wait before asking again.
+        retry_after: Duration,
+        /// The reason as a fixed key, for the log.
+        reason: String,
+    },
+    /// The request does not have the required form.
+    #[error("the request is not correct: {0}")]
+    InvalidRequest(String),
+    /// The function is not set up correctly. Its log and `operator doctor` say why.
+    #[error("the function is not set up correctly: see its log, or operator doctor")]
+    Misconfigured,
+    /// The function did not answer.
+    #[error(transparent)]
+    NotAnswered(#[from] NotAnswered),
 }

@@ -72,7 +72,7 @@ impl Flights {
     /// Detaches invocations in flight about a person: their answers are neither cached nor shared with later callers.
     pub(crate) fn forget(&self, person: &Person) {
         self.lock().retain(|(of, _), flight| {
-            let stays = of != person;
+            let stays = !person.includes(of);
             if !stays {
                 flight.ticket.0.store(true, Ordering::SeqCst);
             }

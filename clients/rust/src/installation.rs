@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+use crate::fields::Fields;
+use crate::onboarding::Onboarding;
+
 /// Everything that Notion said about an installation, except its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,37 +39,34 @@ pub struct Installation {
     pub installed_at: Option<u64>,
     /// The subjects that it is linked to.
     pub subjects: Vec<String>,
+    /// Counts writes: with `generation`, its place among the installation's events. Only in a listing.
+    pub version: Option<u64>,
+    /// How far the workspace is prepared, if the stack has a recipe.
+    pub onboarding: Option<Onboarding>,
 }
 
 impl Installation {
     /// `None` if something is missing that every answer has.
     pub(crate) fn read(facts: &Value) -> Option<Self> {
-        let text = |name: &str| facts[name].as_str().map(str::to_owned);
+        let fields = Fields(facts);
         Some(Self {
-            id: text("installation")?,
-            workspace_id: text("workspace_id")?,
-            workspace_name: text("workspace_name"),
-            workspace_icon: text("workspace_icon"),
-            user_id: text("user_id"),
-            user_name: text("user_name"),
-            user_email: text("user_email"),
-            user_email_verified: facts["user_email_verified"].as_bool(),
-            user_avatar_url: text("user_avatar_url"),
-            bot_id: text("bot_id"),
-            duplicated_template_id: text("duplicated_template_id"),
-            generation: facts["generation"].as_u64()?,
-            health: text("health")?,
-            installed_at: facts["installed_at"].as_u64(),
-            subjects: facts["subjects"]
-                .as_array()?
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
+            id: fields.text("installation")?,
+            workspace_id: fields.text("workspace_id")?,
+            workspace_name: fields.text("workspace_name"),
+            workspace_icon: fields.text("workspace_icon"),
+            user_id: fields.text("user_id"),
+            user_name: fields.text("user_name"),
+            user_email: fields.text("user_email"),
+            user_email_verified: fields.flag("user_email_verified"),
+            user_avatar_url: fields.text("user_avatar_url"),
+            bot_id: fields.text("bot_id"),
+            duplicated_template_id: fields.text("duplicated_template_id"),
+            generation: fields.number("generation")?,
+            health: fields.text("health")?,
+            installed_at: fields.number("installed_at"),
+            subjects: fields.texts("subjects")?,
+            version: fields.number("version"),
+            onboarding: facts.get("onboarding").and_then(Onboarding::read),
         })
-    }
-
-    pub(crate) fn read_all(list: &Value) -> Option<Vec<Self>> {
-        list.as_array()?.iter().map(Self::read).collect()
     }
 }

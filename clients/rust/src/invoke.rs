@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::primitives::Blob;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The function did not answer in its own words.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum NotAnswered {
     NotReached(#[source] Arc<aws_sdk_lambda::Error>),
     /// It failed. Its log has the request id.
     #[error("the function failed: see its log, request {}", request_id.as_deref().unwrap_or("unknown"))]
-    Failed {
+    FunctionFailed {
         /// Lambda's request id.
         request_id: Option<String>,
     },
@@ -30,16 +30,22 @@ pub(crate) struct Answered {
     pub(crate) request_id: Option<String>,
 }
 
+/// Invokes a function. `caller` is for the audit log.
 pub(crate) async fn invoke(
     lambda: &aws_sdk_lambda::Client,
     function_name: &str,
-    input: &Value,
+    mut input: Map<String, Value>,
+    caller: Option<&str>,
 ) -> Result<Answered, NotAnswered> {
-    let asking = lambda.invoke().function_name(function_name).payload(Blob::new(input.to_string()));
+    if let Some(caller) = caller {
+        input.insert("caller".to_owned(), caller.into());
+    }
+    let payload = Blob::new(Value::from(input).to_string());
+    let asking = lambda.invoke().function_name(function_name).payload(payload);
     let answer = asking.send().await.map_err(not_reached)?;
     let request_id = answer.request_id().map(str::to_owned);
     if answer.function_error().is_some() {
-        return Err(NotAnswered::Failed { request_id });
+        return Err(NotAnswered::FunctionFailed { request_id });
     }
     // The parser's error is dropped, because it may quote the answer.
     let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();

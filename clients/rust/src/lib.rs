@@ -1,7 +1,8 @@
 //! What a Rust backend needs of a `notion-install` stack: to connect its users to Notion, and to call Notion for them.
 //!
 //! [`begin()`] makes the install URL of a user, with a verifier that stays in their session. When they come back, an
-//! [`InstallationsClient`] claims the installation with it, lists what a user has, and disconnects them.
+//! [`InstallationsClient`] claims the installation with it, lists what a user has, and disconnects them. A
+//! [`WebhookVerifier`] reads the events that the stack sends.
 //!
 //! A [`TokenClient`] invokes the function with the [`aws_sdk_lambda::Client`] that you configured, keeps its answers
 //! for a few minutes, and asks for another token when Notion refuses one. Per process, one question about a person is
@@ -39,22 +40,32 @@ mod answer;
 mod begin;
 mod cache;
 mod client;
+mod clock;
 mod error;
+mod event;
+mod fields;
 mod flight;
 mod installation;
 mod installations;
 mod invoke;
+mod onboarding;
 mod person;
 mod token;
+#[cfg(test)]
+mod vectors;
+mod webhook;
 
 pub use begin::{Begun, NoRandomness, begin};
 pub use client::TokenClient;
-pub use error::{CallError, TokenError};
+pub use error::{CallError, InstallationsError, TokenError};
+pub use event::{Event, EventData, ForgottenEvent, InstallEvent, InstallationEvent, OnboardingEvent};
 pub use installation::Installation;
-pub use installations::{Claim, Disconnected, Functions, InstallationsClient, InstallationsError, Page};
+pub use installations::{Claim, Disconnect, Disconnected, Functions, InstallationsClient, Page};
 pub use invoke::NotAnswered;
+pub use onboarding::{Onboarding, Resource};
 pub use person::Person;
 pub use token::Token;
+pub use webhook::{InvalidSecret, InvalidWebhook, WebhookVerifier};
 
 /// Compiles the examples in the document.
 #[cfg(doctest)]

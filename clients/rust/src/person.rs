@@ -78,6 +78,12 @@ impl Person {
         }
     }
 
+    /// Whether whoever means this person means `other` too: the same one, or the subject in one of their workspaces.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let is_subject_alone = self.workspace_id.is_none() && self.owner == Owner::Unnamed;
+        self == other || (is_subject_alone && self.subject.is_some() && self.subject == other.subject)
+    }
+
     /// The fields of an input that name this person.
     pub(crate) fn input(&self) -> Map<String, Value> {
         let mut input = Map::new();
@@ -97,8 +103,8 @@ impl Person {
     }
 }
 
-/// An id as the token function writes it if it is a UUID, otherwise unchanged.
-fn canonical(id: String) -> String {
+/// An id as Notion writes it if it is a UUID, otherwise unchanged.
+pub(crate) fn canonical(id: String) -> String {
     let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return id;

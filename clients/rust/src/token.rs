@@ -13,6 +13,7 @@ pub(crate) struct Answered {
     pub(crate) access_token: SecretString,
     pub(crate) fingerprint: String,
     pub(crate) version: u64,
+    pub(crate) generation: u64,
     pub(crate) expires_at: Option<u64>,
 }
 
@@ -33,6 +34,12 @@ impl Token {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version
+    }
+
+    /// How often it has been installed.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation
     }
 
     /// When the token expires, in seconds since the epoch, if Notion said so. Today it does not.

@@ -50,7 +50,7 @@ class Session:
 sessions: dict[str, Session] = {}  # your framework has its own
 known_events: set[str] = set()  # in production: a unique column, written in one transaction with your work
 newest: dict[str, tuple[int, int]] = {}  # generation and version by installation; in production: columns of your row
-news: list[str] = []
+news: dict[str, list[str]] = {}  # what has happened, by user
 
 
 def logged_in(session: Annotated[str | None, Cookie()] = None) -> Session:
@@ -94,9 +94,11 @@ def back(request: Request, session: User) -> Response:
     begun, in_popup = session.begun.pop(request.query_params.get("state", ""), (None, False))
     if begun is None:
         raise HTTPException(400, "You did not begin this connection here.")
+    then = STAY_OPEN
     try:
         connected = stack.claim(begun.code_from(request.query_params), begun.verifier, session.user)
         session.said = f"Connected to {connected.workspace_name} as {connected.user_name}"
+        then = CLOSE
     except ni.NotConnected as error:
         session.said = f"Not connected ({error.reason})"
     except ni.DifferentAccount as error:
@@ -105,7 +107,7 @@ def back(request: Request, session: User) -> Response:
     except ni.NotionInstallError as error:
         session.said = f"Not connected: {error}"
     if in_popup:
-        return HTMLResponse(POPUP.format(said=escape(session.said)))
+        return HTMLResponse(POPUP.format(said=escape(session.said), then=then))
     return RedirectResponse("/", 303)  # so that the code does not stay in the address bar
 
 
@@ -117,7 +119,7 @@ def settings(session: Annotated[str | None, Cookie()] = None) -> HTMLResponse:
     user = sessions[session].user
     said, sessions[session].said = sessions[session].said, ""
     cards = "".join(card(each) for each in stack.installations(user).installations) or "<p>Nothing is connected.</p>"
-    items = "".join(f"<li>{escape(each)}</li>" for each in news)
+    items = "".join(f"<li>{escape(each)}</li>" for each in news.get(user, []))
     return HTMLResponse(SETTINGS.format(user=escape(user), said=escape(said), cards=cards, news=items))
 
 
@@ -158,7 +160,8 @@ async def webhook(request: Request) -> Response:
         order = (event.generation, event.version)
         if order >= newest.get(event.installation, order):  # otherwise it is late
             newest[event.installation] = order
-            news.append(f"{event.type}: {', '.join(event.subjects) or 'nobody'}")
+            for user in event.subjects:
+                news.setdefault(user, []).append(event.type)
     return Response(status_code=204)
 
 
@@ -199,8 +202,10 @@ CARD = """<section><h2>{workspace}</h2><p>{health}</p>
 POPUP = """<!doctype html><html lang="en"><title>My app</title>
 <p role="status">{said}. You can close this window.</p>
 <script>
-new BroadcastChannel("notion").postMessage("done");
 history.replaceState(null, "", "/back");
-window.close();
+{then}
 </script>
 """
+CLOSE = """new BroadcastChannel("notion").postMessage("done");
+window.close();"""
+STAY_OPEN = "// What went wrong is to be read."

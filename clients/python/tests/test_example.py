@@ -119,7 +119,7 @@ def test_the_whole_story(app: App) -> None:
     assert re.fullmatch(r"Notion says: [1-9]\d* pages and databases", app.press("Call Notion as me"))
 
     # Webhooks arrive; forged ones are refused.
-    until(lambda: "installation.claimed: anna" in app.page())
+    until(lambda: "installation.claimed" in app.page())
     assert httpx.post(f"{app.url}/webhooks/notion", content=b"{}").status_code == 401
 
     # Reconnect, in a window of its own; another account is noticed.
@@ -130,6 +130,11 @@ def test_the_whole_story(app: App) -> None:
     assert popup.status_code == 200
     assert "Connected to Acme as Ada" in popup.text
     assert 'BroadcastChannel("notion").postMessage' in popup.text
+    assert "window.close()" in popup.text
+    back = app.browser.connect(app.browser.location(f"{app.url}/connect?popup=1"), decision="cancel")
+    popup = app.browser.send("GET", back)
+    assert "Not connected (refused)" in popup.text
+    assert "window.close()" not in popup.text
     other = app.browser.location(f"{app.url}{expect[1]}")
     back = app.browser.connect(other, workspace=GLOBEX, page=HANDBOOK)
     assert app.browser.location(back) == "/"
@@ -146,4 +151,4 @@ def test_the_whole_story(app: App) -> None:
 
     assert app.press("Disconnect") == "Disconnected"
     assert "Nothing is connected" in app.page()
-    until(lambda: "installation.removed: anna" in app.page())
+    until(lambda: "installation.removed" in app.page())

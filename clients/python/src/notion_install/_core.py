@@ -149,12 +149,15 @@ class Core:
 
     def land(self, flight: Flight, reply: Reply | NotReached) -> None:
         """Keeps what came, and hands it to all who wait."""
-        outcome = read(reply, Token.read)
-        with self._lock:
-            self._end(flight)
-            if not flight.is_void:
-                self._keep(flight.person, outcome)
-        flight.landing.set_result(outcome)
+        outcome = None
+        try:
+            outcome = read(reply, Token.read)
+        finally:
+            with self._lock:
+                self._end(flight)
+                if outcome is not None and not flight.is_void:
+                    self._keep(flight.person, outcome)
+            flight.landing.set_result(outcome)
 
     def abandon(self, flight: Flight) -> None:
         """Whoever made the invocation was interrupted, and will not have a reply."""

@@ -228,9 +228,10 @@ class InvalidSecret(NotionInstallError):
 
 def error_in(answer: Fields, request_id: str | None) -> NotionInstallError:
     """What an answer with a field ``error`` says."""
-    read = _WORDS.get(answer.text_or_none("error") or "")
-    if answer.text_or_none("error") == "internal":
+    word = answer.text_or_none("error") or ""
+    if word == "internal":
         return FunctionFailed(request_id)
+    read = _WORDS.get(word)
     try:
         return read(answer) if read else Unreadable()
     except NotAsExpected:

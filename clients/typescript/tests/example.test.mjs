@@ -3,35 +3,19 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { Browser, devStack, freePorts, send, started, until } from "./stack.mjs";
+import { Browser, exampleApp, send, until } from "./stack.mjs";
 
-const MAIN = fileURLToPath(new URL("../examples/node_http/main.mjs", import.meta.url));
-
-let stack, app, url;
+let app, stack, url;
 
 before(async () => {
-  const port = await freePorts(4);
-  url = `http://localhost:${port + 3}`;
-  stack = await devStack(port, { RETURN_DESTINATIONS: `app=${url}/back` }, `${url}/webhooks/notion`);
-  const env = {
-    PORT: String(port + 3),
-    INSTALL_URL: `${stack.url}/install`,
-    DEV_LAMBDA_URL: stack.lambdaUrl,
-    NOTION_URL: stack.notionUrl,
-    WEBHOOK_SECRET: stack.webhookSecret,
-    CLAIM_FUNCTION: "claim",
-    INSTALLATIONS_FUNCTION: "installations",
-    TOKEN_FUNCTION: "token",
-    UNINSTALL_FUNCTION: "uninstall",
-  };
-  app = await started(process.execPath, [MAIN], env, /^http:/);
+  app = await exampleApp();
+  ({ stack, url } = app);
 });
 
-after(async () => {
-  await app?.stop();
-  await stack?.stop();
-});
+after(() => app?.stop());
+
+/** What a browser says of a form of the app's own. */
+const OWN = { "sec-fetch-site": "same-origin" };
 
 async function loggedIn(user) {
   const browser = new Browser();
@@ -85,7 +69,7 @@ test("who presses Cancel is told", async () => {
 });
 
 test("a link that somebody else has begun links nobody", async () => {
-  const mallory = await send(`${url}/login`, { method: "POST", body: "user=mallory", headers: { origin: url } });
+  const mallory = await send(`${url}/login`, { method: "POST", body: "user=mallory", headers: OWN });
   const headers = { cookie: String(mallory.headers["set-cookie"]).split(";")[0] };
   const link = (await send(`${url}/connect`, { headers })).headers.location;
   // Anna opens it, and approves.
@@ -115,10 +99,12 @@ test("another account than was expected is asked about", async () => {
 test("only who is logged in, and only from its own pages", async () => {
   const stranger = await new Browser().open(`${url}/me`);
   assert.match(stranger.text, /Log in as anna/);
-  const anna = await send(`${url}/login`, { method: "POST", body: "user=anna", headers: { origin: url } });
+  const anna = await send(`${url}/login`, { method: "POST", body: "user=anna", headers: OWN });
   const cookie = String(anna.headers["set-cookie"]).split(";")[0];
-  const headers = { cookie, origin: "https://evil.example" };
-  assert.equal((await send(`${url}/disconnect`, { method: "POST", headers })).status, 403);
+  for (const site of ["cross-site", "same-site", "none"]) {
+    const headers = { cookie, "sec-fetch-site": site };
+    assert.equal((await send(`${url}/disconnect`, { method: "POST", headers })).status, 403);
+  }
 });
 
 test("a webhook that the stack has not sent is refused", async () => {

@@ -6,10 +6,11 @@ import { spawn } from "node:child_process";
 import http from "node:http";
 import net from "node:net";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 export const ADA = "ada00000-0000-4000-8000-000000000001";
 export const ACME = "acae0000-0000-4000-8000-0000000000a1";
-const ROADMAP = "4ead0000-0000-4000-8000-0000000000b1";
+export const ROADMAP = "4ead0000-0000-4000-8000-0000000000b1";
 
 /** A test that cannot run fails: it is not left out. */
 export function devBinary() {
@@ -70,6 +71,31 @@ export async function devStack(port, env, webhookUrl) {
   };
 }
 
+/** The example app, and the stack that it connects to. */
+export async function exampleApp() {
+  const port = await freePorts(4);
+  const url = `http://localhost:${port + 3}`;
+  const stack = await devStack(port, { RETURN_DESTINATIONS: `app=${url}/back` }, `${url}/webhooks/notion`);
+  const env = {
+    PORT: String(port + 3),
+    INSTALL_URL: `${stack.url}/install`,
+    DEV_LAMBDA_URL: stack.lambdaUrl,
+    NOTION_URL: stack.notionUrl,
+    WEBHOOK_SECRET: stack.webhookSecret,
+    CLAIM_FUNCTION: "claim",
+    INSTALLATIONS_FUNCTION: "installations",
+    TOKEN_FUNCTION: "token",
+    UNINSTALL_FUNCTION: "uninstall",
+  };
+  const main = fileURLToPath(new URL("../examples/node_http/main.mjs", import.meta.url));
+  const app = await started(process.execPath, [main], env, /^http:/);
+  const stop = async () => {
+    await app.stop();
+    await stack.stop();
+  };
+  return { url, stack, stop };
+}
+
 /** One request, nothing followed. */
 export function send(url, { method = "GET", body = undefined, headers = {} } = {}) {
   return new Promise((resolve, reject) => {
@@ -103,7 +129,7 @@ export class Browser {
   async #once(url, body) {
     const headers = { accept: "text/html", "sec-fetch-dest": "document", cookie: this.#cookieHeader(url.host) };
     if (body !== undefined) {
-      Object.assign(headers, { "content-type": "application/x-www-form-urlencoded", origin: url.origin });
+      Object.assign(headers, { "content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin" });
     }
     const answer = await send(url, { method: body === undefined ? "GET" : "POST", body, headers });
     for (const cookie of answer.headers["set-cookie"] ?? []) this.#keep(url.host, cookie);

@@ -23,8 +23,13 @@ export class Begun {
     this.#state = state;
   }
 
-  /** What {@link toSession} has given. */
-  static fromSession(kept: BegunInSession): Begun {
+  /**
+   * What {@link toSession} has given.
+   *
+   * @throws {@link InvalidGrant} if the session has none: its user has begun nothing, as when somebody else's link is opened
+   */
+  static fromSession(kept: BegunInSession | null | undefined): Begun {
+    if (kept === null || kept === undefined) throw new InvalidGrant();
     return new Begun(kept);
   }
 

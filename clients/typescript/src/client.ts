@@ -169,7 +169,7 @@ export class NotionInstall {
 
   /**
    * Runs `use` with a token, and once more with another one if Notion answers 401. `use` says so by throwing an error
-   * whose `status` is 401, as `@notionhq/client` does, or by returning a `Response` with that status.
+   * whose `status` is 401, as `@notionhq/client` does, or by returning an answer with that status, as `fetch` does.
    *
    * @throws {@link Unauthorized} if Notion refuses the other token as well; what `use` throws; what {@link token} and
    *   {@link refused} throw
@@ -212,11 +212,15 @@ type Attempt<T> = { readonly result: T } | { readonly refused: unknown };
 async function attempt<T>(use: (token: Token) => Promise<T> | T, token: Token): Promise<Attempt<T>> {
   try {
     const result = await use(token);
-    if (!(result instanceof Response) || result.status !== 401) return { result };
-    await result.body?.cancel();
+    if (!isUnauthorized(result)) return { result };
+    if (result instanceof Response) await result.body?.cancel();
     return { refused: undefined };
   } catch (error) {
-    if ((error as { status?: unknown } | null | undefined)?.status !== 401) throw error;
+    if (!isUnauthorized(error)) throw error;
     return { refused: error };
   }
+}
+
+function isUnauthorized(said: unknown): boolean {
+  return (said as { readonly status?: unknown } | null | undefined)?.status === 401;
 }

@@ -294,6 +294,9 @@ test("call: an error of the caller's own is passed on, with one attempt", async 
   const refused = Object.assign(new Error("API token is invalid."), { status: 401 });
   const error = await client.call(ANNA, () => Promise.reject(refused)).catch((error) => error);
   assert.ok(error instanceof Unauthorized && error.cause === refused);
+  // Not only the global Response: other libraries have their own.
+  const answered = ({ accessToken }) => ({ status: accessToken === "ntn_2" ? 200 : 401 });
+  assert.deepEqual(await vault.client().call(ANNA, answered), { status: 200 });
 });
 
 test("ten thousand persons are kept; then the oldest goes", async () => {
@@ -335,6 +338,7 @@ test("the return: the answer to this connect, and to no other", async () => {
     new URLSearchParams([...Object.entries(good), ["state", state]]),
     new URLSearchParams([...Object.entries(good), ["code", "nic_2"]]),
   ];
+  for (const nothing of [undefined, null]) assert.throws(() => Begun.fromSession(nothing), new InvalidGrant());
   for (const query of bad) assert.throws(() => begun.codeFrom(query), new InvalidGrant(), inspect(query));
   const refused = { error: "access_denied", error_description: "refused", state, iss };
   assert.throws(() => begun.codeFrom(refused), new NotConnected("access_denied", "refused"));

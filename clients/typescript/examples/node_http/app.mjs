@@ -149,7 +149,6 @@ export function routes({ notion, installUrl, webhookSecret, notionUrl = "https:/
 
     // The return destination.
     "GET /back": signedIn(async (request, response, session) => {
-      if (session.begun === undefined) return finish(response, session, NOT_HERE);
       let code;
       try {
         code = Begun.fromSession(session.begun).codeFrom(queryOf(request));

@@ -35,7 +35,7 @@ export async function compiles(request: Request): Promise<string> {
   const begun = await begin("https://connect.example.com/install", "app", { uiLocales: "de-AT en" });
   const { url, verifier, state } = begun;
   const session: { notion?: BegunInSession } = { notion: begun.toSession() };
-  const code: string = Begun.fromSession(session.notion ?? { url, verifier, state }).codeFrom(new URL(request.url).searchParams);
+  const code: string = Begun.fromSession(session.notion).codeFrom(new URL(request.url).searchParams);
   begun.codeFrom({ code: "code", state: ["as", "Express", { has: "it" }] });
   const its: Installation = await notion.claim({ code, verifier, subject: "user 1" });
   // An installation is a person, by Notion's ids.

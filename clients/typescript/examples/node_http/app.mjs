@@ -59,7 +59,11 @@ const NOT_HERE = "You did not begin this connection here.";
 export function routes({ notion, installUrl, webhookSecret, notionUrl = "https://api.notion.com" }) {
   /** @type {Map<string, Session>} by cookie */
   const sessions = new Map();
-  /** @type {Map<string, string>} what the webhooks said, by the event's id. In production: a table, with a unique id */
+  /**
+   * What the webhooks said, by the event's id. In production: a table, with a unique id.
+   *
+   * @type {Map<string, import("notion-install").InstallationEvent>}
+   */
   const events = new Map();
 
   /** @param {Request} request */
@@ -124,7 +128,9 @@ export function routes({ notion, installUrl, webhookSecret, notionUrl = "https:/
       const { said, code, user } = session;
       delete session.said;
       const { installations } = await notion.installations({ subject: user });
-      return html(response, 200, page({ user, said, asks: code !== undefined, installations, events: [...events.values()] }));
+      // Nobody sees what is about others.
+      const own = [...events.values()].filter(({ data }) => data.subjects.includes(user)).map(({ type }) => type);
+      return html(response, 200, page({ user, said, asks: code !== undefined, installations, events: own }));
     },
 
     // Your own login.
@@ -200,7 +206,7 @@ export function routes({ notion, installUrl, webhookSecret, notionUrl = "https:/
         // Ignore what you do not know, and what you had before: the id is the same for every delivery.
         if (event.kind === "installation") {
           if (event.type === "installation.removed") notion.forget(event.data);
-          events.set(event.id, `${event.type}: ${event.data.subjects.join(", ")}`);
+          events.set(event.id, event);
         }
         response.writeHead(204).end();
       } catch (error) {

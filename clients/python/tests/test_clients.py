@@ -18,6 +18,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from replay import Callers
 
 import notion_install as ni
+from notion_install._tokens import Tokens
 from notion_install.sigv4 import signed_send
 
 TOKEN = {"access_token": "ntn_secret", "fingerprint": "f", "version": 1, "generation": 1}
@@ -55,11 +56,11 @@ def test_who_is_interrupted_leaves_the_others_to_go_on() -> None:
         except KeyboardInterrupt:
             outcomes.append("interrupted")
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(map(str, outcomes)) == ["f", "f", "interrupted"]
     assert stack.invoked == 2
 
@@ -191,14 +192,59 @@ def test_who_shares_an_error_does_not_share_its_traceback() -> None:
             client.token("anna")
         raised.append(error.value)
 
-    threads = [threading.Thread(target=ask) for _ in range(2)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert raised[0] is not raised[1]
     assert raised[0].__traceback__ is not raised[1].__traceback__
     assert all(isinstance(error.__cause__, OSError) for error in raised)
+
+
+def test_a_token_from_before_a_disconnect_is_not_kept() -> None:
+    """Neither during the disconnect nor after it, even if somebody asked meanwhile."""
+
+    class Stack:
+        def __init__(self) -> None:
+            self.invoked: list[str] = []
+
+        def invoke(self, invocation: ni.Invocation) -> ni.Reply:
+            self.invoked.append(invocation.function)
+            if invocation.function == "uninstall":
+                client.token("anna")
+                raise OSError("the answer is lost")
+            return ni.Reply(json.dumps(TOKEN).encode())
+
+    stack = Stack()
+    client = ni.NotionInstall(stack)
+    client.token("anna")
+    with pytest.raises(ni.NotReached):
+        client.disconnect("anna")
+    client.token("anna")
+    assert stack.invoked == ["token", "uninstall", "token", "token"]
+
+
+def test_when_the_memory_is_full_the_oldest_goes() -> None:
+    tokens = Tokens(max_persons=3)
+    for number, subject in enumerate(["a", "b", "a", "c", "d"]):
+        tokens.put(ni.Person(subject), f"refused {number}", 0, 100 + number)
+    kept = {subject: tokens.get(ni.Person(subject), 0) for subject in "abcd"}
+    assert kept == {"a": "refused 2", "b": None, "c": "refused 3", "d": "refused 4"}
+    # What is over goes first.
+    tokens.put(ni.Person("e"), "refused 5", 103, 200)
+    assert [tokens.get(ni.Person(subject), 0) for subject in "acde"] == [None, None, "refused 4", "refused 5"]
+
+
+@pytest.mark.parametrize("version", [True, -1, 1.5, "1", None, [1]])
+def test_a_count_is_a_count(version: object) -> None:
+    client = ni.NotionInstall(
+        ni.SignedRoutes(
+            "https://connect.example.com", lambda *_: (200, json.dumps({**TOKEN, "version": version}).encode())
+        )
+    )
+    with pytest.raises(ni.Unreadable):
+        client.token("anna")
 
 
 def test_a_late_answer_does_not_bring_a_refused_token_back() -> None:

@@ -35,15 +35,23 @@ class AsyncStack(Stack):
         return super().invoke(invocation)
 
 
-class Wire:
+class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """The hosts at the other end, and what they were sent."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
         self.answer = answer
         self.sent: list[tuple[str, str | None, bytes]] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append((request.url.host, request.headers.get("authorization"), request.content))
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        return self.receive(request, b"".join(request.stream))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        return self.receive(request, b"".join([chunk async for chunk in request.stream]))
+
+    def receive(self, request: httpx.Request, content: bytes) -> httpx.Response:
+        self.sent.append((request.url.host, request.headers.get("authorization"), content))
         return self.answer(request)
 
 
@@ -54,14 +62,14 @@ def send(
     if kind == "threads":
         stack = Stack()
         auth = NotionAuth(ni.NotionInstall(stack), "anna", base_url=base_url)
-        with httpx.Client(transport=httpx.MockTransport(wire), auth=auth, follow_redirects=True) as http:
+        with httpx.Client(transport=wire, auth=auth, follow_redirects=True) as http:
             return http.request("POST", url, **how).status_code, stack
     stack = AsyncStack() if kind == "asyncio" else Stack()
     client = ni.AsyncNotionInstall(stack) if kind == "asyncio" else ni.NotionInstall(stack)
     auth = NotionAuth(client, "anna", base_url=base_url)
 
     async def run() -> int:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(wire), auth=auth, follow_redirects=True) as http:
+        async with httpx.AsyncClient(transport=wire, auth=auth, follow_redirects=True) as http:
             return (await http.request("POST", url, **how)).status_code
 
     return asyncio.run(run()), stack
@@ -181,7 +189,7 @@ def test_no_token_no_request() -> None:
 
     wire = Wire(answers())
     auth = NotionAuth(ni.NotionInstall(Nobody()), "anna")
-    with httpx.Client(transport=httpx.MockTransport(wire), auth=auth) as http, pytest.raises(ni.NotInstalled):
+    with httpx.Client(transport=wire, auth=auth) as http, pytest.raises(ni.NotInstalled):
         http.get(API)
     assert wire.sent == []
 

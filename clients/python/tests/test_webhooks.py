@@ -61,6 +61,13 @@ def test_a_time_of_another_form_is_no_event(timestamp: object) -> None:
         ni.verify_webhook(signed(body), body, SECRET, now=NOW.timestamp())
 
 
+@pytest.mark.parametrize("secret", [SECRET + "\n", SECRET[:10] + " " + SECRET[10:], "whsec_ü" + SECRET])
+def test_a_secret_that_was_not_copied_well(secret: str) -> None:
+    with pytest.raises(ni.InvalidSecret) as raised:
+        ni.verify_webhook(signed(), BODY, secret, now=NOW.timestamp())
+    assert secret not in f"{raised.value!r} {raised.value}"
+
+
 def test_what_the_dev_stack_sends(stack_with_webhook: DevStack, webhooks: Webhooks) -> None:
     stack = stack_with_webhook
     session = boto3.Session(

@@ -101,7 +101,7 @@ class AsyncNotionInstall:
                 except BaseException:
                     self._core.abandon(found)
                     raise
-            outcome = await asyncio.shield(asyncio.wrap_future(found.landing))
+            outcome = await asyncio.wrap_future(found.landing)
             if outcome is not None:
                 return told(outcome)
 

@@ -64,7 +64,7 @@ interface Flight<T> {
 
 /** What an invocation has to know about its callers. */
 export class Ticket {
-  /** The person was forgotten after the invocation began. Its answer must not be cached then. */
+  /** Whether the person was forgotten, or all callers gave up, after it began. Its answer must not be cached then. */
   isVoid = false;
   readonly #controller = new AbortController();
 
@@ -74,6 +74,7 @@ export class Ticket {
   }
 
   abort(): void {
+    this.isVoid = true;
     this.#controller.abort();
   }
 }

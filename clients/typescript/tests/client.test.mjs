@@ -236,18 +236,24 @@ test("when all have given up, the invocation is aborted, and the next caller sta
   await assert.rejects(claim, new TypeError("no name for the function claim"));
 });
 
-test("an abandoned invocation that does not end is nobody's any more", async () => {
-  const { invoke } = vault;
-  let asked = 0;
-  const hanging = new NotionInstall({
-    invoke: (...given) => (asked++ === 0 ? new Promise(() => {}) : invoke(...given)),
-    functions: { token: "token" },
+test("an abandoned invocation that does not end is nobody's any more, and its late answer is not kept", async () => {
+  let answerLate = () => {};
+  const late = new Promise((resolve) => {
+    const answer = { access_token: "ntn_late", fingerprint: "late", version: 0, generation: 1 };
+    answerLate = () => resolve({ payload: JSON.stringify(answer) });
   });
+  let asked = 0;
+  const invoke = (...given) => (asked++ === 0 ? late : vault.invoke(...given));
+  const hanging = new NotionInstall({ invoke, functions: { token: "token" } });
   const controller = new AbortController();
   const abandoned = hanging.token(ANNA, { signal: controller.signal });
   controller.abort(new Error("enough"));
   await assert.rejects(abandoned, /enough/);
   assert.equal((await hanging.token(ANNA)).accessToken, "ntn_1");
+  answerLate();
+  await TURN();
+  assert.equal((await hanging.token(ANNA)).accessToken, "ntn_1");
+  assert.equal(asked, 2);
 });
 
 test("the workspace itself is another person than whoever it is in the workspace", async () => {

@@ -1,5 +1,6 @@
 //! Replays `clients/vectors`: the contract that the clients in all languages keep.
 
+mod known;
 mod lambda;
 mod shown;
 
@@ -19,6 +20,7 @@ use crate::installations::{Claim, Disconnect, Functions, InstallationsClient};
 use crate::person::Person;
 use crate::token::{Answered, Token};
 use crate::webhook::WebhookVerifier;
+use known::object;
 use lambda::ScriptedLambda;
 
 const AREAS: [&str; 10] = [
@@ -69,24 +71,15 @@ fn read(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file(name)).unwrap()).unwrap()
 }
 
-/// An object without fields that this replayer does not know.
-fn object<'a>(value: &'a Value, known: &[&str]) -> &'a Map<String, Value> {
-    let object = value.as_object().unwrap();
-    for name in object.keys() {
-        assert!(known.contains(&name.as_str()), "not known to this replayer: {name}");
-    }
-    object
-}
-
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "the count of vectors is shown")]
 async fn all_vectors_are_replayed() {
     let schema = jsonschema::validator_for(&read("schema.json")).unwrap();
-    let names =
-        std::fs::read_dir(file("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let names: BTreeSet<String> = names.filter(|name| name.ends_with(".json")).collect();
-    let known = AREAS.iter().map(|area| format!("{area}.json")).chain(["schema.json".to_owned()]);
-    assert_eq!(names, known.collect());
+    let files = std::fs::read_dir(file("")).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let names: BTreeSet<String> =
+        files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(names, AREAS.into_iter().chain(["schema"]).map(str::to_owned).collect());
     let mut replayed = 0;
     for area in AREAS {
         let vectors = read(&format!("{area}.json"));
@@ -187,7 +180,7 @@ impl Replay {
             drop(gate);
         }
         let expected = ["result", "error", "used"].map(|name| step.get_key_value(name)).into_iter().flatten();
-        let expected = Value::from_iter(expected.map(|(name, value)| (name.clone(), value.clone())));
+        let expected: Value = expected.map(|(name, value)| (name.clone(), value.clone())).collect();
         for call in calls {
             let came = call.await.unwrap();
             assert!(has(&came, &expected), "expected {expected:#}\n\ncame {came:#}");

@@ -17,7 +17,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
-use super::object;
+use super::known::object;
 
 /// Answers each invocation as the vector says, in its order.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::ready;
+
 use crate::answer;
 use crate::cache::{Cache, Kept};
 use crate::clock::{Clock, SystemClock};
@@ -125,6 +127,10 @@ impl TokenClient {
             Some(Kept::Refused(_)) | None => wanted.clone(),
         };
         let asking = self.flights.join_or_start(person, &wanted, |ticket| {
+            // An invocation may have ended since: its token is cached before others can no longer join it.
+            if let Some(Kept::Token(token)) = self.kept(person, &wanted) {
+                return Box::pin(ready(Ok(token)));
+            }
             let (client, person, wanted) = (self.clone(), person.clone(), wanted.clone());
             Box::pin(async move {
                 let outcome = client.ask(&person, &wanted).await;

@@ -39,7 +39,7 @@ impl Ticket {
 }
 
 impl Flights {
-    /// Joins the invocation in flight, or starts the one from `ask`.
+    /// Joins the invocation in flight, or starts the one from `ask`. Meanwhile, no other is started or ends.
     pub(crate) fn join_or_start(
         &self,
         person: &Person,

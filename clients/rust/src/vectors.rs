@@ -393,6 +393,26 @@ fn another_result_is_noticed() {
     }
 }
 
+/// Callers on several threads, some of whom come just when the answer does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_callers_on_several_threads_make_one_invocation() {
+    let answer = json!({"access_token": "ntn_1", "fingerprint": "f", "version": 1, "generation": 1});
+    let invocation = json!({"function": "token", "payload": {"subject": "anna"}, "answer": answer});
+    for _ in 0..300 {
+        let lambda = ScriptedLambda::default();
+        lambda.expect(std::slice::from_ref(&invocation));
+        let tokens = TokenClient::new(lambda.client(), "token");
+        let callers = (0..1000).map(|_| {
+            let tokens = tokens.clone();
+            tokio::spawn(async move { tokens.token(&Person::subject("anna")).await.is_ok() })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+        lambda.assert_done();
+    }
+}
+
 /// The official library signs what our verifier takes.
 #[test]
 fn what_the_official_library_signs_is_verified() {

@@ -100,6 +100,11 @@ def begin(arguments: dict[str, Any], draws: Draws) -> dict[str, Any]:
     return plain(begun)
 
 
+def code_from(arguments: dict[str, Any]) -> dict[str, Any]:
+    begun = ni.Begun(arguments["url"], ni.Secret(""), arguments["state"])
+    return {"code": begun.code_from(arguments["query"])}
+
+
 def installations(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of the method: all of a workspace, or a person."""
     named = {name: value for name, value in arguments.items() if name != "after"}

@@ -89,6 +89,8 @@ class Player:
         match name:
             case "begin":
                 return replay.begin(arguments, self.draws)
+            case "code_from":
+                return replay.code_from(arguments)
             case "verify_webhook":
                 return replay.webhook(arguments, self.clock)
             case "claim":

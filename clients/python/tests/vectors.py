@@ -11,6 +11,7 @@ from typing import Any
 FOLDER = pathlib.Path(os.environ.get("VECTORS", pathlib.Path(__file__).parents[2] / "vectors"))
 AREAS = {
     "begin": 7,
+    "returns": 19,
     "claim": 9,
     "installations": 12,
     "disconnect": 14,
@@ -25,6 +26,7 @@ AREAS = {
 
 ARGUMENTS = {
     "begin": {"install_url", "return_to", "expect", "ui_locales"},
+    "code_from": {"url", "state", "query"},
     "claim": {"code", "verifier", "subject", "accept_different_account"},
     "installations": {"subject", "workspace_id", "user_id", "after"},
     "disconnect": {"person", "generation", "forget"},

@@ -23,7 +23,7 @@ use crate::webhook::WebhookVerifier;
 use known::object;
 use lambda::ScriptedLambda;
 
-const AREAS: [&str; 10] = [
+const AREAS: [&str; 11] = [
     "begin",
     "caching",
     "claim",
@@ -31,6 +31,7 @@ const AREAS: [&str; 10] = [
     "errors",
     "installations",
     "refused",
+    "returns",
     "single_flight",
     "token",
     "webhooks",

@@ -8,7 +8,7 @@ use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use notion_token_client::{CallError, Person, Token, TokenClient, TokenError};
+use notion_token_client::{CallError, NotAnswered, Person, Token, TokenClient, TokenError};
 use serde_json::json;
 use simulated_notion::{ACME, ADA, Endpoint, Fault};
 use tokio::net::TcpListener;
@@ -180,7 +180,7 @@ async fn a_person_who_has_not_installed_is_sent_to_install() {
         }
     }
     match client.token(&Person::user("a/b", ADA)).await {
-        Err(TokenError::Malformed(message)) => assert!(message.starts_with("workspace_id"), "{message}"),
+        Err(TokenError::InvalidRequest(message)) => assert!(message.starts_with("workspace_id"), "{message}"),
         other => panic!("{other:?}"),
     }
 }
@@ -366,7 +366,7 @@ async fn errors_of_lambda_are_told_apart_from_answers_of_the_function() {
     let unhandled = ("x-amz-function-error", "Unhandled");
     let client = lambda_that_answers(StatusCode::OK, unhandled, r#"{"errorMessage":"timed out"}"#).await;
     match client.token(&person()).await {
-        Err(TokenError::FunctionError { request_id }) => {
+        Err(TokenError::NotAnswered(NotAnswered::FunctionFailed { request_id })) => {
             assert_eq!(request_id.as_deref(), Some("the-request"));
         }
         other => panic!("{other:?}"),
@@ -374,7 +374,7 @@ async fn errors_of_lambda_are_told_apart_from_answers_of_the_function() {
     let throttled = ("x-amzn-errortype", "TooManyRequestsException");
     let client = lambda_that_answers(StatusCode::TOO_MANY_REQUESTS, throttled, "{}").await;
     match client.token(&person()).await {
-        Err(TokenError::Invoke(error)) => {
+        Err(TokenError::NotAnswered(NotAnswered::NotReached(error))) => {
             assert!(matches!(*error, aws_sdk_lambda::Error::TooManyRequestsException(_)), "{error:?}");
         }
         other => panic!("{other:?}"),
@@ -382,16 +382,17 @@ async fn errors_of_lambda_are_told_apart_from_answers_of_the_function() {
     let plain = ("content-type", "application/json");
     let client = lambda_that_answers(StatusCode::OK, plain, r#"{"statusCode":200,"body":"ntn_x"}"#).await;
     let error = client.token(&person()).await.unwrap_err();
-    assert!(matches!(error, TokenError::Unreadable), "{error:?}");
+    assert!(matches!(error, TokenError::NotAnswered(NotAnswered::Unreadable)), "{error:?}");
     // No such function, then no server.
     let world = World::start().await;
     let client = TokenClient::new(lambda(world.stack.aws_url().unwrap()), "nobody");
     match client.token(&person()).await {
-        Err(TokenError::Invoke(error)) => {
+        Err(TokenError::NotAnswered(NotAnswered::NotReached(error))) => {
             assert!(matches!(*error, aws_sdk_lambda::Error::ResourceNotFoundException(_)), "{error:?}");
         }
         other => panic!("{other:?}"),
     }
     let nowhere = TokenClient::new(lambda("http://127.0.0.1:1"), "token");
-    assert!(matches!(nowhere.token(&person()).await, Err(TokenError::Invoke(_))));
+    let error = nowhere.token(&person()).await.unwrap_err();
+    assert!(matches!(error, TokenError::NotAnswered(NotAnswered::NotReached(_))), "{error:?}");
 }

@@ -1,6 +1,6 @@
-//! The two programs in docs/backend.md, run as they are printed there.
+//! Two programs in docs/backend.md, run as they are printed there: the one in Rust, and the plain one in Python.
+//! `tests/third_party/backend_clients.py` runs the other two, with what they need from elsewhere.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -35,29 +35,39 @@ async fn the_rust_of_the_document_connects_calls_notion_and_disconnects() {
     let world = World::start().await;
     let lambda = lambda(world.stack.aws_url().unwrap());
     let http = http_client::build().unwrap();
-    let notion = MyApp::new(lambda, &world.url("/install"), http, &world.notion().base_url());
+    let webhooks = WebhookVerifier::new([world.stack.webhook_secret()]).unwrap();
+    let notion = MyApp::new(lambda, &world.url("/install"), webhooks, http, &world.notion().base_url());
     let (browser, begun) = (world.browser(), notion.connect().unwrap());
     let authorize = browser.get(&begun.url).await;
     let back = browser.follow(&browser.allow(authorize.location(), |_| {})).await;
-    let came: BTreeMap<String, String> =
-        url::form_urlencoded::parse(back.location().split_once('?').unwrap().1.as_bytes())
-            .into_owned()
-            .collect();
-    let (state, code) = (&came["state"], &came["code"]);
-    let forged = notion.back(&begun, "anna", "another state", code).await;
-    assert!(matches!(forged, Err(InstallationsError::InvalidGrant)));
+    let query = url::form_urlencoded::parse(back.location().split_once('?').unwrap().1.as_bytes());
+    let query: Vec<(String, String)> = query.into_owned().collect();
     let other = notion.connect().unwrap();
-    let of_another_session = notion.back(&Begun { state: state.clone(), ..other }, "ben", state, code).await;
+    let forged = notion.back(&other, "anna", &query).await;
+    assert!(matches!(forged, Err(InstallationsError::InvalidGrant)));
+    let of_another_session = Begun { state: begun.state.clone(), ..other };
+    let of_another_session = notion.back(&of_another_session, "ben", &query).await;
     assert!(matches!(of_another_session, Err(InstallationsError::InvalidGrant)));
-    let installation = notion.back(&begun, "anna", state, code).await.unwrap();
+    let installation = notion.back(&begun, "anna", &query).await.unwrap();
     assert_eq!((installation.workspace_id.as_str(), installation.user_id.as_deref()), (ACME, Some(ADA)));
-    assert_eq!(notion.back(&begun, "anna", state, code).await.unwrap(), installation);
+    assert_eq!(notion.back(&begun, "anna", &query).await.unwrap(), installation);
+    assert_eq!(notion.settings("anna").await.unwrap()[0].id, installation.id);
     assert!(notion.me("anna").await.unwrap().contains(ADA));
     world.expire_access_tokens();
     assert!(notion.me("anna").await.unwrap().contains(ADA), "a refused token is replaced");
     notion.disconnect("anna").await.unwrap();
     notion.disconnect("anna").await.unwrap();
     assert!(matches!(notion.me("anna").await, Err(CallError::Token(_))));
+    assert_eq!(notion.settings("anna").await.unwrap(), []);
+    // Whoever presses Cancel comes back too.
+    let refused = notion.connect().unwrap();
+    let authorize = browser.get(&refused.url).await;
+    let back = browser.follow(&browser.allow(authorize.location(), |approval| approval.cancel = true)).await;
+    let query = url::form_urlencoded::parse(back.location().split_once('?').unwrap().1.as_bytes());
+    let came = notion.back(&refused, "anna", &query.into_owned().collect::<Vec<_>>()).await;
+    assert!(matches!(came, Err(InstallationsError::NotConnected { reason, .. }) if reason == "refused"));
+    let unsigned = notion.webhook(&http::HeaderMap::new(), b"{}");
+    assert!(matches!(unsigned, Err(InvalidWebhook::MissingHeader(_))));
 }
 
 /// The Python app, running. Ends when dropped.

@@ -51,5 +51,6 @@ mod sweep;
 mod template;
 mod unclaimed;
 mod uninstall;
+mod vectors;
 mod vend;
 mod webhook;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use notion_token_client::{Person, Token, TokenClient, TokenError};
+use notion_token_client::{NotAnswered, Person, Token, TokenClient, TokenError};
 use shared::config::{ConfigError, Lookup, required};
 use vault::aws::{SdkConfig, endpoint};
 use vault::installation::InstallationId;
@@ -61,8 +61,8 @@ fn stop(error: &TokenError) -> Stop {
         TokenError::TryLater { retry_after, .. } => Stop::Later(*retry_after),
         TokenError::RefusedButAlive { .. } => Stop::NoTokens("refused_but_alive"),
         TokenError::Misconfigured => Stop::NoTokens("misconfigured"),
-        TokenError::Invoke(_) => Stop::NoTokens("not_reached"),
-        TokenError::FunctionError { .. } => Stop::NoTokens("function_error"),
+        TokenError::NotAnswered(NotAnswered::NotReached(_)) => Stop::NoTokens("not_reached"),
+        TokenError::NotAnswered(NotAnswered::FunctionFailed { .. }) => Stop::NoTokens("function_error"),
         _ => Stop::NoTokens("unreadable"),
     }
 }

@@ -41,6 +41,7 @@
 //! # }
 //! ```
 
+mod address;
 mod api;
 mod authorize;
 mod body;
@@ -63,6 +64,8 @@ mod server;
 mod settings;
 mod simulator;
 mod switches;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 mod traffic;
 pub mod wire;
@@ -83,6 +86,8 @@ pub use settings::{
     RevokeReach, Rotation, SecondUse, Settings, UnknownIntrospection, UnknownRevocation, Urls, WorkspaceIcon,
 };
 pub use simulator::{Options, Simulator};
+#[cfg(feature = "tls")]
+pub use tls::TlsIdentity;
 pub use traffic::{Fault, Recorded};
 pub use workspace::{
     ACME, ADA, EDSGER, GLOBEX, GRACE, HANDBOOK, MEETING_NOTES, Page, Person, ROADMAP, SALARIES, Workspace,

@@ -1,5 +1,6 @@
 //! What all requests share: Notion's state, the traffic, and how to build an answer.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use tokio::sync::watch;
 
+use crate::address::BaseUrl;
 use crate::error::NotionError;
 use crate::notion::Notion;
 use crate::traffic::Traffic;
@@ -27,7 +29,9 @@ pub(crate) struct World {
     pub(crate) releases: watch::Sender<u64>,
     /// Becomes true, or is closed, when the server must stop.
     pub(crate) stopping: watch::Receiver<bool>,
-    pub(crate) port: u16,
+    /// Where it listens.
+    pub(crate) socket: SocketAddr,
+    pub(crate) base_url: BaseUrl,
 }
 
 impl World {
@@ -35,7 +39,7 @@ impl World {
         notion: Notion,
         state_file: Option<PathBuf>,
         stopping: watch::Receiver<bool>,
-        port: u16,
+        (socket, base_url): (SocketAddr, BaseUrl),
     ) -> Self {
         Self {
             notion: Mutex::new(notion),
@@ -46,7 +50,8 @@ impl World {
             arrivals: watch::Sender::default(),
             releases: watch::Sender::default(),
             stopping,
-            port,
+            socket,
+            base_url,
         }
     }
 

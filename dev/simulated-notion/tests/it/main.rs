@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod addresses;
 mod bench;
 mod binary;
 mod browser;
@@ -10,6 +11,8 @@ mod content;
 mod control;
 mod exchange;
 mod faults;
+#[cfg(feature = "tls")]
+mod https;
 mod inspection;
 mod reauthorization;
 mod refresh;

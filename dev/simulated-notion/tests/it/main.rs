@@ -9,6 +9,7 @@ mod browser;
 mod consent;
 mod content;
 mod control;
+mod coverage;
 mod exchange;
 mod faults;
 #[cfg(feature = "tls")]

@@ -3,25 +3,38 @@
 use serde::{Deserialize, Serialize};
 
 /// A public connection: an app registered with Notion.
+///
+/// In JSON and TOML, `client_id`, `client_secret` and `redirect_uris` are required; the others are as in
+/// [`Connection::new`] if left out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Connection {
     /// A UUID at Notion; any text without a colon here (RFC 7617 §2).
     pub client_id: String,
     /// Opaque; `secret_…` at Notion.
     pub client_secret: String,
     /// Shown on the consent page.
+    #[serde(default = "demo_name")]
     pub name: String,
     /// Compared byte for byte with the redirect URI in the authorization request.
     pub redirect_uris: Vec<String>,
     /// What the connection may do. Notion has no OAuth scopes.
+    #[serde(default)]
     pub capabilities: Capabilities,
     /// The title of the optional template; the person may duplicate it instead of picking pages.
+    #[serde(default)]
     pub template: Option<String>,
     /// Connections created before 2026-06-08 answer with the existing access token when a person authorizes
     /// again, and with a null refresh token.
+    #[serde(default)]
     pub created_before_2026_06_08: bool,
     /// Where it may be installed; immutable at Notion.
+    #[serde(default)]
     pub workspaces: InstallationScope,
+}
+
+fn demo_name() -> String {
+    "Demo connection".to_owned()
 }
 
 impl Connection {
@@ -32,13 +45,30 @@ impl Connection {
         Self {
             client_id: client_id.to_owned(),
             client_secret: client_secret.to_owned(),
-            name: "Demo connection".to_owned(),
+            name: demo_name(),
             redirect_uris: vec![redirect_uri.to_owned()],
             capabilities: Capabilities::default(),
             template: None,
             created_before_2026_06_08: false,
             workspaces: InstallationScope::Any,
         }
+    }
+}
+
+impl Connection {
+    /// What is wrong with it, and in which field.
+    pub(crate) fn problem(&self) -> Option<(&'static str, &'static str)> {
+        if self.client_id.is_empty() || self.client_id.contains(':') {
+            // HTTP Basic separates id and secret by a colon (RFC 7617 §2).
+            return Some(("client_id", "A client id has at least one character, and no colon."));
+        }
+        if self.client_secret.is_empty() {
+            return Some(("client_secret", "A client secret has at least one character."));
+        }
+        if self.redirect_uris.is_empty() {
+            return Some(("redirect_uris", "A connection has at least one redirect URI."));
+        }
+        None
     }
 }
 
@@ -59,6 +89,7 @@ impl std::fmt::Debug for Connection {
 
 /// What a connection may do with the pages shared with it. Default: everything, as in the portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Capabilities {
     /// Read pages and databases.
     pub read_content: bool,
@@ -122,10 +153,11 @@ pub enum UserInformation {
 }
 
 /// The workspaces a connection may be installed in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstallationScope {
     /// Any workspace.
+    #[default]
     Any,
     /// Selected workspaces only, by id.
     Selected(Vec<String>),

@@ -93,11 +93,8 @@ impl Form {
 
     /// A person with only one workspace need not name it.
     fn complete(&mut self, notion: &Notion) {
-        let mut homes = notion.workspaces.iter().filter(|workspace| {
-            self.workspace.is_empty() && workspace.people.iter().any(|member| member.id == self.person)
-        });
-        if let (Some(only), None) = (homes.next(), homes.next()) {
-            self.workspace.clone_from(&only.id);
+        if let (true, [only]) = (self.workspace.is_empty(), notion.homes_of(&self.person).as_slice()) {
+            self.workspace = (*only).to_owned();
         }
     }
 }

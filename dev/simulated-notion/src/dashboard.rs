@@ -6,14 +6,16 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Value, json};
 
 use crate::connection::Connection;
+use crate::content::time::to_the_millisecond;
+use crate::control::facts;
 use crate::endpoint::Endpoint;
 use crate::notion::Notion;
 use crate::pages::page;
 use crate::request::text;
 use crate::switches::SWITCHES;
+use crate::traffic::Injection;
 use crate::world::World;
 
 #[derive(Template)]
@@ -28,6 +30,8 @@ struct Control {
     requests: Vec<RequestRow>,
     connections_accepted: u64,
     save_error: Option<String>,
+    now: String,
+    clock_is_stopped: bool,
     /// Ids and names.
     workspaces: Vec<(String, String)>,
 }
@@ -41,7 +45,7 @@ struct Row {
 }
 
 struct Waiting {
-    endpoint: String,
+    requests: String,
     fault: String,
     times: u32,
 }
@@ -92,6 +96,7 @@ const PRESETS: &[(&str, &str)] = &[
     (r#"{"status":{"status":404}}"#, "404 object_not_found"),
     (r#"{"status":{"status":409}}"#, "409 conflict_error"),
     (r#"{"error":{"status":400,"code":"validation_error"}}"#, "400 validation_error"),
+    (r#"{"response":{"status":418,"body":{"any":"JSON"}}}"#, "418 with JSON of your own"),
 ];
 
 /// The page shows only the newest requests; the library returns all.
@@ -100,9 +105,9 @@ const REQUESTS_SHOWN: usize = 30;
 /// The page, or the same as JSON with `Accept: application/json`.
 pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
     if text(&headers, "accept").is_some_and(|accept| accept.contains("application/json")) {
-        return axum::Json(summary(&world)).into_response();
+        return axum::Json(facts::summary(&world)).into_response();
     }
-    let (switches, connections, grants, workspaces) = {
+    let (switches, connections, grants, workspaces, clock) = {
         let notion = world.notion();
         let values = serde_json::to_value(&notion.settings).unwrap_or_default();
         let rows = SWITCHES.iter().map(|switch| {
@@ -117,22 +122,28 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
         let workspaces = notion.workspaces.iter().map(|workspace| {
             (workspace.id.clone(), workspace.name.as_ref().unwrap_or(&workspace.id).clone())
         });
-        (rows.collect(), notion.memory.connections.clone(), grant_rows(&notion), workspaces.collect())
+        (
+            rows.collect(),
+            notion.memory.connections.clone(),
+            grant_rows(&notion),
+            workspaces.collect(),
+            notion.clock.clone(),
+        )
     };
     let traffic = world.traffic();
-    let waiting = traffic.waiting().into_iter().map(|(endpoint, fault, times)| Waiting {
-        endpoint: json_text(&endpoint),
-        fault: json_text(fault),
-        times,
+    let waiting = traffic.waiting().iter().map(|waiting| Waiting {
+        requests: requests_of(waiting),
+        fault: json_text(&waiting.fault),
+        times: waiting.times,
     });
-    let requests =
-        traffic.log.iter().enumerate().rev().take(REQUESTS_SHOWN).map(|(at, recorded)| RequestRow {
-            number: at + 1,
-            connection_number: recorded.connection_number,
-            method: recorded.method.clone(),
-            path: recorded.path.clone(),
-            status: recorded.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
-        });
+    let requests: Vec<_> = traffic.to_notion().collect();
+    let requests = requests.into_iter().rev().take(REQUESTS_SHOWN).map(|(number, recorded)| RequestRow {
+        number,
+        connection_number: recorded.connection_number,
+        method: recorded.method.clone(),
+        path: recorded.path.clone(),
+        status: recorded.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
+    });
     let control = Control {
         switches,
         endpoints: Endpoint::ALL.iter().map(json_text).collect(),
@@ -143,6 +154,8 @@ pub(crate) async fn show(State(world): State<Arc<World>>, headers: HeaderMap) ->
         requests: requests.collect(),
         connections_accepted: world.connections_accepted(),
         save_error: world.save_error(),
+        now: to_the_millisecond(clock.now_ms()),
+        clock_is_stopped: clock.is_stopped(),
         workspaces,
     };
     page(StatusCode::OK, &control)
@@ -172,38 +185,11 @@ fn grant_rows(notion: &Notion) -> Vec<GrantRow> {
     grants.collect()
 }
 
-fn summary(world: &World) -> Value {
-    let notion = world.notion();
-    let connections = notion.memory.connections.iter().map(|known| {
-        json!({ "client_id": known.client_id, "name": known.name, "redirect_uris": known.redirect_uris })
-    });
-    let grants = notion.grants().into_iter().map(|grant| {
-        json!({
-            "bot_id": grant.bot_id,
-            "client_id": grant.client_id,
-            "person": grant.person_id,
-            "workspace": grant.workspace_id,
-            "pages": grant.pages,
-            "duplicated_template_id": grant.duplicated_template_id,
-            "access_tokens": grant.access_tokens.len(),
-            "refresh_tokens": grant.refresh_tokens.len(),
-            "revoked": grant.revoked,
-        })
-    });
-    let traffic = world.traffic();
-    let faults = traffic
-        .waiting()
-        .into_iter()
-        .map(|(endpoint, fault, times)| json!({ "endpoint": endpoint, "fault": fault, "times": times }));
-    json!({
-        "settings": notion.settings,
-        "connections": connections.collect::<Vec<_>>(),
-        "grants": grants.collect::<Vec<_>>(),
-        "faults": faults.collect::<Vec<_>>(),
-        "requests": traffic.log.len(),
-        "connections_accepted": world.connections_accepted(),
-        "save_error": world.save_error(),
-    })
+/// Which requests a fault waits for.
+fn requests_of(waiting: &Injection) -> String {
+    let endpoint = waiting.endpoint.as_ref().map(json_text);
+    let parts = [endpoint.as_ref(), waiting.method.as_ref(), waiting.path.as_ref()];
+    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn json_text(value: &impl serde::Serialize) -> String {

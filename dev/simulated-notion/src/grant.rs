@@ -66,6 +66,12 @@ pub(crate) struct Pair {
     pub(crate) refresh_alive: bool,
     /// The chain of refreshes of this pair; one chain per exchange.
     pub(crate) family: u64,
+    /// When the refresh token was first used.
+    #[serde(default)]
+    pub(crate) used_at_ms: Option<u64>,
+    /// The place of the pair whose refresh token this one replaced.
+    #[serde(default)]
+    pub(crate) successor_of: Option<usize>,
 }
 
 impl GrantRecord {
@@ -85,15 +91,28 @@ impl GrantRecord {
         self.settle();
     }
 
+    /// Kills the refresh tokens of a chain but for the newest few that work.
+    pub(crate) fn keep_newest(&mut self, family: u64, valid: usize) {
+        let chain = self.pairs.iter_mut().rev().filter(|pair| pair.family == family);
+        for old in chain.filter(|pair| pair.refresh_alive).skip(valid) {
+            old.refresh_alive = false;
+        }
+    }
+
     /// Marks the grant as revoked if none of its tokens works.
     pub(crate) fn settle(&mut self) {
         self.revoked |= self.pairs.iter().all(|pair| !pair.access_alive && !pair.refresh_alive);
     }
 
-    pub(crate) fn public(&self, is_alive: impl Fn(&Pair) -> bool) -> Grant {
+    /// What is reported of it. The two questions are whether the access token and the refresh token of a pair work.
+    pub(crate) fn public(
+        &self,
+        access_works: impl Fn(&Pair) -> bool,
+        refresh_works: impl Fn(&Pair) -> bool,
+    ) -> Grant {
         let access_tokens =
-            self.pairs.iter().filter(|pair| is_alive(pair)).map(|pair| pair.access_token.clone());
-        let refresh_tokens = self.pairs.iter().filter(|pair| pair.refresh_alive);
+            self.pairs.iter().filter(|pair| access_works(pair)).map(|pair| pair.access_token.clone());
+        let refresh_tokens = self.pairs.iter().filter(|pair| refresh_works(pair));
         Grant {
             bot_id: self.bot_id.clone(),
             client_id: self.client_id.clone(),

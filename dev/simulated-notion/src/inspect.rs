@@ -100,7 +100,7 @@ impl Notion {
     }
 
     fn refresh_token(&self, token: &str) -> Option<(usize, usize)> {
-        self.find_pair(|pair| pair.refresh_alive && pair.refresh_token.as_deref() == Some(token))
+        self.find_pair(|pair| self.refresh_works(pair) && pair.refresh_token.as_deref() == Some(token))
     }
 
     fn is_of(&self, connection: &Connection, (grant, _): (usize, usize)) -> bool {

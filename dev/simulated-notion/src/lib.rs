@@ -14,7 +14,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let notion = Simulator::start(Options {
 //!     connections: vec![Connection::new("client", "secret", "http://localhost:3000/callback")],
-//!     seed: Some(1),
+//!     random_seed: Some(1),
 //!     ..Options::default()
 //! })
 //! .await?;
@@ -44,7 +44,9 @@
 mod address;
 mod api;
 mod authorize;
+mod beginning;
 mod body;
+mod clock;
 mod connection;
 mod consent;
 mod content;
@@ -59,7 +61,9 @@ mod limits;
 mod notion;
 mod pages;
 mod random;
+mod recorder;
 mod request;
+mod seed;
 mod server;
 mod settings;
 mod simulator;
@@ -81,6 +85,7 @@ pub use endpoint::Endpoint;
 pub use error::NotionError;
 pub use grant::Grant;
 pub use limits::{RateCounter, RateScope};
+pub use seed::SeedError;
 pub use settings::{
     ErrorShape, IatUnit, OldPair, OutsideScope, OwnerShape, RateLimitCounts, RefreshTokenOnExchange,
     RevokeReach, Rotation, SecondUse, Settings, UnknownIntrospection, UnknownRevocation, Urls, WorkspaceIcon,
@@ -88,7 +93,7 @@ pub use settings::{
 pub use simulator::{Options, Simulator};
 #[cfg(feature = "tls")]
 pub use tls::TlsIdentity;
-pub use traffic::{Fault, Recorded};
+pub use traffic::{Fault, Injection, Recorded};
 pub use workspace::{
     ACME, ADA, EDSGER, GLOBEX, GRACE, HANDBOOK, MEETING_NOTES, Page, Person, ROADMAP, SALARIES, Workspace,
     sample_workspaces,

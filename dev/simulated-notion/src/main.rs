@@ -31,27 +31,35 @@ struct Arguments {
     #[cfg(feature = "tls")]
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Start with what this TOML file says: connections, people, workspaces, pages, templates, switches, faults
+    #[arg(long, value_name = "FILE")]
+    seed_file: Option<PathBuf>,
     /// Client id of the connection
-    #[arg(long, default_value = "463558a3-725e-4f37-b6d3-0889894f68de")]
+    #[arg(long, conflicts_with = "seed_file", default_value = "463558a3-725e-4f37-b6d3-0889894f68de")]
     client_id: String,
     /// Environment variable with the client secret; if unset or empty, the demo secret of the README
-    #[arg(long, value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
+    #[arg(long, conflicts_with = "seed_file", value_name = "VAR", default_value = "NOTION_CLIENT_SECRET")]
     client_secret_env: String,
     /// Registered redirect URI; may be given more than once
-    #[arg(long, value_name = "URI", default_value = "http://localhost:3000/callback")]
+    #[arg(
+        long,
+        conflicts_with = "seed_file",
+        value_name = "URI",
+        default_value = "http://localhost:3000/callback"
+    )]
     redirect_uri: Vec<String>,
     /// Name of the connection on the consent page
-    #[arg(long, default_value = "Demo connection")]
+    #[arg(long, conflicts_with = "seed_file", default_value = "Demo connection")]
     name: String,
     /// Offer a template with this title
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, conflicts_with = "seed_file", value_name = "TITLE")]
     template: Option<String>,
     /// Keep connections, grants, tokens and content in this file, in the clear
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Draw ids and tokens from this seed instead of the operating system
-    #[arg(long)]
-    seed: Option<u64>,
+    /// Draw ids and tokens from this number, so that a run can be repeated exactly
+    #[arg(long, value_name = "NUMBER")]
+    random_seed: Option<u64>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -62,8 +70,12 @@ struct Arguments {
 )]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (address, port) = (arguments.address, arguments.port);
-    match start(arguments).await {
+    let socket = SocketAddr::new(arguments.address, arguments.port);
+    let started = match options(&arguments) {
+        Ok(options) => start(options).await.map_err(|error| format!("cannot start on {socket}: {error}")),
+        Err(problem) => Err(problem),
+    };
+    match started {
         Ok((simulator, ended)) => {
             println!(
                 "Simulated Notion: {0}\nControl page:     {0}/control\nListening on:     {1}",
@@ -74,14 +86,14 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: cannot start on {}: {error}", SocketAddr::new(address, port));
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn start(arguments: Arguments) -> std::io::Result<(Simulator, impl Future<Output = ()>)> {
-    let simulator = Simulator::start(options(arguments)?).await?;
+async fn start(options: Options) -> std::io::Result<(Simulator, impl Future<Output = ()>)> {
+    let simulator = Simulator::start(options).await?;
     Ok((simulator, signals_to_end()?))
 }
 
@@ -111,41 +123,38 @@ fn signals_to_end() -> std::io::Result<impl Future<Output = ()>> {
 
 /// # Errors
 ///
-/// Fails if the certificate or its key cannot be read.
-fn options(arguments: Arguments) -> std::io::Result<Options> {
+/// Says which file cannot be used, and why.
+fn options(arguments: &Arguments) -> Result<Options, String> {
+    let mut options = match &arguments.seed_file {
+        Some(file) => Options::from_seed_file(file)
+            .map_err(|error| format!("cannot use the seed file {}: {error}", file.display()))?,
+        None => Options::default(),
+    };
+    if options.connections.is_empty() {
+        options.connections.push(Connection {
+            name: arguments.name.clone(),
+            redirect_uris: arguments.redirect_uri.clone(),
+            template: arguments.template.clone(),
+            ..Connection::new(&arguments.client_id, &secret(&arguments.client_secret_env), "")
+        });
+    }
+    options.address = arguments.address;
+    options.port = arguments.port;
+    options.base_url.clone_from(&arguments.base_url);
+    options.state_file.clone_from(&arguments.data);
+    options.random_seed = arguments.random_seed.or(options.random_seed);
     #[cfg(feature = "tls")]
-    let tls = match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(certificate), Some(key)) => {
-            Some(simulated_notion::TlsIdentity::from_pem(&read(certificate)?, &read(key)?)?)
-        }
-        _ => None,
-    };
-    let secret = secret(&arguments.client_secret_env);
-    let connection = Connection {
-        name: arguments.name,
-        redirect_uris: arguments.redirect_uri,
-        template: arguments.template,
-        ..Connection::new(&arguments.client_id, &secret, "")
-    };
-    Ok(Options {
-        address: arguments.address,
-        port: arguments.port,
-        base_url: arguments.base_url,
-        #[cfg(feature = "tls")]
-        tls,
-        seed: arguments.seed,
-        state_file: arguments.data,
-        connections: vec![connection],
-        ..Options::default()
-    })
+    if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        let identity = simulated_notion::TlsIdentity::from_pem(&read(certificate)?, &read(key)?);
+        let named = |error| format!("cannot use {} with {}: {error}", certificate.display(), key.display());
+        options.tls = Some(identity.map_err(named)?);
+    }
+    Ok(options)
 }
 
-/// A file, or an error that names it.
 #[cfg(feature = "tls")]
-fn read(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
-    let named =
-        |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    std::fs::read(path).map_err(named)
+fn read(path: &std::path::Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this program has one variable and no configuration")]

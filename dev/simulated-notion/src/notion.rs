@@ -4,20 +4,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::content::store::Store;
 use crate::content::template::Template;
 use crate::grant::{Authorization, Grant, GrantRecord, Pair};
 use crate::random::Random;
-use crate::settings::Settings;
+use crate::settings::{Rotation, Settings};
 use crate::workspace::{Person, Workspace};
 
-/// Unix milliseconds.
-pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// How long [`Rotation::GraceUntilUsed`] lets a used refresh token work: 30 days from its first use.
+const GRACE_UNTIL_USED_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// The state machine behind every endpoint.
 pub(crate) struct Notion {
@@ -90,7 +90,7 @@ impl Memory {
 
 impl Notion {
     pub(crate) fn now_ms(&self) -> u64 {
-        (self.clock)()
+        self.clock.now_ms()
     }
 
     pub(crate) fn register(&mut self, connection: Connection) {
@@ -136,6 +136,22 @@ impl Notion {
 
     pub(crate) fn workspace(&self, id: &str) -> Option<&Workspace> {
         self.workspaces.iter().find(|workspace| workspace.id == id)
+    }
+
+    /// The id of the person with this id or e-mail address.
+    pub(crate) fn person_named(&self, name: &str) -> Option<String> {
+        let mut people = self.workspaces.iter().flat_map(|workspace| &workspace.people);
+        let person = people.find(|person| person.id == name || person.email == name)?;
+        Some(person.id.clone())
+    }
+
+    /// The ids of the workspaces that a person is in.
+    pub(crate) fn homes_of(&self, person_id: &str) -> Vec<&str> {
+        let homes = self.workspaces.iter();
+        homes
+            .filter(|workspace| workspace.people.iter().any(|person| person.id == person_id))
+            .map(|workspace| workspace.id.as_str())
+            .collect()
     }
 
     pub(crate) fn member(&self, workspace_id: &str, person_id: &str) -> Option<(&Workspace, &Person)> {
@@ -191,6 +207,13 @@ impl Notion {
         pair.access_alive && !has_expired
     }
 
+    /// Whether the refresh token of a pair was neither killed nor used too long ago.
+    pub(crate) fn refresh_works(&self, pair: &Pair) -> bool {
+        let is_over = self.settings.rotation == Rotation::GraceUntilUsed
+            && pair.used_at_ms.is_some_and(|used| self.now_ms() >= used.saturating_add(GRACE_UNTIL_USED_MS));
+        pair.refresh_alive && !is_over
+    }
+
     /// As if the person had removed every connection in Settings → Connections. Outstanding codes die too.
     pub(crate) fn revoke_grants_of(&mut self, person_id: &str, workspace_id: &str) {
         for grant in &mut self.memory.grants {
@@ -207,7 +230,9 @@ impl Notion {
 
     pub(crate) fn grants(&self) -> Vec<Grant> {
         let grants = self.memory.grants.iter();
-        grants.map(|grant| grant.public(|pair| self.access_works(pair))).collect()
+        grants
+            .map(|grant| grant.public(|pair| self.access_works(pair), |pair| self.refresh_works(pair)))
+            .collect()
     }
 
     /// Draws a new token and records it as issued.

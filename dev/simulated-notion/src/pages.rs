@@ -67,6 +67,11 @@ pub(crate) async fn index(State(world): State<Arc<World>>) -> Response {
     page(StatusCode::OK, &Index { connections })
 }
 
+/// `GET /healthz`: the simulator answers requests from the moment it accepts them.
+pub(crate) async fn ready() -> Response {
+    axum::Json(serde_json::json!({ "status": "ready" })).into_response()
+}
+
 pub(crate) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../templates/style.css"))
         .into_response()
@@ -85,7 +90,13 @@ pub(crate) async fn refuse_foreign(
     if is_own_host && (request.method().is_safe() || is_own_origin(headers)) {
         return next.run(request).await;
     }
-    problem(StatusCode::FORBIDDEN, "This request was made by another site.")
+    let explanation = "This request was made by another site.";
+    let is_from_a_browser = text(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
+    if request.uri().path().starts_with("/control/") && !is_from_a_browser {
+        let body = serde_json::json!({ "error": explanation, "field": null });
+        return (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
+    }
+    problem(StatusCode::FORBIDDEN, explanation)
 }
 
 fn is_own_origin(headers: &HeaderMap) -> bool {

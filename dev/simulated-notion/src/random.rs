@@ -26,6 +26,11 @@ impl Random {
         Ok(Self { key, drawn })
     }
 
+    /// A stream of its own for what has a name: the same name gives the same ids in every run.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { key: Sha256::digest(name).into(), drawn: 0 }
+    }
+
     /// How many blocks have been drawn since the start of the stream.
     pub(crate) fn drawn(&self) -> u64 {
         self.drawn

@@ -14,25 +14,19 @@ use serde::Serialize;
 use crate::error::NotionError;
 use crate::request::{Body, bearer};
 use crate::world::World;
-use crate::{api, consent, control, dashboard, faulty, pages, workspace_view};
+use crate::{api, consent, control, pages, recorder, workspace_view};
 
 /// All routes of the simulator. Needs [`Cutter`](crate::wire::Cutter) as connection info.
 pub(crate) fn router(world: Arc<World>) -> Router {
     let own_pages = Router::new()
         .route("/install-integration", get(consent::show).post(consent::decide))
-        .route("/control", get(dashboard::show))
-        .route("/control/settings", post(control::settings))
-        .route("/control/faults", post(control::inject))
-        .route("/control/faults/clear", post(control::clear_faults))
-        .route("/control/release", post(control::release))
-        .route("/control/secret", post(control::rotate_secret))
-        .route("/control/revoke", post(control::revoke))
-        .route("/control/content", post(control::content))
+        .merge(control::routes())
         .merge(workspace_view::routes())
         .route_layer(from_fn_with_state(Arc::clone(&world), pages::refuse_foreign));
     Router::new()
         .route("/", get(pages::index))
         .route("/style.css", get(pages::style))
+        .route("/healthz", get(pages::ready))
         .route("/v1/oauth/authorize", get(consent::authorize))
         .route("/v1/oauth/token", post(token))
         .route("/v1/oauth/introspect", post(introspect))
@@ -42,7 +36,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(own_pages)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&world), faulty::record))
+        .layer(from_fn_with_state(Arc::clone(&world), recorder::record))
         .with_state(world)
 }
 

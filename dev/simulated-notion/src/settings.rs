@@ -166,7 +166,7 @@ impl Default for Settings {
 ///
 /// A *family* is the chain of refresh tokens that began with one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rotation {
     /// Only the newest works.
     Strict,
@@ -177,6 +177,10 @@ pub enum Rotation {
     },
     /// Only the newest works, and using an older one kills the whole family.
     FamilyRevocation,
+    /// One that was used works again until one of its successors is used, for 30 days at most: a lost reply costs
+    /// nothing. The rule of Shopify's expiring offline tokens since 2026-08-28 (its changelog); that each repetition gets
+    /// a pair of its own, and that all of these work, is *invented*.
+    GraceUntilUsed,
 }
 
 /// What a new authorization by the same person in the same workspace does to the earlier tokens.

@@ -1,9 +1,10 @@
 //! Starts, drives and watches a simulator from a program.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::address::BaseUrl;
 use crate::authorize::{Approval, Redirect};
+use crate::beginning::Beginning;
 use crate::connection::Connection;
 use crate::content::person::Act;
 use crate::content::report::Content;
@@ -22,10 +24,9 @@ use crate::endpoint::Endpoint;
 use crate::error::NotionError;
 use crate::grant::Grant;
 use crate::limits::{RateCounter, RateScope};
-use crate::notion::{Memory, Notion};
-use crate::random::Random;
+use crate::notion::Memory;
 use crate::settings::Settings;
-use crate::traffic::{Fault, Recorded};
+use crate::traffic::{Fault, Injection, Recorded};
 use crate::wire::{CountingListener, Cutter};
 use crate::workspace::{Workspace, sample_workspaces};
 use crate::world::World;
@@ -46,11 +47,14 @@ pub struct Options {
     pub tls: Option<crate::tls::TlsIdentity>,
     /// The switches; all can be changed later.
     pub settings: Settings,
-    /// The source of ids and tokens; `None` (the default) means the operating system. Two simulators with the same
-    /// seed that receive the same requests in the same order give the same answers.
-    pub seed: Option<u64>,
-    /// The time in Unix milliseconds. Default: the system's.
+    /// Where ids and tokens are drawn from; `None` (the default) means the operating system. Two simulators with the same
+    /// number that receive the same requests in the same order give the same answers.
+    pub random_seed: Option<u64>,
+    /// The time in Unix milliseconds. Default: the system's. What [`Simulator::advance_clock`] and `POST /control/clock` do
+    /// is added to it.
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Starts with the clock stopped at this time, in Unix milliseconds: it moves only when it is moved. Default: it runs.
+    pub clock_stopped_at_ms: Option<u64>,
     /// A JSON file with connections, grants, tokens and content in the clear, loaded at the start if it exists and
     /// written after each change. It does not contain settings or the members of workspaces. Default: none.
     pub state_file: Option<PathBuf>,
@@ -61,6 +65,8 @@ pub struct Options {
     /// What the templates of connections contain, by their titles. Default: none, so a duplicated template is an empty
     /// page.
     pub templates: Vec<Template>,
+    /// Faults that wait from the start. Default: none.
+    pub faults: Vec<Injection>,
 }
 
 impl Default for Options {
@@ -72,12 +78,14 @@ impl Default for Options {
             #[cfg(feature = "tls")]
             tls: None,
             settings: Settings::default(),
-            seed: None,
+            random_seed: None,
             clock: Arc::new(system_time_ms),
+            clock_stopped_at_ms: None,
             state_file: None,
             connections: Vec::new(),
             workspaces: sample_workspaces(),
             templates: Vec::new(),
+            faults: Vec::new(),
         }
     }
 }
@@ -105,40 +113,35 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// Fails if the port is taken, if the base URL is more or less than an origin, if the state file cannot be read, parsed or written, or if a template has content that
-    /// Notion would not accept.
+    /// Fails if the port is taken, if the base URL is more or less than an origin, if the state file cannot be read, parsed
+    /// or written, or if a template or page has content that Notion would not accept.
     pub async fn start(options: Options) -> std::io::Result<Self> {
         #[cfg(feature = "tls")]
-        let tls = options.tls;
-        #[cfg(feature = "tls")]
-        let is_tls = tls.is_some();
+        let (tls, is_tls) = (options.tls.clone(), options.tls.is_some());
         #[cfg(not(feature = "tls"))]
         let is_tls = false;
-        let Options { settings, seed, clock, state_file, connections, workspaces, templates, .. } = options;
         let listener = TcpListener::bind((options.address, options.port)).await?;
         let socket = listener.local_addr()?;
         let base_url = BaseUrl::new(options.base_url.as_deref(), socket, is_tls)?;
-        let memory = state_file.as_deref().map_or(Ok(Memory::default()), Memory::load)?;
-        let random = Random::new(seed, memory.drawn)?;
-        let mut notion = Notion {
-            settings,
-            workspaces,
-            memory,
-            random,
-            clock,
-            templates,
+        let memory = options.state_file.as_deref().map_or(Ok(Memory::default()), Memory::load)?;
+        let beginning = Beginning {
+            settings: options.settings,
+            random_seed: options.random_seed,
+            clock: options.clock,
+            clock_stopped_at_ms: options.clock_stopped_at_ms,
+            connections: options.connections,
+            workspaces: options.workspaces,
+            templates: options.templates,
+            faults: options.faults,
             base_url: base_url.text.clone(),
-            found_tokens: HashMap::new(),
         };
+        let mut notion = beginning.notion(memory)?;
         notion
             .check_templates()
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
-        notion.adopt_configured_pages();
-        for connection in connections {
-            notion.register(connection);
-        }
         let (stop, stopping) = watch::channel(false);
-        let world = Arc::new(World::new(notion, state_file, stopping.clone(), (socket, base_url)));
+        let world =
+            Arc::new(World::new(notion, beginning, options.state_file, stopping.clone(), (socket, base_url)));
         world.save(&mut world.notion())?;
 
         let listener = CountingListener { listener, accepted: Arc::clone(&world.accepted) };
@@ -205,12 +208,48 @@ impl Simulator {
 
     /// Queues a fault for the next `times` requests to an endpoint, after those already waiting.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: u32) {
-        self.world.traffic().inject(endpoint, fault, times);
+        self.inject_at(Injection::at(endpoint, fault).times(times));
+    }
+
+    /// Queues a fault for requests by endpoint, method or path, after those already waiting.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it has neither an endpoint nor a path, or a path that is not below `/v1/`.
+    pub fn inject_at(&self, injection: Injection) {
+        assert_eq!(injection.problem(), None);
+        self.world.traffic().inject(injection);
     }
 
     /// Lets all requests continue that [`Fault::Hold`] holds now.
     pub fn release(&self) {
         self.world.releases.send_modify(|count| *count += 1);
+    }
+
+    /// Returns to what [`Options`] said: connections, workspaces, templates, content, switches, faults, log, rate windows and
+    /// clock; what was registered and granted since is gone, also from the state file. With
+    /// [`Options::random_seed`], ids and tokens start again, so that the same requests get the same answers.
+    ///
+    /// Requests that are at work finish before it. Those that [`Fault::Hold`] or [`Fault::DelayMs`] keep waiting are cut
+    /// and have no effect. The numbers of TCP connections go on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
+    pub async fn reset(&self) -> std::io::Result<()> {
+        self.world.reset().await
+    }
+
+    /// Moves the clock forward: codes and tokens expire, rate windows end, what lags appears.
+    pub fn advance_clock(&self, by: Duration) {
+        let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.world.notion().clock.advance(by_ms);
+    }
+
+    /// The time by the simulator's clock, in Unix milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.world.notion().now_ms()
     }
 
     /// Drops the waiting faults. Requests that are held stay held.

@@ -109,6 +109,8 @@ impl Notion {
             access_alive: true,
             refresh_alive: with_refresh_token,
             family,
+            used_at_ms: None,
+            successor_of: None,
         };
         let issued = Issued {
             access_token: pair.access_token.clone(),
@@ -167,7 +169,7 @@ impl Notion {
         if self.memory.grants[grant_at].client_id != connection.client_id {
             return Err(invalid());
         }
-        if !pair.refresh_alive {
+        if !self.refresh_works(&pair) {
             if self.settings.rotation == Rotation::FamilyRevocation {
                 self.revoke_family(pair.family);
             }
@@ -189,16 +191,23 @@ impl Notion {
             access_alive: true,
             refresh_alive: rotated,
             family: pair.family,
+            used_at_ms: None,
+            successor_of: Some(pair_at),
         });
         if rotated {
-            let valid = match self.settings.rotation {
-                Rotation::Strict | Rotation::FamilyRevocation => 1,
-                Rotation::Grace { valid_refresh_tokens } => valid_refresh_tokens.max(1),
-            };
-            let family = grant.pairs.iter_mut().rev().filter(|old| old.family == pair.family);
-            for old in family.filter(|old| old.refresh_alive).skip(valid) {
-                old.refresh_alive = false;
+            grant.pairs[pair_at].used_at_ms.get_or_insert(issued_at_ms);
+        }
+        match self.settings.rotation {
+            Rotation::GraceUntilUsed => {
+                if let Some(replaced) = pair.successor_of {
+                    grant.pairs[replaced].refresh_alive = false;
+                }
             }
+            Rotation::Grace { valid_refresh_tokens } if rotated => {
+                grant.keep_newest(pair.family, valid_refresh_tokens.max(1));
+            }
+            _ if rotated => grant.keep_newest(pair.family, 1),
+            _ => {}
         }
         Ok(Issued { access_token, refresh_token, grant: grant_at, duplicated_template_id })
     }

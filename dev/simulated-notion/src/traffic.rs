@@ -1,6 +1,6 @@
 //! The recorded requests, and the faults that are waiting.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::limits::Windows;
 /// *Processed* means that the request took effect (a code was spent, tokens were issued), whatever the client saw of
 /// it. As JSON: `"lost_reply"`, `{"delay_ms":500}`, `{"status":{"status":429,"retry_after":"1"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// Wait this many milliseconds of real time, then process and answer.
     DelayMs(u64),
@@ -60,6 +60,15 @@ pub enum Fault {
         #[serde(default)]
         message: Option<String>,
     },
+    /// Answer with this status and exactly this JSON, without processing. On a path that the simulator does not have, it
+    /// stands in for an endpoint.
+    Response {
+        /// The HTTP status.
+        status: u16,
+        /// The body; null for none.
+        #[serde(default)]
+        body: Value,
+    },
     /// Process, then answer 503 `service_unavailable` with `additional_data.retry_guidance`, as Notion may although a
     /// create is committed. If processing fails, nothing is committed, and its error is the answer.
     #[serde(rename = "committed_then_503")]
@@ -68,6 +77,82 @@ pub enum Fault {
         /// of the first result of a list.
         names_resource: bool,
     },
+}
+
+impl Fault {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. }
+            | Self::Response { status, .. }
+            | Self::Error { status, .. }
+            | Self::ProcessedThen5xx(status)
+            | Self::Html(status) => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// A fault that waits for its requests: the next `times` of those that match everything given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Injection {
+    /// Requests to this endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// Requests with this method; HEAD never gets a fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Requests to this path below `/v1/`, which need not exist. A step in braces stands for any one step:
+    /// `/v1/pages/{id}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// For how many requests. Default 1.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Injection {
+    /// For the next request to an endpoint.
+    #[must_use]
+    pub fn at(endpoint: Endpoint, fault: Fault) -> Self {
+        Self { endpoint: Some(endpoint), method: None, path: None, fault, times: 1 }
+    }
+
+    /// For the next request with this method and path.
+    #[must_use]
+    pub fn on(method: &str, path: &str, fault: Fault) -> Self {
+        Self { endpoint: None, method: Some(method.to_owned()), path: Some(path.to_owned()), fault, times: 1 }
+    }
+
+    /// The same for this many requests.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { times, ..self }
+    }
+
+    /// What is wrong with it, and in which field.
+    pub(crate) fn problem(&self) -> Option<(&'static str, &'static str)> {
+        match (self.endpoint, self.path.as_deref()) {
+            (None, None) => Some(("endpoint", "Give an endpoint or a path.")),
+            (_, Some(path)) if !path.starts_with("/v1/") => {
+                Some(("path", "Faults are for paths below /v1/."))
+            }
+            _ if self.fault.status().is_some_and(|status| !(200..600).contains(&status)) => {
+                Some(("fault", "A status is between 200 and 599."))
+            }
+            _ => None,
+        }
+    }
+
+    fn matches(&self, request: &Recorded) -> bool {
+        request.is_to_notion() && request.is(self.endpoint, self.method.as_deref(), self.path.as_deref())
+    }
 }
 
 /// One HTTP request as it arrived. It contains credentials: do not print it.
@@ -87,6 +172,8 @@ pub struct Recorded {
     pub body: String,
     /// The TCP connection on which it arrived, counted from 1.
     pub connection_number: u64,
+    /// When it arrived by the simulator's clock, in Unix milliseconds.
+    pub at_ms: u64,
     /// The status of the answer; `None` until there is one, and forever if the connection was cut.
     pub status: Option<u16>,
 }
@@ -96,6 +183,18 @@ impl Recorded {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|(known, value)| (known == name).then_some(value.as_str()))
+    }
+
+    /// Whether it was made to Notion, and not to the pages and the control of the simulator.
+    pub(crate) fn is_to_notion(&self) -> bool {
+        self.path.starts_with("/v1/")
+    }
+
+    /// Whether it has everything that is given. A step of the path in braces stands for any one step.
+    pub(crate) fn is(&self, endpoint: Option<Endpoint>, method: Option<&str>, path: Option<&str>) -> bool {
+        endpoint.is_none_or(|endpoint| self.endpoint == Some(endpoint))
+            && method.is_none_or(|method| self.method.eq_ignore_ascii_case(method))
+            && path.is_none_or(|path| fits(&self.path, path))
     }
 }
 
@@ -110,19 +209,33 @@ impl std::fmt::Debug for Recorded {
     }
 }
 
+fn fits(path: &str, pattern: &str) -> bool {
+    let (steps, wanted) = (path.split('/'), pattern.split('/'));
+    let is_same = |(step, wanted): (&str, &str)| {
+        step == wanted || (wanted.starts_with('{') && wanted.ends_with('}') && !step.is_empty())
+    };
+    path.split('/').count() == pattern.split('/').count() && steps.zip(wanted).all(is_same)
+}
+
 /// The recorded requests and the queued faults.
 #[derive(Default)]
 pub(crate) struct Traffic {
     pub(crate) log: Vec<Recorded>,
     pub(crate) windows: Windows,
     counts: HashMap<Endpoint, usize>,
-    faults: HashMap<Endpoint, VecDeque<(Fault, u32)>>,
+    /// In the order in which they were injected.
+    faults: Vec<Injection>,
 }
 
 impl Traffic {
-    pub(crate) fn inject(&mut self, endpoint: Endpoint, fault: Fault, times: u32) {
-        if times > 0 {
-            self.faults.entry(endpoint).or_default().push_back((fault, times));
+    /// No requests yet; these faults are waiting.
+    pub(crate) fn new(faults: Vec<Injection>) -> Self {
+        Self { faults, ..Self::default() }
+    }
+
+    pub(crate) fn inject(&mut self, injection: Injection) {
+        if injection.times > 0 {
+            self.faults.push(injection);
         }
     }
 
@@ -130,26 +243,23 @@ impl Traffic {
         self.faults.clear();
     }
 
-    /// The fault for the next request to this endpoint, counted as used.
-    pub(crate) fn take_fault(&mut self, endpoint: Endpoint) -> Option<Fault> {
-        let queue = self.faults.get_mut(&endpoint)?;
-        let (fault, times) = queue.front_mut()?;
-        *times -= 1;
-        let spent = *times == 0;
-        let fault = fault.clone();
-        if spent {
-            queue.pop_front();
-        }
-        Some(fault)
+    /// The first waiting fault for this request, counted as used.
+    pub(crate) fn take_fault(&mut self, request: &Recorded) -> Option<Fault> {
+        let at = self.faults.iter().position(|waiting| waiting.matches(request))?;
+        let waiting = &mut self.faults[at];
+        waiting.times -= 1;
+        if waiting.times > 0 { Some(waiting.fault.clone()) } else { Some(self.faults.remove(at).fault) }
     }
 
-    /// The waiting faults by endpoint, in the order in which they will be used.
-    pub(crate) fn waiting(&self) -> Vec<(Endpoint, &Fault, u32)> {
-        let queues =
-            Endpoint::ALL.iter().filter_map(|endpoint| Some((*endpoint, self.faults.get(endpoint)?)));
-        queues
-            .flat_map(|(endpoint, queue)| queue.iter().map(move |(fault, times)| (endpoint, fault, *times)))
-            .collect()
+    /// The waiting faults, in the order in which they will be used.
+    pub(crate) fn waiting(&self) -> &[Injection] {
+        &self.faults
+    }
+
+    /// The requests to Notion with their numbers, counted from 1, in order of arrival.
+    pub(crate) fn to_notion(&self) -> impl Iterator<Item = (usize, &Recorded)> {
+        let requests = self.log.iter().filter(|request| request.is_to_notion());
+        requests.enumerate().map(|(at, request)| (at + 1, request))
     }
 
     /// Records a request. Answers its place in the log.
@@ -163,5 +273,26 @@ impl Traffic {
 
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
         self.counts.get(&endpoint).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_step_in_braces_stands_for_one_step() {
+        let cases = [
+            ("/v1/pages", "/v1/pages", true),
+            ("/v1/pages/4ead", "/v1/pages/{id}", true),
+            ("/v1/pages/4ead/markdown", "/v1/pages/{id}/markdown", true),
+            ("/v1/pages/4ead/markdown", "/v1/pages/{id}", false),
+            ("/v1/pages/", "/v1/pages/{id}", false),
+            ("/v1/pages", "/v1/pages/{id}", false),
+            ("/v1/pages/4ead", "/v1/pages", false),
+        ];
+        for (path, pattern, expected) in cases {
+            assert_eq!(fits(path, pattern), expected, "{path} {pattern}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::content::template::Template;
+
 /// A workspace with its members and pages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workspace {
@@ -31,7 +33,7 @@ pub struct Person {
 }
 
 /// A page in a workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// A UUID.
     pub id: String,
@@ -39,6 +41,10 @@ pub struct Page {
     pub title: String,
     /// The ids of the people with full access. The picker shows the page only to them; empty means every member.
     pub full_access: Vec<String>,
+    /// What is on the page and below it. Its title is not used. Ids of what is below are derived from `id`, so they are the
+    /// same in every run.
+    #[serde(default)]
+    pub content: Template,
 }
 
 impl Page {
@@ -93,6 +99,7 @@ pub fn sample_workspaces() -> Vec<Workspace> {
         id: id.to_owned(),
         title: title.to_owned(),
         full_access: full_access.iter().map(ToString::to_string).collect(),
+        content: Template::default(),
     };
     vec![
         Workspace {

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 
 use crate::address::BaseUrl;
+use crate::beginning::Beginning;
 use crate::error::NotionError;
-use crate::notion::Notion;
+use crate::notion::{Memory, Notion};
 use crate::traffic::Traffic;
 
 /// Shared by every request and every [`Simulator`](crate::Simulator) handle.
@@ -27,6 +28,12 @@ pub(crate) struct World {
     pub(crate) arrivals: watch::Sender<()>,
     /// How often held requests have been released.
     pub(crate) releases: watch::Sender<u64>,
+    /// The number of the run. It changes with a reset, before anything else does.
+    pub(crate) runs: watch::Sender<u64>,
+    /// Read by each request while it takes effect, not while it waits for a release. A reset writes.
+    pub(crate) at_work: RwLock<()>,
+    /// What a reset returns to.
+    beginning: Beginning,
     /// Becomes true, or is closed, when the server must stop.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Where it listens.
@@ -37,18 +44,22 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(
         notion: Notion,
+        beginning: Beginning,
         state_file: Option<PathBuf>,
         stopping: watch::Receiver<bool>,
         (socket, base_url): (SocketAddr, BaseUrl),
     ) -> Self {
         Self {
             notion: Mutex::new(notion),
-            traffic: Mutex::default(),
+            traffic: Mutex::new(Traffic::new(beginning.faults.clone())),
             state_file,
             save_error: Mutex::default(),
             accepted: Arc::default(),
             arrivals: watch::Sender::default(),
             releases: watch::Sender::default(),
+            runs: watch::Sender::default(),
+            at_work: RwLock::default(),
+            beginning,
             stopping,
             socket,
             base_url,
@@ -80,6 +91,26 @@ impl World {
         let saved = self.save(&mut notion);
         *lock(&self.save_error) = saved.err().map(|error| error.to_string());
         result
+    }
+
+    /// Returns to the beginning: connections, people, grants, content, switches, faults, log, rate windows, clock, and the
+    /// ids drawn from a seed. Only the numbers of TCP connections go on.
+    ///
+    /// Requests that are at work finish before it. Those that a fault holds or delays are cut and have no effect.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
+    pub(crate) async fn reset(&self) -> std::io::Result<()> {
+        let _nobody_at_work = self.at_work.write().await;
+        let fresh = self.beginning.notion(Memory::default())?;
+        self.runs.send_modify(|number| *number += 1);
+        self.change(|notion| {
+            *notion = fresh;
+            *self.traffic() = Traffic::new(self.beginning.faults.clone());
+        });
+        self.arrivals.send_replace(());
+        Ok(())
     }
 
     /// Writes the state file, if there is one.

@@ -25,7 +25,7 @@ impl Notion {
             workspaces: Vec::new(),
             memory: Memory::default(),
             random: Random::new(Some(0), 0).map_err(|error| error.to_string())?,
-            clock: std::sync::Arc::clone(&self.clock),
+            clock: self.clock.clone(),
             templates: self.templates.clone(),
             base_url: String::new(),
             found_tokens: std::collections::HashMap::new(),
@@ -81,7 +81,12 @@ impl Notion {
         Ok(id_of(&page))
     }
 
-    fn template_content(
+    /// Puts the content of a template on a page and below it.
+    ///
+    /// # Errors
+    ///
+    /// `validation_error` if Notion would not accept it.
+    pub(crate) fn template_content(
         &mut self,
         person: &Caller,
         page: &str,

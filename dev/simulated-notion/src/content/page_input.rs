@@ -89,7 +89,7 @@ impl Notion {
         let seen = Seen {
             store: &self.memory.content,
             caller,
-            now_ms: (self.clock)(),
+            now_ms: self.now_ms(),
             workspace: self.workspaces.iter().find(|workspace| workspace.id == caller.workspace_id),
         };
         for (name, given) in properties.map(Input::fields).transpose()?.unwrap_or_default() {

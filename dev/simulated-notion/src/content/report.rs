@@ -1,5 +1,6 @@
 //! What a workspace contains, for programs that check what an app made.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::content::node::{Kind, Node};
@@ -23,7 +24,7 @@ pub struct Content {
 }
 
 /// A page, database, data source, row or view.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Item {
     /// A UUID with dashes.
     pub id: String,
@@ -53,7 +54,8 @@ pub struct Item {
 }
 
 /// The kinds of [`Item`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ItemKind {
     /// A page that is not a row.
     Page,

@@ -1,12 +1,14 @@
 //! What a connection's template contains.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The content of a template. The page made from it has the title of the template.
 ///
 /// It belongs to every [`Connection`](crate::Connection) whose `template` is its `title`. A template without content is
 /// an empty page.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Template {
     /// The title of the page, and what the consent page calls the template.
     pub title: String,
@@ -21,7 +23,8 @@ pub struct Template {
 }
 
 /// A database of a template.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TemplateDatabase {
     /// Its title.
     pub title: String,
@@ -37,7 +40,8 @@ pub struct TemplateDatabase {
 }
 
 /// A row of a database of a template.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TemplateRow {
     /// The values, as in `properties` of `POST /v1/pages`.
     pub properties: Value,
@@ -46,7 +50,8 @@ pub struct TemplateRow {
 }
 
 /// What a new row of a data source may begin with.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RowTemplate {
     /// Its name in the list of templates.
     pub name: String,

@@ -1,33 +1,37 @@
-//! Timestamps as Notion writes them.
+//! Timestamps as text.
 
-const MINUTE_MS: u64 = 60_000;
-const DAY_MINUTES: u64 = 24 * 60;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// An ISO 8601 time in UTC, rounded down to the minute, as `created_time` and `last_edited_time` are.
 pub(crate) fn to_the_minute(unix_ms: u64) -> String {
-    let minutes = unix_ms / MINUTE_MS;
-    let (year, month, day) = civil(minutes / DAY_MINUTES);
-    let (hour, minute) = (minutes / 60 % 24, minutes % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:00.000Z")
+    let at = utc(unix_ms);
+    format!("{}T{:02}:{:02}:00.000Z", at.date(), at.hour(), at.minute())
 }
 
-/// The date of a day since 1970-01-01 (Gregorian calendar).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468; // days since 0000-03-01: leap days are then the last of their year
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day)
+/// The same, to the millisecond.
+pub(crate) fn to_the_millisecond(unix_ms: u64) -> String {
+    let at = utc(unix_ms);
+    let (date, hour, minute, second) = (at.date(), at.hour(), at.minute(), at.second());
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{:03}Z", at.millisecond())
+}
+
+/// The Unix milliseconds of an RFC 3339 time; `None` if it is none, or before 1970.
+pub(crate) fn from_rfc3339(text: &str) -> Option<u64> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+/// Times beyond the year 9999 are those of 1970; the clock has none.
+fn utc(unix_ms: u64) -> OffsetDateTime {
+    let seconds = i64::try_from(unix_ms / 1000).unwrap_or_default();
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at + time::Duration::milliseconds(i64::try_from(unix_ms % 1000).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::to_the_minute;
+    use super::*;
 
     #[test]
     fn times_are_rounded_down_to_the_minute() {
@@ -37,9 +41,21 @@ mod tests {
             (1_709_251_199_999, "2024-02-29T23:59:00.000Z"),
             (951_868_800_000, "2000-03-01T00:00:00.000Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (crate::clock::LATEST_MS, "9999-12-31T23:59:00.000Z"),
         ];
         for (unix_ms, expected) in cases {
             assert_eq!(to_the_minute(unix_ms), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_survives_being_written_and_read() {
+        for unix_ms in [0, 1_727_554_061_083, crate::clock::LATEST_MS] {
+            assert_eq!(from_rfc3339(&to_the_millisecond(unix_ms)), Some(unix_ms));
+        }
+        assert_eq!(from_rfc3339("2024-09-28T22:07:41.083+02:00"), Some(1_727_554_061_083));
+        for wrong in ["2024-09-28", "2024-09-28T20:07:41", "1969-12-31T23:59:59Z", "tomorrow"] {
+            assert_eq!(from_rfc3339(wrong), None, "{wrong}");
         }
     }
 }

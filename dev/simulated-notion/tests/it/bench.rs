@@ -35,7 +35,7 @@ impl Bench {
         let clock = Arc::clone(&now_ms);
         let mut options = Options {
             connections: vec![connection()],
-            seed: Some(1),
+            random_seed: Some(1),
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             ..Options::default()
         };

@@ -82,7 +82,7 @@ fn a_certificate_needs_its_key_and_both_need_to_be_there() {
 
 #[test]
 fn a_bad_flag_is_exit_code_2() {
-    for arguments in [&["--prot", "1"][..], &["--port", "many"], &["--seed", "-1"]] {
+    for arguments in [&["--prot", "1"][..], &["--port", "many"], &["--random-seed", "-1"]] {
         let status = simulated_notion(arguments).stderr(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), Some(2), "{arguments:?}");
     }

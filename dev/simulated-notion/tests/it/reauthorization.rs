@@ -67,7 +67,7 @@ async fn two_people_and_two_workspaces_get_bots_of_their_own() {
 #[tokio::test]
 async fn the_same_seed_gives_the_same_tokens() {
     let (one, same) = (Bench::start().await, Bench::start().await);
-    let other = Bench::with_options(|options| options.seed = Some(2)).await;
+    let other = Bench::with_options(|options| options.random_seed = Some(2)).await;
     let bodies = [
         one.exchange(&one.code()).await.body,
         same.exchange(&same.code()).await.body,

@@ -17,7 +17,7 @@ async fn a_base_url_opens_its_own_pages() {
     assert_eq!(bench.notion.base_url(), "https://notion.test");
     assert!(bench.notion.address().ip().is_unspecified());
     let own = [("origin", "https://notion.test"), ("sec-fetch-site", "same-origin")];
-    for (headers, status) in [(&own[..], 303), (&[("origin", "https://other.test")], 403)] {
+    for (headers, status) in [(&own[..], 204), (&[("origin", "https://other.test")], 403)] {
         let answer = send(&bench.notion, "POST", "/control/release", headers, "").await.unwrap();
         assert_eq!(answer.status, status, "{headers:?}");
     }

@@ -48,10 +48,8 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
         (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
     };
     // A reset waits for those at work, and is itself a request to the control.
-    let mut at_work = match head.uri.path().starts_with("/control") {
-        true => None,
-        false => Some(world.at_work.read().await),
-    };
+    let is_control = head.uri.path().starts_with("/control");
+    let mut at_work = if is_control { None } else { Some(world.at_work.read().await) };
     let run = *world.runs.borrow();
     let recorded = Recorded {
         endpoint,
@@ -107,7 +105,7 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
 
 /// Waits as the fault says. `None` if the server stops or is reset before that: then the connection must be cut.
 async fn waited(world: &World, fault: Option<&Fault>, released: u64, run: u64) -> Option<()> {
-    let mut releases = world.releases.subscribe();
+    let mut release = world.releases.subscribe();
     let mut stopping = world.stopping.clone();
     let mut runs = world.runs.subscribe();
     let wait = async {
@@ -115,7 +113,7 @@ async fn waited(world: &World, fault: Option<&Fault>, released: u64, run: u64) -
             Some(Fault::DelayMs(ms)) => tokio::time::sleep(Duration::from_millis(*ms)).await,
             _ => {
                 // The sender is in the world, which is here.
-                let _ = releases.wait_for(|count| *count > released).await;
+                let _ = release.wait_for(|count| *count > released).await;
             }
         }
     };

@@ -406,3 +406,18 @@ impl std::fmt::Debug for Simulator {
         f.debug_struct("Simulator").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reset_waits_for_requests_at_work() {
+        let simulator = Simulator::start(Options::default()).await.unwrap();
+        let at_work = simulator.world.at_work.read().await;
+        let too_early = tokio::time::timeout(Duration::ZERO, simulator.reset()).await;
+        assert!(too_early.is_err());
+        drop(at_work);
+        simulator.reset().await.unwrap();
+    }
+}

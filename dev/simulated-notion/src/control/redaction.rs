@@ -97,17 +97,26 @@ impl Redaction {
 
 /// Redacts the secret fields of a value. Answers whether there was one.
 fn redact(value: &mut Value) -> bool {
+    let mut found = false;
     match value {
-        Value::Object(fields) => fields.iter_mut().fold(false, |found, (name, value)| {
-            if SECRET_FIELDS.contains(&name.as_str()) && value.is_string() {
-                *value = REDACTED.into();
-                return true;
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if SECRET_FIELDS.contains(&name.as_str()) && value.is_string() {
+                    *value = REDACTED.into();
+                    found = true;
+                } else {
+                    found |= redact(value);
+                }
             }
-            redact(value) || found
-        }),
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| redact(item) || found),
-        _ => false,
+        }
+        Value::Array(items) => {
+            for item in items {
+                found |= redact(item);
+            }
+        }
+        _ => {}
     }
+    found
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The program: what it prints, and how it exits.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 fn simulated_notion(arguments: &[&str]) -> Command {
@@ -57,6 +58,27 @@ fn it_ends_when_asked_to() {
     }
 }
 
+/// A file that ends with its test.
+struct SeedFile(PathBuf);
+
+impl SeedFile {
+    fn with(name: &str, text: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for SeedFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 #[test]
 fn an_address_and_a_base_url_are_what_it_prints() {
     let flags = ["--port", "0", "--address", "0.0.0.0", "--base-url", "http://notion:3001"];
@@ -81,8 +103,47 @@ fn a_certificate_needs_its_key_and_both_need_to_be_there() {
 }
 
 #[test]
+fn it_starts_with_a_seed_file() {
+    let file = SeedFile::with("start.toml", "[[workspaces]]\nname = \"Lab\"\n");
+    let arguments = ["--port", "0", "--seed-file", file.path(), "--random-seed", "7"];
+    let mut child = simulated_notion(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _running = Running(child);
+    let first = lines.next().unwrap().unwrap();
+    let authority = first.strip_prefix("Simulated Notion: http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(authority).unwrap();
+    let request = format!("GET /control HTTP/1.0\r\nhost: {authority}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.contains(">Lab</a>") && !page.contains("Acme"), "{page}");
+    assert!(page.contains("Demo connection"), "a file without connections leaves that of the flags");
+}
+
+#[test]
+fn a_mistake_in_the_seed_file_is_one_line_and_exit_code_1() {
+    let file = SeedFile::with("mistake.toml", "\n\nseed = 1\n");
+    let cases = [(file.path(), "line 3: unknown field `seed`"), ("no/such/file.toml", "No such file")];
+    for (path, problem) in cases {
+        let Output { status, stderr, .. } = simulated_notion(&["--seed-file", path]).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(1));
+        assert!(
+            stderr.starts_with(&format!("error: cannot use the seed file {path}: {problem}")),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
 fn a_bad_flag_is_exit_code_2() {
-    for arguments in [&["--prot", "1"][..], &["--port", "many"], &["--random-seed", "-1"]] {
+    for arguments in [
+        &["--prot", "1"][..],
+        &["--port", "many"],
+        &["--random-seed", "-1"],
+        &["--seed-file", "any.toml", "--client-id", "a"],
+    ] {
         let status = simulated_notion(arguments).stderr(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), Some(2), "{arguments:?}");
     }

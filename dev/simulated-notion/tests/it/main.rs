@@ -18,3 +18,4 @@ mod inspection;
 mod reauthorization;
 mod refresh;
 mod restart;
+mod seed;

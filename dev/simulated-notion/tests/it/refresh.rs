@@ -43,6 +43,51 @@ async fn a_replay_kills_the_family_when_asked_for() {
 }
 
 #[tokio::test]
+async fn a_used_refresh_token_works_until_a_successor_is_used() {
+    let bench = Bench::with(|settings| settings.rotation = Rotation::GraceUntilUsed).await;
+    let first = bench.pair().await;
+    // The reply was lost; so was that to the next attempt.
+    let lost = Pair::of(&bench.refresh(&first.refresh).await);
+    let second = Pair::of(&bench.refresh(&first.refresh).await);
+    assert_ne!(lost.refresh, second.refresh);
+    assert_eq!(bench.notion.grants()[0].refresh_tokens.len(), 3);
+    let third = Pair::of(&bench.refresh(&second.refresh).await);
+    let refused = bench.refresh(&first.refresh).await;
+    assert_eq!((refused.status, refused.json()["error"].clone()), (400, json!("invalid_grant")));
+    assert_eq!(
+        bench.notion.grants()[0].refresh_tokens,
+        [lost.refresh, second.refresh.clone(), third.refresh.clone()]
+    );
+    assert_eq!(bench.refresh(&second.refresh).await.status, 200, "the third was not used yet");
+    bench.refresh(&third.refresh).await;
+    assert_eq!(bench.refresh(&second.refresh).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_used_refresh_token_works_for_30_days_from_its_first_use() {
+    let bench = Bench::with(|settings| settings.rotation = Rotation::GraceUntilUsed).await;
+    let first = bench.pair().await;
+    bench.advance_secs(90 * 24 * 3600);
+    bench.refresh(&first.refresh).await;
+    bench.advance_secs(30 * 24 * 3600 - 1);
+    let second = Pair::of(&bench.refresh(&first.refresh).await);
+    bench.advance_secs(1);
+    assert_eq!(bench.refresh(&first.refresh).await.status, 400);
+    assert_eq!(bench.refresh(&second.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_successor_that_is_used_retires_its_predecessor_also_without_a_rotation() {
+    let bench = Bench::with(|settings| settings.rotation = Rotation::GraceUntilUsed).await;
+    let first = bench.pair().await;
+    let second = Pair::of(&bench.refresh(&first.refresh).await);
+    bench.notion.change_settings(|settings| settings.refresh_answers_null = true);
+    assert_eq!(bench.refresh(&second.refresh).await.status, 200);
+    assert_eq!(bench.refresh(&first.refresh).await.status, 400);
+    assert_eq!(bench.refresh(&second.refresh).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_old_access_token_survives_a_refresh_by_switch() {
     let bench = Bench::with(|settings| settings.access_token_survives_refresh = true).await;
     let first = bench.pair().await;

@@ -16,8 +16,12 @@ impl StateFile {
         Self(path)
     }
 
+    pub(crate) fn use_for(&self, options: &mut Options) {
+        options.state_file = Some(self.0.clone());
+    }
+
     pub(crate) async fn bench(&self) -> Bench {
-        Bench::with_options(|options| options.state_file = Some(self.0.clone())).await
+        Bench::with_options(|options| self.use_for(options)).await
     }
 }
 

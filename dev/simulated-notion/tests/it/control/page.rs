@@ -104,10 +104,10 @@ async fn other_sites_are_refused() {
     let localhost = authority(&bench.notion).replace("127.0.0.1", "localhost");
     let from_localhost = format!("http://{localhost}");
     let cases: [(&[(&str, &str)], u16); 8] = [
-        (&[], 303),
-        (&[("origin", &own)], 303),
-        (&[("origin", &own), ("sec-fetch-site", "same-origin")], 303),
-        (&[("host", &localhost), ("origin", &from_localhost)], 303),
+        (&[], 204),
+        (&[("origin", &own)], 204),
+        (&[("origin", &own), ("sec-fetch-site", "same-origin")], 204),
+        (&[("host", &localhost), ("origin", &from_localhost)], 204),
         (&[("origin", "http://localhost:3000")], 403),
         (&[("origin", "null")], 403),
         (&[("sec-fetch-site", "cross-site")], 403),

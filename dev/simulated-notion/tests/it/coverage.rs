@@ -136,6 +136,8 @@ async fn the_page_of_supported_operations_is_up_to_date() {
     for tag in notes.keys() {
         assert!(page.contains(&format!("| {tag} |")), "coverage/notes.json: there is no {tag}");
     }
+    let claim = format!("([{} operations](SUPPORTED.md))", answered.len());
+    assert!(include_str!("../../README.md").contains(&claim), "README.md: {claim}");
     if is_writing {
         std::fs::write(&supported_file, &page).unwrap();
     }

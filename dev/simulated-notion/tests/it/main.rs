@@ -10,6 +10,7 @@ mod consent;
 mod content;
 mod control;
 mod coverage;
+mod documentation;
 mod exchange;
 mod faults;
 #[cfg(feature = "tls")]

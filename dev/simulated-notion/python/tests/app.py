@@ -29,9 +29,7 @@ def ask_for_tokens(notion: SimulatedNotion, **body: str) -> tuple[int, dict[str,
 
 def exchange(notion: SimulatedNotion, location: str) -> tuple[int, dict[str, Any]]:
     code = parse_qs(urlsplit(location).query)["code"][0]
-    return ask_for_tokens(
-        notion, grant_type="authorization_code", code=code, redirect_uri=notion.redirect_uri
-    )
+    return ask_for_tokens(notion, grant_type="authorization_code", code=code, redirect_uri=notion.redirect_uri)
 
 
 def me(notion: SimulatedNotion, access_token: str) -> tuple[int, dict[str, Any]]:

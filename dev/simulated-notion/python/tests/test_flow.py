@@ -29,9 +29,7 @@ def test_a_person_allows_and_the_app_gets_tokens(simulated_notion: SimulatedNoti
 
 def test_an_app_may_have_the_address_of_notion_in_its_code(simulated_notion: SimulatedNotion) -> None:
     url = simulated_notion.authorize_url.replace(simulated_notion.base_url, "https://api.notion.com")
-    status, tokens = exchange(
-        simulated_notion, simulated_notion.approve(url, workspace=GLOBEX, pages=[HANDBOOK])
-    )
+    status, tokens = exchange(simulated_notion, simulated_notion.approve(url, workspace=GLOBEX, pages=[HANDBOOK]))
     assert (status, tokens["workspace_id"]) == (200, GLOBEX)
 
 
@@ -73,9 +71,7 @@ def test_a_lost_reply_took_effect(simulated_notion: SimulatedNotion) -> None:
     with pytest.raises(RemoteDisconnected):
         ask_for_tokens(simulated_notion, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert [request.status for request in simulated_notion.requests("token")] == [200, None]
-    status, _ = ask_for_tokens(
-        simulated_notion, grant_type="refresh_token", refresh_token=tokens["refresh_token"]
-    )
+    status, _ = ask_for_tokens(simulated_notion, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert status == 400, "the token is spent"
 
 

@@ -51,18 +51,14 @@ class Control:
 
     def get(self, path: str, **query: str | int | bool | None) -> Any:
         """Ask for a path; parameters that are ``None`` are left out."""
-        given = {
-            name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()
-        }
+        given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
         text = urlencode({name: value for name, value in given.items() if value is not None})
         return self._send(Request(f"{self._base_url}{path}?{text}" if text else f"{self._base_url}{path}"))
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Post JSON; the answer, or ``None`` if there is none."""
         headers = {"Content-Type": "application/json"}
-        return self._send(
-            Request(f"{self._base_url}{path}", json.dumps(body).encode(), headers, method="POST")
-        )
+        return self._send(Request(f"{self._base_url}{path}", json.dumps(body).encode(), headers, method="POST"))
 
     def _send(self, request: Request) -> Any:
         request.add_header("Accept", "application/json")

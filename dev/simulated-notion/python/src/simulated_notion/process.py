@@ -29,8 +29,8 @@ class SimulatedNotion:
     """A running simulator on a free port of 127.0.0.1, until :meth:`stop` or the end of a ``with`` block.
 
     Without a seed file it has one connection, with the id, the secret and the redirect URIs given here, and the people,
-    workspaces and pages of :mod:`simulated_notion.sample`. With one, everything comes from the file; give the id and the
-    secret of a connection in it, so that they can be used here.
+    workspaces and pages of :mod:`simulated_notion.sample`. With one, everything comes from the file; give the id and
+    the secret of a connection in it, so that they can be used here.
     """
 
     def __init__(

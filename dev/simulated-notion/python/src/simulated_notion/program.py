@@ -28,9 +28,7 @@ def program() -> str:
     found = shutil.which(name)
     if found:
         return found
-    raise FileNotFoundError(
-        f"{name} is not installed beside this package, not on the path, not in ${VARIABLE}"
-    )
+    raise FileNotFoundError(f"{name} is not installed beside this package, not on the path, not in ${VARIABLE}")
 
 
 def _folders() -> list[Path]:

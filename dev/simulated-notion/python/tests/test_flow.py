@@ -3,9 +3,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from http.client import RemoteDisconnected
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request
 
 import pytest
-from app import ask_for_tokens, exchange, me
+from app import ask_for_tokens, call, exchange, me
 
 from simulated_notion import ACME, ADA, GLOBEX, HANDBOOK, ControlError, SimulatedNotion
 
@@ -73,6 +74,13 @@ def test_a_lost_reply_took_effect(simulated_notion: SimulatedNotion) -> None:
     assert [request.status for request in simulated_notion.requests("token")] == [200, None]
     status, _ = ask_for_tokens(simulated_notion, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert status == 400, "the token is spent"
+
+
+def test_a_fault_stands_in_for_what_is_missing(simulated_notion: SimulatedNotion) -> None:
+    answer = {"object": "comment", "id": "c0ffee00-0000-4000-8000-000000000001"}
+    fault = {"response": {"status": 200, "body": answer}}
+    simulated_notion.fault(None, fault, method="POST", path="/v1/comments")
+    assert call(Request(f"{simulated_notion.base_url}/v1/comments", b"{}")) == (200, answer)
 
 
 def test_a_removed_connection_gets_401(simulated_notion: SimulatedNotion) -> None:

@@ -145,9 +145,21 @@ class SimulatedNotion:
         """A person removes the connection in the settings of the workspace."""
         self.control.post("/control/revoke", {"person": person, "workspace": workspace})
 
-    def fault(self, endpoint: str, fault: str | dict[str, Any], times: int = 1) -> None:
-        """Let something go wrong with the next requests to an endpoint: ``fault("token", "lost_reply")``."""
-        self.control.post("/control/faults", {"endpoint": endpoint, "fault": fault, "times": times})
+    def fault(
+        self,
+        endpoint: str | None,
+        fault: str | dict[str, Any],
+        times: int = 1,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+    ) -> None:
+        """Let something go wrong with the next requests to an endpoint: ``fault("token", "lost_reply")``.
+
+        :param endpoint: may be ``None`` with a path, as ``/v1/pages/{id}``, also one that the simulator does not have.
+        """
+        given = {"endpoint": endpoint, "method": method, "path": path, "fault": fault, "times": times}
+        self.control.post("/control/faults", {name: value for name, value in given.items() if value is not None})
 
     def switch(self, **switches: Any) -> None:
         """Change how Notion behaves where it leaves that open: ``switch(rotation="family_revocation")``."""

@@ -5,7 +5,9 @@
 //! sources, views, blocks, search. What was made is in [`Simulator::content`]; what people do with it, in
 //! [`Simulator::delete`] and its neighbours. Every behaviour that Notion does not document is a switch in
 //! [`Settings`]. Everything that can go wrong on the wire is a [`Fault`]. Time and randomness are set in [`Options`],
-//! so a run can be repeated exactly. It listens on 127.0.0.1 unless told otherwise.
+//! so a run can be repeated exactly. What it starts with can be a seed file: [`Options::from_seed_file`]. Tests in other
+//! languages do all of this over HTTP. It listens on 127.0.0.1 unless told
+//! otherwise.
 //!
 //! ```
 //! use simulated_notion::{ACME, ADA, Approval, Connection, Endpoint, Fault, Options, ROADMAP, Simulator};

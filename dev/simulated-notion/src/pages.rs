@@ -92,7 +92,7 @@ pub(crate) async fn refuse_foreign(
     }
     let explanation = "This request was made by another site.";
     let is_from_a_browser = text(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
-    if request.uri().path().starts_with("/control/") && !is_from_a_browser {
+    if request.uri().path().starts_with("/control") && !is_from_a_browser {
         let body = serde_json::json!({ "error": explanation, "field": null });
         return (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
     }

@@ -134,12 +134,8 @@ impl File {
         for person in self.people {
             people.add(person)?;
         }
-        let mut options = Options {
-            random_seed: self.random_seed,
-            settings: self.settings,
-            templates: Vec::new(),
-            ..Options::default()
-        };
+        let mut options =
+            Options { random_seed: self.random_seed, settings: self.settings, ..Options::default() };
         if let Some(at) = self.clock_stopped_at {
             let parsed = from_rfc3339(&at.get_ref().to_string());
             let wrong = || {

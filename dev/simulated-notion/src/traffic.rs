@@ -230,7 +230,11 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// No requests yet; these faults are waiting.
     pub(crate) fn new(faults: Vec<Injection>) -> Self {
-        Self { faults, ..Self::default() }
+        let mut traffic = Self::default();
+        for injection in faults {
+            traffic.inject(injection);
+        }
+        traffic
     }
 
     pub(crate) fn inject(&mut self, injection: Injection) {

@@ -125,8 +125,8 @@ pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Wrong> 
         // The name of a missing field is only in the text, that of an unknown one sometimes.
         let named = |start: &str| error.strip_prefix(start)?.split('`').next().map(str::to_owned);
         let below = |name: String| path.as_ref().map_or(name.clone(), |path| format!("{path}.{name}"));
-        let unknown =
-            named("unknown field `").filter(|name| !path.as_ref().is_some_and(|path| path.ends_with(name)));
+        let is_named = |name: &str| path.as_ref().is_some_and(|path| path.rsplit('.').next() == Some(name));
+        let unknown = named("unknown field `").filter(|name| !is_named(name));
         let field = named("missing field `").or(unknown).map(below).or(path.clone());
         Wrong { error, field }
     })
@@ -157,6 +157,7 @@ mod tests {
             (json!({ "endpoint": "token", "fault": "hold", "time": 1 }), "time"),
             (json!({ "endpoint": "token", "fault": "hold", "times": -1 }), "times"),
             (json!({ "endpoint": "token", "fault": { "status": {} } }), "fault.status.status"),
+            (json!({ "endpoint": "token", "fault": { "status": { "s": 1 } } }), "fault.status.s"),
             (json!({ "endpoint": "token", "fault": { "html": "x" } }), "fault.html"),
         ];
         for (body, field) in cases {

@@ -137,7 +137,8 @@ async fn the_page_of_supported_operations_is_up_to_date() {
         assert!(page.contains(&format!("| {tag} |")), "coverage/notes.json: there is no {tag}");
     }
     let document = &lists.lists[0].operations;
-    let of_document = document.iter().filter(|one| answered.contains(&(one.method.as_str(), one.path.as_str())));
+    let of_document =
+        document.iter().filter(|one| answered.contains(&(one.method.as_str(), one.path.as_str())));
     let claims = [
         format!("([{} operations](SUPPORTED.md))", answered.len()),
         format!("| {} of {} operations |", of_document.count(), document.len()),

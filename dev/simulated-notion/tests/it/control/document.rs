@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simulated_notion::{ACME, ADA, ROADMAP};
 
-use super::documented::{Control, Document};
+use super::documented::{Control, Document, Exchanged};
 use crate::bench::{Bench, QUERY, REDIRECT_URI};
 use crate::browser::send;
 
@@ -21,12 +21,21 @@ async fn it_is_served() {
 #[tokio::test]
 async fn every_operation_is_there_and_refuses_other_sites() {
     let bench = Bench::start().await;
-    for (method, path) in Document::read().operations() {
+    let document = Document::read();
+    for (method, path) in document.operations() {
         let answer = send(&bench.notion, &method, &path, &[], "").await.unwrap();
         assert!(answer.status < 300 || answer.status == 422, "{method} {path}: {}", answer.status);
         let foreign = send(&bench.notion, &method, &path, &[("host", "rebound.example")], "").await.unwrap();
-        let expected = if path == "/healthz" { 200 } else { 403 };
-        assert_eq!(foreign.status, expected, "{method} {path}");
+        if path == "/healthz" {
+            assert_eq!(foreign.status, 200);
+        } else {
+            assert_eq!(foreign.status, 403, "{method} {path}");
+            let problem = Exchanged {
+                schema: json!({ "$ref": "#/components/schemas/Problem" }),
+                value: foreign.json(),
+            };
+            assert_eq!(document.complaint(&problem), None, "{method} {path}");
+        }
     }
     let foreign = [("origin", "http://localhost:3000"), ("content-type", "text/plain")];
     let answer = send(&bench.notion, "POST", "/control/reset", &foreign, "").await.unwrap();
@@ -121,7 +130,7 @@ fn walk(schema: &Value, pointer: &str, found: &mut Vec<(String, Value)>) {
 }
 
 /// Calls every operation, and gives and gets every field.
-async fn everything(bench: &Bench) -> Vec<super::documented::Exchanged> {
+async fn everything(bench: &Bench) -> Vec<Exchanged> {
     let mut control = Control::of(&bench.notion);
     for body in [
         json!({ "advance_ms": 1, "stopped": true }),

@@ -13,7 +13,8 @@ use crate::restart::StateFile;
 async fn a_reset_returns_to_the_beginning() {
     let bench = Bench::with_options(|options| {
         options.settings.code_lifetime_secs = 7;
-        options.faults = vec![Injection::at(Endpoint::Revoke, Fault::LostReply)];
+        let lost = Injection::at(Endpoint::Revoke, Fault::LostReply);
+        options.faults = vec![lost.clone().times(0), lost];
     })
     .await;
     let mut control = Control::of(&bench.notion);

@@ -65,7 +65,8 @@ def install():
     if not guard_program().exists():
         print("installing cfn-guard …", flush=True)
         folder = TOOLS / f"cfn-guard-{CFN_GUARD}"
-        cargo = ["cargo", "install", "--quiet", "--locked", "--root", folder, f"cfn-guard@{CFN_GUARD}"]
+        # Unoptimized: it runs for seconds and would build for minutes.
+        cargo = ["cargo", "install", "--quiet", "--debug", "--locked", "--root", folder, f"cfn-guard@{CFN_GUARD}"]
         # Outside of the workspace, whose profile is for what ships.
         subprocess.run(cargo, check=True, cwd=TOOLS)
 

@@ -11,8 +11,12 @@ use crate::harness::{World, number, person, string};
 use crate::stampede::with_people;
 
 const DAY_SECS: u64 = 86_400;
-const ROTATIONS: [Rotation; 3] =
-    [Rotation::Strict, Rotation::Grace { valid_refresh_tokens: 2 }, Rotation::FamilyRevocation];
+const ROTATIONS: [Rotation; 4] = [
+    Rotation::Strict,
+    Rotation::Grace { valid_refresh_tokens: 2 },
+    Rotation::GraceUntilUsed,
+    Rotation::FamilyRevocation,
+];
 
 fn refused_for_good() -> Fault {
     Fault::Answer(Reply::error(400, "AccessDeniedException"))

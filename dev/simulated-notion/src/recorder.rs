@@ -50,7 +50,6 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     // A reset waits for those at work, and is itself a request to the control.
     let is_control = head.uri.path().starts_with("/control");
     let mut at_work = if is_control { None } else { Some(world.at_work.read().await) };
-    let run = *world.runs.borrow();
     let recorded = Recorded {
         endpoint,
         method: head.method.to_string(),
@@ -64,11 +63,11 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     };
     // Before the request appears in the log: anyone who sees it there may release it.
     let released = *world.releases.borrow();
-    let (at, fault) = {
+    let (run, at, fault) = {
         let mut traffic = world.traffic();
         // HEAD has no effects, not even on the queue.
         let fault = if head.method == Method::HEAD { None } else { traffic.take_fault(&recorded) };
-        (traffic.record(recorded), fault)
+        (*world.runs.borrow(), traffic.record(recorded), fault)
     };
     world.arrivals.send_replace(());
 
@@ -94,6 +93,7 @@ async fn answer(world: Arc<World>, wire: Cutter, request: Request, next: Next) -
     };
     {
         let mut traffic = world.traffic();
+        // A request to the control may have been recorded before a reset.
         if *world.runs.borrow() == run {
             traffic.log[at].status = response.as_ref().map(|response| response.status().as_u16());
         }

@@ -207,6 +207,10 @@ impl Simulator {
     }
 
     /// Queues a fault for the next `times` requests to an endpoint, after those already waiting.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it has a status that is not between 200 and 599.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: u32) {
         self.inject_at(Injection::at(endpoint, fault).times(times));
     }
@@ -215,9 +219,10 @@ impl Simulator {
     ///
     /// # Panics
     ///
-    /// Panics if it has neither an endpoint nor a path, or a path that is not below `/v1/`.
+    /// Panics if it has neither an endpoint nor a path, a path that is not below `/v1/`, or a status that is not between 200
+    /// and 599.
     pub fn inject_at(&self, injection: Injection) {
-        assert_eq!(injection.problem(), None);
+        assert_eq!(injection.problem(), None, "{injection:?}");
         self.world.traffic().inject(injection);
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct World {
     pub(crate) arrivals: watch::Sender<()>,
     /// How often held requests have been released.
     pub(crate) releases: watch::Sender<u64>,
-    /// The number of the run. It changes with a reset, before anything else does.
+    /// The number of the run. It changes with a reset, while the traffic is locked.
     pub(crate) runs: watch::Sender<u64>,
     /// Read by each request while it takes effect, not while it waits for a release. A reset writes.
     pub(crate) at_work: RwLock<()>,
@@ -104,10 +104,11 @@ impl World {
     pub(crate) async fn reset(&self) -> std::io::Result<()> {
         let _nobody_at_work = self.at_work.write().await;
         let fresh = self.beginning.notion(Memory::default())?;
-        self.runs.send_modify(|number| *number += 1);
         self.change(|notion| {
             *notion = fresh;
-            *self.traffic() = Traffic::new(self.beginning.faults.clone());
+            let mut traffic = self.traffic();
+            *traffic = Traffic::new(self.beginning.faults.clone());
+            self.runs.send_modify(|number| *number += 1);
         });
         self.arrivals.send_replace(());
         Ok(())

@@ -23,7 +23,7 @@ use crate::stampede::with_people;
 
 /// How many worlds there are for each recipe, unless `ONBOARDING_CRASH_WORLDS` says otherwise: with 25, three thousand
 /// workspaces are prepared.
-const WORLDS_PER_RECIPE: u64 = 6;
+const WORLDS_PER_RECIPE: u64 = 3;
 /// How many people each world has.
 const PEOPLE: usize = 60;
 /// The largest number of turns for a process: about as many as a whole run of the tracker takes.
@@ -278,7 +278,13 @@ async fn functions_that_are_killed_anywhere_make_everything_once() {
         "{} workspaces, {} runs, {} killed, {} beside another of the same person, {} faults",
         all.people, all.runs, all.killed, all.at_once, all.faults
     );
-    assert!(all.runs >= 3_000 && all.killed >= all.people / 2 && all.at_once >= 100 && all.faults >= 700);
+    let people = all.people;
+    assert!(
+        all.runs >= 4 * people
+            && all.killed >= people / 2
+            && all.at_once >= people / 8
+            && all.faults >= people / 2
+    );
 }
 
 #[tokio::test]

@@ -139,6 +139,30 @@ mod tests {
     }
 
     #[test]
+    fn every_secret_of_the_protocol_is_redacted_by_its_name() {
+        let redaction = redaction();
+        // RFC 6749 §4.1 and §6, RFC 7636 §4.5, RFC 7523 §2.2, RFC 7009 §2.1, RFC 7662 §2.1.
+        let names = [
+            "code",
+            "state",
+            "client_secret",
+            "access_token",
+            "refresh_token",
+            "code_verifier",
+            "client_assertion",
+            "token",
+            "password",
+        ];
+        for name in names {
+            assert_eq!(redaction.form(&format!("{name}=x")), format!("{name}=[redacted]"));
+            assert_eq!(
+                redaction.body(&format!("{{\"{name}\":\"x\"}}")),
+                format!("{{\"{name}\":\"[redacted]\"}}")
+            );
+        }
+    }
+
+    #[test]
     fn secret_fields_and_issued_secrets_are_redacted_wherever_they_are() {
         let redaction = redaction();
         let cases = [

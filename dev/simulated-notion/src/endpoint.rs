@@ -129,13 +129,13 @@ mod tests {
     use super::Endpoint;
 
     #[test]
-    fn the_readme_names_every_endpoint() {
-        let readme = include_str!("../README.md");
+    fn the_documentation_names_every_endpoint() {
+        let faults = include_str!("../docs/faults.md");
         for endpoint in Endpoint::ALL {
             let name = serde_json::to_value(endpoint).unwrap();
             assert!(
-                readme.contains(&format!("`{}`", name.as_str().unwrap())),
-                "missing in README.md: {name}"
+                faults.contains(&format!("`{}`", name.as_str().unwrap())),
+                "missing in docs/faults.md: {name}"
             );
         }
     }

@@ -6,7 +6,8 @@
 //! [`Simulator::delete`] and its neighbours. Every behaviour that Notion does not document is a switch in
 //! [`Settings`]. Everything that can go wrong on the wire is a [`Fault`]. Time and randomness are set in [`Options`],
 //! so a run can be repeated exactly. What it starts with can be a seed file: [`Options::from_seed_file`]. Tests in other
-//! languages do all of this over HTTP. It listens on 127.0.0.1 only.
+//! languages do all of this over HTTP. It listens on 127.0.0.1 unless told
+//! otherwise.
 //!
 //! ```
 //! use simulated_notion::{ACME, ADA, Approval, Connection, Endpoint, Fault, Options, ROADMAP, Simulator};
@@ -42,6 +43,7 @@
 //! # }
 //! ```
 
+mod address;
 mod api;
 mod authorize;
 mod beginning;
@@ -68,6 +70,8 @@ mod server;
 mod settings;
 mod simulator;
 mod switches;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 mod traffic;
 pub mod wire;
@@ -89,6 +93,8 @@ pub use settings::{
     RevokeReach, Rotation, SecondUse, Settings, UnknownIntrospection, UnknownRevocation, Urls, WorkspaceIcon,
 };
 pub use simulator::{Options, Simulator};
+#[cfg(feature = "tls")]
+pub use tls::TlsIdentity;
 pub use traffic::{Fault, Injection, Recorded};
 pub use workspace::{
     ACME, ADA, EDSGER, GLOBEX, GRACE, HANDBOOK, MEETING_NOTES, Page, Person, ROADMAP, SALARIES, Workspace,

@@ -86,7 +86,8 @@ pub(crate) async fn refuse_foreign(
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    if is_own_host(headers, world.port) && (request.method().is_safe() || is_own_origin(headers)) {
+    let is_own_host = text(headers, "host").is_some_and(|host| world.base_url.is_host(host));
+    if is_own_host && (request.method().is_safe() || is_own_origin(headers)) {
         return next.run(request).await;
     }
     let explanation = "This request was made by another site.";
@@ -98,15 +99,11 @@ pub(crate) async fn refuse_foreign(
     problem(StatusCode::FORBIDDEN, explanation)
 }
 
-fn is_own_host(headers: &HeaderMap, port: u16) -> bool {
-    let ours = ["127.0.0.1", "localhost"].map(|name| format!("{name}:{port}"));
-    text(headers, "host").is_some_and(|host| ours.iter().any(|known| known == host))
-}
-
 fn is_own_origin(headers: &HeaderMap) -> bool {
     let host = text(headers, "host").unwrap_or_default();
     let origin_is_own = match headers.get(header::ORIGIN) {
-        Some(origin) => origin.as_bytes() == format!("http://{host}").as_bytes(),
+        // Either scheme: HTTPS may end at a proxy before the simulator.
+        Some(origin) => ["http", "https"].iter().any(|scheme| *origin == format!("{scheme}://{host}")),
         None => true,
     };
     let site = text(headers, "sec-fetch-site").unwrap_or("none");

@@ -1,14 +1,19 @@
 //! Starts, drives and watches a simulator from a program.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::address::BaseUrl;
 use crate::authorize::{Approval, Redirect};
 use crate::beginning::Beginning;
 use crate::connection::Connection;
@@ -29,8 +34,17 @@ use crate::world::World;
 /// How to start a [`Simulator`].
 #[derive(Clone)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 (the default) means any free one.
+    /// The address to listen on. Default: 127.0.0.1. Everything here is meant to be reached from this machine alone: the
+    /// control page needs no password. Another address is for containers and private networks.
+    pub address: IpAddr,
+    /// The port; 0 (the default) means any free one.
     pub port: u16,
+    /// How apps and browsers reach the simulator, if not by that address and port: `https://notion.test`. Its host may
+    /// then open the simulator's own pages, besides `localhost` and IP addresses. Default: none.
+    pub base_url: Option<String>,
+    /// Serve HTTPS instead of HTTP. Default: none.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::TlsIdentity>,
     /// The switches; all can be changed later.
     pub settings: Settings,
     /// Where ids and tokens are drawn from; `None` (the default) means the operating system. Two simulators with the same
@@ -58,7 +72,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
+            base_url: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             settings: Settings::default(),
             random_seed: None,
             clock: Arc::new(system_time_ms),
@@ -91,15 +109,20 @@ struct Server {
 }
 
 impl Simulator {
-    /// Binds 127.0.0.1 and serves in a task of the current Tokio runtime.
+    /// Binds the address and serves in a task of the current Tokio runtime.
     ///
     /// # Errors
     ///
-    /// Fails if the port is taken, if the state file cannot be read, parsed or written, or if a template or page has
-    /// content that Notion would not accept.
+    /// Fails if the port is taken, if the base URL is more or less than an origin, if the state file cannot be read, parsed
+    /// or written, or if a template or page has content that Notion would not accept.
     pub async fn start(options: Options) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
-        let port = listener.local_addr()?.port();
+        #[cfg(feature = "tls")]
+        let (tls, is_tls) = (options.tls.clone(), options.tls.is_some());
+        #[cfg(not(feature = "tls"))]
+        let is_tls = false;
+        let listener = TcpListener::bind((options.address, options.port)).await?;
+        let socket = listener.local_addr()?;
+        let base_url = BaseUrl::new(options.base_url.as_deref(), socket, is_tls)?;
         let memory = options.state_file.as_deref().map_or(Ok(Memory::default()), Memory::load)?;
         let beginning = Beginning {
             settings: options.settings,
@@ -110,36 +133,39 @@ impl Simulator {
             workspaces: options.workspaces,
             templates: options.templates,
             faults: options.faults,
-            base_url: format!("http://127.0.0.1:{port}"),
+            base_url: base_url.text.clone(),
         };
         let mut notion = beginning.notion(memory)?;
         notion
             .check_templates()
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
         let (stop, stopping) = watch::channel(false);
-        let world = Arc::new(World::new(notion, beginning, options.state_file, stopping.clone(), port));
+        let world =
+            Arc::new(World::new(notion, beginning, options.state_file, stopping.clone(), (socket, base_url)));
         world.save(&mut world.notion())?;
 
         let listener = CountingListener { listener, accepted: Arc::clone(&world.accepted) };
         let router = crate::server::router(Arc::clone(&world));
-        let service = router.into_make_service_with_connect_info::<Cutter>();
-        let mut stopping = stopping;
-        let stopped = async move {
-            // An error means that every handle was dropped.
-            let _ = stopping.wait_for(|stopping| *stopping).await;
+        #[cfg(feature = "tls")]
+        let task = match tls {
+            Some(identity) => serve(crate::tls::TlsListener::new(listener, identity), router, stopping),
+            None => serve(listener, router, stopping),
         };
-        let server = axum::serve(listener, service).with_graceful_shutdown(stopped);
-        let task = tokio::spawn(async move {
-            // axum's server ends only by the shutdown; its result is always `Ok`.
-            let _ = server.await;
-        });
+        #[cfg(not(feature = "tls"))]
+        let task = serve(listener, router, stopping);
         Ok(Self { world, server: Arc::new(Server { stop, task: Mutex::new(Some(task)) }) })
     }
 
-    /// `http://127.0.0.1:PORT`, without a trailing slash.
+    /// `http://127.0.0.1:PORT`, or what [`Options`] say instead, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.world.port)
+        self.world.base_url.text.clone()
+    }
+
+    /// Where it listens, with the port that it got.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.world.socket
     }
 
     /// The current switches.
@@ -360,6 +386,24 @@ impl Simulator {
             let _ = task.await;
         }
     }
+}
+
+/// Serves in a task until `stopping` becomes true or is closed.
+fn serve<L>(listener: L, router: Router, mut stopping: watch::Receiver<bool>) -> JoinHandle<()>
+where
+    L: Listener<Addr: std::fmt::Debug>,
+    Cutter: for<'a> Connected<IncomingStream<'a, L>>,
+{
+    let service = router.into_make_service_with_connect_info::<Cutter>();
+    let stopped = async move {
+        // An error means that every handle was dropped.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let server = axum::serve(listener, service).with_graceful_shutdown(stopped);
+    tokio::spawn(async move {
+        // axum's server ends only by the shutdown; its result is always `Ok`.
+        let _ = server.await;
+    })
 }
 
 impl std::fmt::Debug for Simulator {

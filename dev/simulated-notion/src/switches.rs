@@ -179,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_names_every_switch_with_its_default() {
-        let readme = include_str!("../README.md");
+    fn the_documentation_names_every_switch_with_its_default() {
+        let documentation = include_str!("../docs/switches.md");
         let defaults = serde_json::to_value(Settings::default()).unwrap();
         for switch in SWITCHES {
             let default = defaults[switch.name].to_string();
             let row = format!("| `{}` | `{}` |", switch.name, default.trim_matches('"'));
-            assert!(readme.contains(&row), "missing in README.md: {row}");
+            assert!(documentation.contains(&row), "missing in docs/switches.md: {row}");
         }
     }
 }

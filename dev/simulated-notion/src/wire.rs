@@ -60,11 +60,16 @@ impl Cutter {
 
 impl Connected<IncomingStream<'_, CountingListener>> for Cutter {
     fn connect_info(stream: IncomingStream<'_, CountingListener>) -> Self {
-        stream.io().cutter.clone()
+        stream.io().cutter()
     }
 }
 
 impl Wire {
+    /// A handle to this connection.
+    pub(crate) fn cutter(&self) -> Cutter {
+        self.cutter.clone()
+    }
+
     fn whole(&self) -> io::Result<()> {
         if self.cutter.cut.load(Ordering::SeqCst) {
             Err(io::ErrorKind::ConnectionReset.into())

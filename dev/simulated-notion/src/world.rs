@@ -1,5 +1,6 @@
 //! What all requests share: Notion's state, the traffic, and how to build an answer.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use tokio::sync::{RwLock, watch};
 
+use crate::address::BaseUrl;
 use crate::beginning::Beginning;
 use crate::error::NotionError;
 use crate::notion::{Memory, Notion};
@@ -34,7 +36,9 @@ pub(crate) struct World {
     beginning: Beginning,
     /// Becomes true, or is closed, when the server must stop.
     pub(crate) stopping: watch::Receiver<bool>,
-    pub(crate) port: u16,
+    /// Where it listens.
+    pub(crate) socket: SocketAddr,
+    pub(crate) base_url: BaseUrl,
 }
 
 impl World {
@@ -43,7 +47,7 @@ impl World {
         beginning: Beginning,
         state_file: Option<PathBuf>,
         stopping: watch::Receiver<bool>,
-        port: u16,
+        (socket, base_url): (SocketAddr, BaseUrl),
     ) -> Self {
         Self {
             notion: Mutex::new(notion),
@@ -57,7 +61,8 @@ impl World {
             at_work: RwLock::default(),
             beginning,
             stopping,
-            port,
+            socket,
+            base_url,
         }
     }
 

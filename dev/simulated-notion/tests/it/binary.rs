@@ -43,6 +43,21 @@ fn a_taken_port_is_one_line_and_exit_code_1() {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
+/// A container is stopped by SIGTERM, and waits ten seconds for who ignores it.
+#[cfg(unix)]
+#[test]
+fn it_ends_when_asked_to() {
+    for signal in ["TERM", "INT"] {
+        let mut child = simulated_notion(&["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.nth(1).unwrap().unwrap().starts_with("Control page"), "it runs");
+        let id = child.id().to_string();
+        let mut running = Running(child);
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+        assert_eq!(running.0.wait().unwrap().code(), Some(0), "{signal}");
+    }
+}
+
 /// A file that ends with its test.
 struct SeedFile(PathBuf);
 
@@ -62,6 +77,29 @@ impl Drop for SeedFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+#[test]
+fn an_address_and_a_base_url_are_what_it_prints() {
+    let flags = ["--port", "0", "--address", "0.0.0.0", "--base-url", "http://notion:3001"];
+    let mut child = simulated_notion(&flags).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _running = Running(child);
+    assert_eq!(lines.next().unwrap().unwrap(), "Simulated Notion: http://notion:3001");
+    let listening = lines.nth(1).unwrap().unwrap();
+    assert!(listening.starts_with("Listening on:     0.0.0.0:"), "{listening}");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_needs_its_key_and_both_need_to_be_there() {
+    let status = simulated_notion(&["--tls-cert", "cert.pem"]).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+    let flags = ["--port", "0", "--tls-cert", "no/such.pem", "--tls-key", "no/such-key.pem"];
+    let Output { status, stderr, .. } = simulated_notion(&flags).output().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(stderr.contains("no/such.pem") && stderr.lines().count() == 1, "{stderr}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A client that follows no redirects and hides nothing. One TCP connection per request, unless told otherwise.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use serde_json::Value;
 use simulated_notion::Simulator;
@@ -36,8 +37,12 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Option<Answer> {
-    let bytes = send_raw(notion, method, path, headers, body).await;
-    let text = String::from_utf8(bytes).unwrap();
+    parse(&send_raw(notion, method, path, headers, body).await, method)
+}
+
+/// The answer to a request with this method; `None` if it is not complete.
+pub(crate) fn parse(bytes: &[u8], method: &str) -> Option<Answer> {
+    let text = std::str::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().unwrap();
@@ -69,11 +74,11 @@ pub(crate) async fn send_raw(
 }
 
 pub(crate) async fn connect(notion: &Simulator) -> TcpStream {
-    TcpStream::connect(authority(notion)).await.unwrap()
+    TcpStream::connect((Ipv4Addr::LOCALHOST, notion.address().port())).await.unwrap()
 }
 
 pub(crate) fn authority(notion: &Simulator) -> String {
-    notion.base_url().trim_start_matches("http://").to_owned()
+    notion.base_url().split_once("://").unwrap().1.to_owned()
 }
 
 /// The text of a request. A `host` among `headers` replaces the usual one.

@@ -1,0 +1,17 @@
+"""The ids of the people, workspaces and pages that there are without a seed file."""
+
+ADA = "ada00000-0000-4000-8000-000000000001"
+"""In Acme and Globex."""
+GRACE = "62ace000-0000-4000-8000-000000000002"
+"""In Acme."""
+EDSGER = "ed50e600-0000-4000-8000-000000000003"
+"""In Globex; has an e-mail address and no name."""
+
+ACME = "acae0000-0000-4000-8000-0000000000a1"
+ROADMAP = "4ead0000-0000-4000-8000-0000000000b1"
+MEETING_NOTES = "3ee10000-0000-4000-8000-0000000000b2"
+SALARIES = "5a1a0000-0000-4000-8000-0000000000b3"
+"""Only Grace sees it."""
+
+GLOBEX = "910be000-0000-4000-8000-0000000000a2"
+HANDBOOK = "4a2d0000-0000-4000-8000-0000000000b4"

@@ -22,7 +22,7 @@ use shared::random::{OsRandom, Random, attempt};
 use vault::installation::{InstallationId, NewInstallation};
 use vault::notion::{Grant, Notion};
 use vault::seal::{Fingerprint, KeyRing};
-use vault::store::{Adopted, Adoption, Health, Installation, OLDER_THAN_ANY, Others, Store};
+use vault::store::{Adopted, Adoption, Health, Installation, OLDER_THAN_ANY, Others, Store, StoreError};
 
 use crate::aws::Aws;
 use crate::client_secret;
@@ -89,6 +89,9 @@ pub async fn adopt(
     wanted: &Wanted,
     print: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Outcome, Failure> {
+    if wanted.report.as_ref() == Some(&wanted.file) {
+        return Err(Failure::Misused("the report would be written into the file that is read".to_owned()));
+    }
     let mut lines = Lines::of(input::open(&wanted.file)?);
     let mut report = Report::begin(wanted.report.as_deref(), print)?;
     let connection = stack.connection().map_err(|error| Failure::Refused(error.to_string()))?;
@@ -218,7 +221,11 @@ impl Run<'_> {
             }
         };
         for id in &ids {
-            let row = self.store.read_installation(id, soon()).await?;
+            let row = match self.store.read_installation(id, soon()).await {
+                // Whoever saves finds that out.
+                Err(error) if error.is_of_the_row() => continue,
+                row => row?,
+            };
             let is_it = |row: &Installation| {
                 row.health != Health::Removed
                     && row.subjects.contains(&candidate.subject)
@@ -291,9 +298,17 @@ impl Run<'_> {
         let next_look = UnixMillis(now.0.saturating_add(self.idle_check_ms));
         let adoption = Adoption { install, subject: &candidate.subject, proven, now, next_look };
         let adopted = if self.wanted.dry_run {
-            self.would_adopt(&adoption).await?
+            self.would_adopt(&adoption).await
         } else {
-            self.store.adopt(&adoption, soon()).await?
+            self.store.adopt(&adoption, soon()).await
+        };
+        let adopted = match adopted {
+            // The other lines do not have to wait for somebody to look at it.
+            Err(error) if error.is_of_the_row() => {
+                entry.fate = Fate::Unreadable;
+                return Ok(entry.because(error.to_string()));
+            }
+            adopted => adopted?,
         };
         let (fate, why) = match adopted {
             Adopted::Saved if self.wanted.dry_run => (Fate::WouldAdopt, None),
@@ -325,7 +340,7 @@ impl Run<'_> {
     }
 
     /// The same as the table would say, had the lines before been adopted.
-    async fn would_adopt(&mut self, adoption: &Adoption<'_>) -> Result<Adopted, Failure> {
+    async fn would_adopt(&mut self, adoption: &Adoption<'_>) -> Result<Adopted, StoreError> {
         let adopted = self.store.would_adopt(adoption, soon()).await?;
         if adopted != Adopted::Saved {
             return Ok(adopted);

@@ -26,6 +26,13 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
             .map_err(|error| Failure::Unknown(format!("standard input cannot be read: {error}")))?;
         return private(input, path, true);
     }
+    let is_a_token = |name: &str| ["ntn_", "nrt_", "secret_"].iter().any(|prefix| name.starts_with(prefix));
+    if path.to_str().is_some_and(is_a_token) {
+        return Err(Failure::Misused(
+            "that is a token, and no command takes one as an argument: name a file, or pipe the lines in"
+                .to_owned(),
+        ));
+    }
     let file = File::open(path)
         .map_err(|error| Failure::Refused(format!("{} cannot be read: {error}", path.display())))?;
     private(file, path, false)

@@ -52,6 +52,8 @@ pub(super) enum Fate {
     Forgotten,
     /// The installation has as many subjects as it may have.
     TooManySubjects,
+    /// The installation's row cannot be read or written.
+    Unreadable,
     /// Notion gave no conclusive answer.
     Unknown,
 }
@@ -77,6 +79,7 @@ impl Fate {
             Self::Removed => "removed",
             Self::Forgotten => "forgotten",
             Self::TooManySubjects => "too_many_subjects",
+            Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }
     }
@@ -246,6 +249,10 @@ fn appending(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::mode(&file.metadata()?) & 0o077 != 0 {
+        return Err(io::Error::other("other users may read it, and it names people (chmod 600)"));
+    }
     if file.metadata()?.len() > 0 {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;

@@ -1,6 +1,6 @@
 //! Moving in: tokens that were kept elsewhere are proven, sealed and linked, and none is spent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use simulated_notion::{
@@ -227,6 +227,10 @@ async fn each_line_is_proven_sealed_and_linked_and_a_second_run_asks_nobody() {
     assert_eq!((again.code, again.outcomes()), (0, vec!["already"; 4]));
     assert_eq!(world.notion().requests().len(), asked, "the table knows them");
     assert_eq!(spent(&world), before, "no token was spent");
+    // docs/deploy.md, "Who may do what": a transaction is put, update and condition check.
+    let calls = world.stack.dynamodb().calls();
+    let own = calls.iter().filter(|call| call.caller == "operator").map(|call| call.operation.as_str());
+    assert_eq!(own.collect::<BTreeSet<_>>(), BTreeSet::from(["GetItem", "Query", "TransactWriteItems"]));
 
     // The unproven refresh token is proven at its first use.
     let shown = |json: Value| json["installations"][0]["refresh_token"].as_str().unwrap().to_owned();
@@ -571,6 +575,17 @@ async fn it_waits_if_notion_says_so_and_stops_if_notion_is_down() {
     assert_eq!(adopt(&world, &lines, &[]).await.outcomes(), ["already", "adopted"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_cannot_be_read_holds_up_nobody_else() {
+    let world = World::start().await;
+    let there = Elsewhere::of(&world);
+    let (ada, grace) = (there.installs(ADA, ACME).await, there.installs(GRACE, ACME).await);
+    assert_eq!(adopt(&world, &[ada.line("user 1")], &[]).await.outcomes(), ["adopted"]);
+    world.tamper(&ada.row_key(), "REMOVE generation", &[]).await;
+    let ran = adopt(&world, &[ada.line("user 1"), grace.line("user 2")], &[]).await;
+    assert_eq!((ran.code, ran.outcomes()), (1, vec!["unreadable", "adopted"]), "{}", ran.said);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_read_only_if_nobody_else_may_read_it() {
@@ -589,6 +604,13 @@ async fn a_file_is_read_only_if_nobody_else_may_read_it() {
     set(0o400);
     let done = operator(&world, &arguments, "").await;
     assert!(done.status.success() && said(&done).contains("1 adopted"), "{}", said(&done));
-    let missing = operator(&world, &["adopt", "/nonexistent"], "").await;
-    assert_eq!(missing.status.code(), Some(1), "{}", said(&missing));
+    for (arguments, code) in [
+        (&["adopt", "/nonexistent"][..], 1),
+        (&["adopt", &ada.access_token], 2),
+        (&["adopt", file.path(), "--report", file.path()], 2),
+        (&["adopt", "--", "/dev/null"], 1),
+    ] {
+        let refused = operator(&world, arguments, "").await;
+        assert_eq!(refused.status.code(), Some(code), "{}", said(&refused));
+    }
 }

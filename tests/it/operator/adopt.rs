@@ -297,6 +297,18 @@ async fn what_is_not_ours_or_not_alive_is_refused_line_by_line() {
     assert_eq!(spent(&world), before);
 }
 
+/// A known limit (SECURITY.md): Notion does not document that introspection refuses another connection's token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn if_introspection_knew_foreign_tokens_they_would_be_found_at_their_first_refresh() {
+    let world = World::start().await;
+    let ada = Elsewhere::with_another_connection(&world).installs(ADA, ACME).await;
+    world.notion().change_settings(|settings| settings.introspect_knows_tokens_of_others = true);
+    assert_eq!(adopt(&world, &[ada.line("user 1")], &[]).await.outcomes(), ["adopted"]);
+    let refreshed = world.ask("token", person(ADA, ACME, json!({"refresh": true}))).await;
+    assert_eq!(refreshed["error"], "needs_reinstall");
+    assert!(world.works(&ada.access_token).await, "the other connection lost nothing");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_happened_here_is_undone() {
     let world = World::start().await;

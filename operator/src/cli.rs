@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 /// Operates a deployed stack.
 ///
-/// `doctor`, `list`, `show`, `events tail`, `keys progress`, `onboard show`, `onboard run --dry-run` and the `recipe`
-/// commands change nothing; `export` writes a file. No command prints a token, and none takes a secret as an argument.
+/// `doctor`, `list`, `show`, `events tail`, `keys progress`, `adopt --dry-run`, `onboard show`, `onboard run --dry-run`
+/// and the `recipe` commands change nothing; `export` writes a file. No command prints a token, and none takes a secret as an argument.
 /// `webhook secret --show` prints the one secret that your app needs.
 ///
 /// Exits with 0 if all is well, 1 if something has to be done, 2 if the command line is wrong, and 3 if the operator
@@ -111,6 +111,27 @@ pub(crate) enum Command {
         /// Do not ask before overwriting
         #[arg(long, requires = "overwrite")]
         yes: bool,
+    },
+    /// Take over installations whose tokens were kept elsewhere: each proven by Notion, sealed, and linked to its subject
+    Adopt {
+        /// One JSON object a line: subject, access_token and, if there are, refresh_token, workspace_id, user_id, bot_id.
+        /// A file that only you may read, or - for standard input
+        file: PathBuf,
+        /// Append what became of each line to this file
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// The requests to Notion in a minute; a line takes two or three
+        #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+        calls_per_minute: u32,
+        /// Only say what would be done; Notion is asked all the same
+        #[arg(long)]
+        dry_run: bool,
+        /// Where an access token does not work any more, use the refresh token; the line must have all three ids
+        #[arg(long)]
+        refresh_expired: bool,
+        /// If the connection may not see users, believe the ids of a line
+        #[arg(long)]
+        trust_ids: bool,
     },
     /// The keys that seal tokens
     #[command(subcommand)]
@@ -294,6 +315,9 @@ mod tests {
             "import f --overwrite",
             "import f --overwrite --yes",
             "import --table t",
+            "adopt f",
+            "adopt - --report r --calls-per-minute 30 --dry-run",
+            "adopt f --refresh-expired --trust-ids --json",
             "keys rotate",
             "keys progress --json",
             "events tail",
@@ -329,6 +353,8 @@ mod tests {
             "import",
             "import f --table t",
             "import f --yes",
+            "adopt",
+            "adopt f --calls-per-minute 0",
             "refresh w",
             "keys",
             "events",

@@ -82,6 +82,31 @@ pub async fn refresh(
     Ok(Outcome::well(said, json))
 }
 
+/// What came of having an installation refreshed whose tokens may be dead.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Revived {
+    /// It has a new pair.
+    Alive,
+    /// Its grant is dead, and the row says so.
+    Dead,
+    /// That is not known yet. What the function said.
+    NotYet(String),
+}
+
+/// Has an installation refreshed whose tokens may be dead.
+pub(crate) async fn revive(aws: &Aws, stack: &Stack, mut asked: Value) -> Result<Revived, Failure> {
+    asked["refresh"] = true.into();
+    let answer: Answer = invoke(aws, stack, "TokenFunction", asked).await?;
+    if answer.problem.error.as_deref() == Some("needs_reinstall") {
+        return Ok(Revived::Dead);
+    }
+    match answer.problem.check() {
+        Ok(()) => Ok(Revived::Alive),
+        Err(Failure::Unknown(said)) => Ok(Revived::NotYet(said)),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Revokes a person's grant at Notion and deletes its tokens, after confirmation.
 ///
 /// # Errors

@@ -211,6 +211,7 @@ fn all(row: &Installation) -> Vec<(&'static str, Value)> {
         ("codes", row.pending.len().into()),
         ("claim_by", at(row.claim_by_ms)),
         ("owned_since", at(row.owned_since_ms)),
+        ("adopted_at", at(row.adopted_at_ms)),
         ("generation", row.generation.into()),
         ("version", row.version.into()),
         ("installed_at", at(row.installed_at_ms)),
@@ -224,6 +225,7 @@ fn all(row: &Installation) -> Vec<(&'static str, Value)> {
         ("lease_until", at(row.lease().map(|lease| lease.until_ms))),
         ("fingerprint", fingerprint.into()),
         ("refresh_fingerprint", refresh_fingerprint.into()),
+        ("refresh_token", pair.map(refresh_token_of).into()),
         ("key_versions", key_versions.into()),
         ("used_up", row.used_up.len().into()),
         ("superseded", superseded.into()),
@@ -232,6 +234,15 @@ fn all(row: &Installation) -> Vec<(&'static str, Value)> {
 
 fn health_of(row: &Installation) -> &'static str {
     if row.is_unclaimed() { "unclaimed" } else { row.health.key() }
+}
+
+/// What is known of a pair's refresh token.
+fn refresh_token_of(pair: &SealedPair) -> &'static str {
+    match (&pair.refresh, pair.refresh_unproven) {
+        (None, _) => "none",
+        (Some(_), true) => "unproven",
+        (Some(_), false) => "issued",
+    }
 }
 
 fn key_versions_of(pair: &SealedPair) -> Vec<u32> {

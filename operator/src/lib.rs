@@ -4,6 +4,7 @@
 //! nobody else. It opens tokens only to check that a backup belongs to this stack. Everything else that needs a token
 //! is done by the functions.
 
+pub mod adopt;
 pub mod aws;
 pub mod client_secret;
 pub mod commands;

@@ -15,6 +15,7 @@ use clap::Parser as _;
 use cli::{
     Cli, Command, EventsCommand, KeysCommand, OnboardCommand, RecipeCommand, SecretCommand, WebhookCommand,
 };
+use operator::adopt::{self, Wanted};
 use operator::aws::{Aws, ConnectError};
 use operator::client_secret::{self, Proof};
 use operator::events::{self, Tail};
@@ -70,7 +71,27 @@ async fn main() -> ExitCode {
             Err(failure) => failed(&cli, &failure.to_string(), failure.exit_code()),
         };
     }
+    if let Some(wanted) = adoption(&cli.command) {
+        let mut print = |line: &str| println!("{line}");
+        let print: Option<&mut dyn FnMut(&str)> = if cli.json { None } else { Some(&mut print) };
+        return ended(&cli, Box::pin(adopt::adopt(&aws, &stack, &wanted, print)).await);
+    }
     ended(&cli, Box::pin(carry_out(&cli.command, &aws, &stack)).await)
+}
+
+fn adoption(command: &Command) -> Option<Wanted> {
+    let Command::Adopt { file, report, calls_per_minute, dry_run, refresh_expired, trust_ids } = command
+    else {
+        return None;
+    };
+    Some(Wanted {
+        file: file.clone(),
+        report: report.clone(),
+        calls_per_minute: *calls_per_minute,
+        dry_run: *dry_run,
+        refresh_expired: *refresh_expired,
+        trust_ids: *trust_ids,
+    })
 }
 
 fn ended(cli: &Cli, result: Result<Outcome, Failure>) -> ExitCode {
@@ -129,8 +150,11 @@ fn recipe(command: &RecipeCommand) -> Result<Outcome, Failure> {
 /// Runs any command that needs a stack, except `doctor`.
 async fn carry_out(command: &Command, aws: &Aws, stack: &Stack) -> Result<Outcome, Failure> {
     match command {
-        // The doctor and the recipes also run without a stack, and the tail prints as it goes.
-        Command::Doctor { .. } | Command::Recipe(_) | Command::Events(EventsCommand::Tail { .. }) => {
+        // The doctor and the recipes also run without a stack, and the others print as they go.
+        Command::Doctor { .. }
+        | Command::Recipe(_)
+        | Command::Adopt { .. }
+        | Command::Events(EventsCommand::Tail { .. }) => {
             Err(Failure::Misused("this command is run separately".to_owned()))
         }
         Command::Secret(command) => Box::pin(secret(command, aws, stack)).await,

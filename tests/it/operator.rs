@@ -1,6 +1,8 @@
 //! The deployer's command line as a process, against the dev stack. The doctor's findings on a whole stack are tested
 //! with an emulated AWS (`tests/deploy`).
 
+mod adopt;
+mod adopt_killed;
 mod backup;
 mod events;
 mod installations;

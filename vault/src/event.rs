@@ -29,6 +29,8 @@ const ID_BYTES: usize = 16;
 pub enum EventType {
     /// A person installed.
     Installed,
+    /// The operator adopted tokens from elsewhere for one of the app's users.
+    Adopted,
     /// A person installed again what they had.
     Reinstalled,
     /// The app claimed an install for one of its users.
@@ -57,8 +59,9 @@ pub enum EventType {
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Installed,
+        Self::Adopted,
         Self::Reinstalled,
         Self::Claimed,
         Self::Unclaimed,
@@ -78,6 +81,7 @@ impl EventType {
     pub fn key(self) -> &'static str {
         match self {
             Self::Installed => "installation.installed",
+            Self::Adopted => "installation.adopted",
             Self::Reinstalled => "installation.reinstalled",
             Self::Claimed => "installation.claimed",
             Self::Unclaimed => "installation.unclaimed",

@@ -49,6 +49,10 @@ pub struct SealedPair {
     /// becomes current again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_revoke: bool,
+    /// Whether its refresh token came from elsewhere, and Notion has not said yet that it is alive: its first use shows
+    /// it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh_unproven: bool,
 }
 
 /// Marks a pair that is being refreshed, or whose refresh was cut off.
@@ -279,6 +283,7 @@ impl Grant {
                 lease: None,
                 in_doubt: false,
                 to_revoke: false,
+                refresh_unproven: false,
             },
             claimable: None,
             id,

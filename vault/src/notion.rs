@@ -8,7 +8,7 @@ mod wire;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, InvalidHeaderValue};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::budget::until;
 use crate::http_client::{self, BodyError};
 pub use error::{NotionAnswer, RetryAfter, RevokeError, TokenError};
-pub use grant::{Grant, Owner, Renewed};
+pub use grant::{Grant, Introspection, Me, Owner, Renewed};
 use shared::config::PublicConnection;
 use shared::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
@@ -98,11 +98,51 @@ impl Notion {
         secret: &ClientSecret,
         token: &AccessToken,
         deadline: Instant,
-    ) -> Result<bool, TokenError> {
-        let body = json!({"token": token.expose()});
-        let (answer, body) = self.post("/v1/oauth/introspect", secret, &body, deadline).await?;
+    ) -> Result<Introspection, TokenError> {
+        self.introspect_any(secret, token.expose(), deadline).await
+    }
+
+    /// The same of a refresh token, which this does not consume. Notion documents it for access tokens only, so that a
+    /// refresh token is not active says nothing, unless Notion has called another one active.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]: whether it is alive is unknown.
+    pub async fn introspect_refresh_token(
+        &self,
+        secret: &ClientSecret,
+        token: &RefreshToken,
+        deadline: Instant,
+    ) -> Result<Introspection, TokenError> {
+        self.introspect_any(secret, token.expose(), deadline).await
+    }
+
+    async fn introspect_any(
+        &self,
+        secret: &ClientSecret,
+        token: &str,
+        deadline: Instant,
+    ) -> Result<Introspection, TokenError> {
+        let (answer, body) =
+            self.post("/v1/oauth/introspect", secret, &json!({"token": token}), deadline).await?;
         if answer.status.is_success() {
-            wire::is_active(&answer, &body)
+            wire::introspection(&answer, &body)
+        } else {
+            Err(error::classify(answer, &body))
+        }
+    }
+
+    /// Whose an access token is: the bot that it acts as, and the bot's owner (`GET /v1/users/me`).
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]. `Refused` with 401 if the token does not work, with 403 if the connection may not see users.
+    pub async fn me(&self, token: &AccessToken, deadline: Instant) -> Result<Me, TokenError> {
+        let bearer = bearer(token).map_err(|_| TokenError::NotSent)?;
+        let request = self.http.get(format!("{}/v1/users/me", self.connection.base_url));
+        let (answer, body) = send(request.header(AUTHORIZATION, bearer), deadline).await?;
+        if answer.status.is_success() {
+            wire::me(&answer, &body)
         } else {
             Err(error::classify(answer, &body))
         }
@@ -176,27 +216,42 @@ impl Notion {
             .http
             .post(format!("{}{path}", self.connection.base_url))
             .header(AUTHORIZATION, basic(&self.connection.client_id, secret))
-            .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/json")
-            .header(HeaderName::from_static("notion-version"), NOTION_VERSION)
             .body(body.to_string());
-        let exchange = async {
-            let response = request.send().await.map_err(|error| {
-                if error.is_connect() { TokenError::NotSent } else { TokenError::OutcomeUnknown(None) }
-            })?;
-            let answer = NotionAnswer::of(&response);
-            match http_client::read_body(response, MAX_BODY_BYTES).await {
-                Ok(body) => Ok((answer, body)),
-                // An error is an error, whatever its body. If the body of a success cannot be read, the outcome is
-                // unknown.
-                Err(BodyError::TooLarge | BodyError::Broken(_)) if !answer.status.is_success() => {
-                    Ok((answer, Vec::new()))
-                }
-                Err(_) => Err(TokenError::OutcomeUnknown(Some(answer))),
-            }
-        };
-        until(deadline, exchange).await.unwrap_or(Err(TokenError::OutcomeUnknown(None)))
+        send(request, deadline).await
     }
+}
+
+async fn send(
+    request: reqwest::RequestBuilder,
+    deadline: Instant,
+) -> Result<(NotionAnswer, Vec<u8>), TokenError> {
+    let request = request
+        .header(ACCEPT, "application/json")
+        .header(HeaderName::from_static("notion-version"), NOTION_VERSION);
+    let exchange = async {
+        let response = request.send().await.map_err(|error| {
+            if error.is_connect() { TokenError::NotSent } else { TokenError::OutcomeUnknown(None) }
+        })?;
+        let answer = NotionAnswer::of(&response);
+        match http_client::read_body(response, MAX_BODY_BYTES).await {
+            Ok(body) => Ok((answer, body)),
+            // An error is an error, whatever its body. If the body of a success cannot be read, the outcome is
+            // unknown.
+            Err(BodyError::TooLarge | BodyError::Broken(_)) if !answer.status.is_success() => {
+                Ok((answer, Vec::new()))
+            }
+            Err(_) => Err(TokenError::OutcomeUnknown(Some(answer))),
+        }
+    };
+    until(deadline, exchange).await.unwrap_or(Err(TokenError::OutcomeUnknown(None)))
+}
+
+/// A bearer token (RFC 6750 §2.1).
+fn bearer(token: &AccessToken) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// HTTP Basic with the raw client id and secret: Notion's SDKs do not form-encode them first (RFC 6749 §2.3.1).

@@ -151,6 +151,18 @@ impl KeyRing {
         (self.seal(row_key, Kind::Refresh, token.expose(), random), self.fingerprint(token.expose()))
     }
 
+    /// The fingerprint of an access token.
+    #[must_use]
+    pub fn access_fingerprint(&self, token: &AccessToken) -> Fingerprint {
+        self.fingerprint(token.expose())
+    }
+
+    /// The fingerprint of a refresh token.
+    #[must_use]
+    pub fn refresh_fingerprint(&self, token: &RefreshToken) -> Fingerprint {
+        self.fingerprint(token.expose())
+    }
+
     /// The version that seals now.
     #[must_use]
     pub fn newest(&self) -> KeyVersion {

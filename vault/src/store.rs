@@ -1,5 +1,6 @@
 //! The tables and the rescue queue.
 
+mod adopt;
 mod broken;
 mod cancelled;
 mod changes;
@@ -28,6 +29,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use crate::budget::OutOfTime;
+pub use adopt::{Adopted, Adoption, OLDER_THAN_ANY, Others};
 pub use changes::{Change, UnreadableChange};
 pub use claims::{Claim, Claimed, Led, Outcome};
 pub use due::{FIRST_LOOK_MS, Next, Page, SHARDS};

@@ -18,7 +18,7 @@ pub(crate) struct Introspection {
 }
 
 impl Notion {
-    /// Answers an introspection request. Another connection's token is unknown.
+    /// Answers an introspection request. Another connection's token is unknown, unless the settings say otherwise.
     ///
     /// # Errors
     ///
@@ -30,7 +30,10 @@ impl Notion {
     ) -> Result<Introspection, NotionError> {
         let token = body.text("token")?.ok_or_else(|| NotionError::undefined("token"))?;
         let refresh = || self.refresh_token(token).filter(|_| self.settings.introspect_accepts_refresh_token);
-        let found = self.access_token(token).or_else(refresh).filter(|found| self.is_of(connection, *found));
+        let knows = |found: &(usize, usize)| {
+            self.settings.introspect_knows_tokens_of_others || self.is_of(connection, *found)
+        };
+        let found = self.access_token(token).or_else(refresh).filter(knows);
         match (found, self.settings.introspect_of_unknown_token) {
             (Some((grant, pair)), _) => {
                 let issued_at_ms = self.memory.grants[grant].pairs[pair].issued_at_ms;

@@ -41,6 +41,8 @@ pub struct Settings {
     pub revoke_answers_empty_body: bool,
     /// Whether introspect accepts refresh tokens; only access tokens are documented. Default `false`.
     pub introspect_accepts_refresh_token: bool,
+    /// Whether introspect also calls tokens of other connections active. Default `false` (RFC 7662 §2.2).
+    pub introspect_knows_tokens_of_others: bool,
     /// The answer to introspecting an unknown token. Default [`UnknownIntrospection::Inactive`].
     pub introspect_of_unknown_token: UnknownIntrospection,
     /// The unit of `iat` in introspection. Default [`IatUnit::Milliseconds`], as in the documented example.
@@ -128,6 +130,7 @@ impl Default for Settings {
             revoke_of_unknown_token: UnknownRevocation::Ok,
             revoke_answers_empty_body: false,
             introspect_accepts_refresh_token: false,
+            introspect_knows_tokens_of_others: false,
             introspect_of_unknown_token: UnknownIntrospection::Inactive,
             iat_unit: IatUnit::Milliseconds,
             error_description_on_redirect: false,

@@ -55,6 +55,7 @@ pub(crate) const SWITCHES: &[Switch] = &[
     ),
     switch("revoke_answers_empty_body", "Revoke answers with an empty body", BOOL),
     switch("introspect_accepts_refresh_token", "Introspect knows refresh tokens", BOOL),
+    switch("introspect_knows_tokens_of_others", "Introspect calls tokens of other connections active", BOOL),
     switch(
         "introspect_of_unknown_token",
         "Introspecting an unknown token",

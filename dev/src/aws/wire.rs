@@ -1,7 +1,7 @@
 //! The wire of one AWS service that speaks JSON with `X-Amz-Target`: counts connections and calls, and injects
 //! faults.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use simulated_notion::wire::{CountingListener, Cutter};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A service's answer.
@@ -49,6 +50,8 @@ pub enum Fault {
     LostReply,
     /// The call has no effect and gets no answer, until the caller gives up.
     Silent,
+    /// The call takes effect and gets no answer, until the caller gives up.
+    SilentAfterwards,
     /// The call has no effect and gets this answer.
     Answer(Reply),
 }
@@ -84,6 +87,8 @@ struct Shared<S> {
     service: S,
     calls: Mutex<Vec<Call>>,
     faults: Mutex<VecDeque<(&'static str, Fault, u32)>>,
+    /// How many calls have arrived, by operation.
+    arrivals: watch::Sender<HashMap<String, usize>>,
 }
 
 impl<S: Service> Wire<S> {
@@ -96,7 +101,12 @@ impl<S: Service> Wire<S> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let accepted = Arc::new(AtomicU64::new(0));
-        let shared = Arc::new(Shared { service, calls: Mutex::default(), faults: Mutex::default() });
+        let shared = Arc::new(Shared {
+            service,
+            calls: Mutex::default(),
+            faults: Mutex::default(),
+            arrivals: watch::Sender::default(),
+        });
         let router = Router::new().fallback(answer::<S>).with_state(Arc::clone(&shared));
         let listener = CountingListener { listener, accepted: Arc::clone(&accepted) };
         let serving = axum::serve(listener, router.into_make_service_with_connect_info::<Cutter>());
@@ -137,6 +147,20 @@ impl<S: Service> Wire<S> {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared.calls).clone()
+    }
+
+    /// How many calls of `operation` have arrived so far, answered or not.
+    #[must_use]
+    pub fn count(&self, operation: &str) -> usize {
+        self.shared.arrivals.borrow().get(operation).copied().unwrap_or(0)
+    }
+
+    /// Returns once so many calls of `operation` have arrived.
+    pub async fn wait_for(&self, operation: &str, count: usize) {
+        let mut arrivals = self.shared.arrivals.subscribe();
+        // An error means that the sender is gone, which this holds.
+        let _ =
+            arrivals.wait_for(|counts| counts.get(operation).is_some_and(|arrived| *arrived >= count)).await;
     }
 
     /// How many TCP connections have been accepted so far.
@@ -192,10 +216,20 @@ impl<S: Service> Shared<S> {
             body: String::from_utf8_lossy(&body).into_owned(),
             connection_number: wire.number,
         });
-        let reply = match self.take_fault(&operation) {
+        let fault = self.take_fault(&operation);
+        let arrived =
+            || self.arrivals.send_modify(|counts| *counts.entry(operation.clone()).or_default() += 1);
+        if fault == Some(Fault::SilentAfterwards) {
+            // Whoever waits for it sees its effect.
+            self.service.answer(&operation, &body).await;
+            arrived();
+            return std::future::pending().await;
+        }
+        arrived();
+        let reply = match fault {
             None => self.service.answer(&operation, &body).await,
             Some(Fault::Answer(reply)) => reply,
-            Some(Fault::Silent) => std::future::pending().await,
+            Some(Fault::Silent | Fault::SilentAfterwards) => std::future::pending().await,
             Some(fault @ (Fault::Down | Fault::LostReply)) => {
                 if fault == Fault::LostReply {
                     self.service.answer(&operation, &body).await;

@@ -84,7 +84,7 @@ async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes)
         }
         ("DescribeStacks", _) if is_status => format!(
             "<Stacks><member><StackName>{stack}</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
-             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}{}{}{}{}</Parameters></member></Stacks>",
+             <StackStatus>{status}</StackStatus><Outputs>{}{}</Outputs><Parameters>{}{}{}{}{}{}{}{}</Parameters></member></Stacks>",
             member("Output", "InstallUrl", "http://localhost:1/install"),
             member("Output", "RedirectUri", &variables["NOTION_REDIRECT_URI"]),
             member("Parameter", "NotionClientId", &variables["NOTION_CLIENT_ID"]),
@@ -94,6 +94,11 @@ async fn describe(State(variables): State<HashMap<String, String>>, body: Bytes)
             member("Parameter", "Recipe", variables.get("RECIPE").map_or("", String::as_str)),
             member("Parameter", "OnboardingCallsPerMinute", "60"),
             member("Parameter", "AppName", &variables["APP_NAME"]),
+            member(
+                "Parameter",
+                "AllowedWorkspaces",
+                variables.get("ALLOWED_WORKSPACES").map_or("", String::as_str)
+            ),
         ),
         ("ListStackResources", _) if is_status => {
             format!("<StackResourceSummaries>{}</StackResourceSummaries>", resources(&variables))
@@ -121,6 +126,16 @@ pub(crate) async fn operator(world: &World, arguments: &[&str], input: &str) -> 
 
 pub(crate) async fn operator_on(world: &World, stack: &str, arguments: &[&str], input: &str) -> Output {
     run(world, world.stack.variables().clone(), stack, arguments, input).await
+}
+
+/// Runs the operator on a stack with these settings.
+pub(crate) async fn operator_on_variables(
+    world: &World,
+    variables: HashMap<String, String>,
+    arguments: &[&str],
+    input: &str,
+) -> Output {
+    run(world, variables, "a-stack", arguments, input).await
 }
 
 /// Runs the operator on a stack without an endpoint.
@@ -162,25 +177,7 @@ async fn run(
     arguments: &[&str],
     input: &str,
 ) -> Output {
-    let stand_in = cloudformation(variables).await;
-    let mut child = Command::new(binary("operator"))
-        .env_clear()
-        .current_dir(root())
-        .env("AWS_ACCESS_KEY_ID", "operator")
-        .env("AWS_SECRET_ACCESS_KEY", "operator")
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_ENDPOINT_URL", world.stack.aws_url().unwrap())
-        .env("AWS_ENDPOINT_URL_CLOUDFORMATION", &stand_in)
-        .env("AWS_ENDPOINT_URL_STS", &stand_in)
-        .args(["--stack", stack])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut child = command(world, variables, stack, arguments).await.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // It may exit before it has read anything.
     let _ = stdin.write_all(input.as_bytes()).await;
@@ -195,6 +192,37 @@ async fn run(
         assert!(!said.contains(input.trim()), "the secret was printed: {said}");
     }
     output
+}
+
+/// The operator on the stack of `world`, ready to be started.
+pub(crate) async fn operator_command(world: &World, arguments: &[&str]) -> Command {
+    command(world, world.stack.variables().clone(), "a-stack", arguments).await
+}
+
+async fn command(
+    world: &World,
+    variables: HashMap<String, String>,
+    stack: &str,
+    arguments: &[&str],
+) -> Command {
+    let stand_in = cloudformation(variables).await;
+    let mut command = Command::new(binary("operator"));
+    command
+        .env_clear()
+        .current_dir(root())
+        .env("AWS_ACCESS_KEY_ID", "operator")
+        .env("AWS_SECRET_ACCESS_KEY", "operator")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL", world.stack.aws_url().unwrap())
+        .env("AWS_ENDPOINT_URL_CLOUDFORMATION", &stand_in)
+        .env("AWS_ENDPOINT_URL_STS", &stand_in)
+        .args(["--stack", stack])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
 }
 
 pub(crate) fn said(output: &Output) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::clock::UnixMillis;
 use shared::secret::{AccessToken, RefreshToken};
 
 use super::error::NotionAnswer;
@@ -81,4 +82,26 @@ pub struct Renewed {
     pub expires_in: Option<Duration>,
     /// The answer.
     pub answer: NotionAnswer,
+}
+
+/// What Notion says about a token (RFC 7662 §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Introspection {
+    /// Whether it is alive, and this connection's.
+    pub active: bool,
+    /// When it was issued, if the answer says so.
+    pub issued_at: Option<UnixMillis>,
+}
+
+/// Whose an access token is.
+#[derive(Debug)]
+pub struct Me {
+    /// Notion's id of the bot that it acts as.
+    pub bot_id: String,
+    /// The workspace's id, if the answer has it.
+    pub workspace_id: Option<String>,
+    /// The workspace's name.
+    pub workspace_name: Option<String>,
+    /// On whose behalf it acts.
+    pub owner: Owner,
 }

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use shared::clock::UnixMillis;
 use shared::ids::identifier;
 use shared::secret::{AccessToken, RefreshToken};
 
 use super::error::{NotionAnswer, TokenError};
-use super::grant::{Grant, Owner, Renewed};
+use super::grant::{Grant, Introspection, Me, Owner, Renewed};
 
 /// The longest text that is kept, in bytes. A row holds 400 KB, a record in the rescue queue 256 KB.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
@@ -47,10 +48,32 @@ pub(super) fn renewed(answer: &NotionAnswer, body: &[u8]) -> Result<Renewed, Tok
 }
 
 /// Parses a successful introspection (RFC 7662 §2.2). Without a boolean `active`, the outcome is unknown.
-pub(super) fn is_active(answer: &NotionAnswer, body: &[u8]) -> Result<bool, TokenError> {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
-    let active = json.as_ref().and_then(|json| json.get("active")).and_then(Value::as_bool);
-    active.ok_or_else(|| TokenError::OutcomeUnknown(Some(answer.clone())))
+pub(super) fn introspection(answer: &NotionAnswer, body: &[u8]) -> Result<Introspection, TokenError> {
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    let active = json.get("active").and_then(Value::as_bool);
+    let active = active.ok_or_else(|| TokenError::OutcomeUnknown(Some(answer.clone())))?;
+    Ok(Introspection { active, issued_at: json.get("iat").and_then(Value::as_u64).map(moment) })
+}
+
+/// RFC 7662 has seconds in `iat`, Notion's example milliseconds. No second of the next three thousand years has so many
+/// digits as a millisecond since 1973.
+fn moment(iat: u64) -> UnixMillis {
+    UnixMillis(if iat < 100_000_000_000 { iat * 1000 } else { iat })
+}
+
+/// Parses a successful answer of `GET /v1/users/me`.
+pub(super) fn me(answer: &NotionAnswer, body: &[u8]) -> Result<Me, TokenError> {
+    let json = json(body).unwrap_or_default();
+    let read = || {
+        let bot = json.get("bot")?;
+        Some(Me {
+            bot_id: id(&json, "/id")?,
+            workspace_id: id(bot, "/workspace_id"),
+            workspace_name: text(bot, "/workspace_name"),
+            owner: owner(bot)?,
+        })
+    };
+    read().ok_or_else(|| TokenError::OutcomeUnknown(Some(answer.clone())))
 }
 
 fn read(json: &Value, access_token: AccessToken, answer: &NotionAnswer) -> Result<Grant, &'static str> {
@@ -167,6 +190,15 @@ mod tests {
         }
         for unreadable in [&b"\"\\ud8\""[..], b"\"\\", b"\"\xff\"", b"{", b""] {
             assert_eq!(json(unreadable), None);
+        }
+    }
+
+    #[test]
+    fn the_time_of_issue_is_read_in_either_unit() {
+        for (iat, at_ms) in
+            [(1_727_554_061, 1_727_554_061_000), (1_727_554_061_083, 1_727_554_061_083), (0, 0)]
+        {
+            assert_eq!(moment(iat), UnixMillis(at_ms), "{iat}");
         }
     }
 

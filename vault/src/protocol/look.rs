@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::call::Retries;
 use crate::installation::{InstallationId, SealedPair};
-use crate::notion::TokenError;
+use crate::notion::{Introspection, TokenError};
 use crate::report::report_broken_seal;
 use crate::store::{Installation, StoreError};
 use crate::vault::{InHand, Vault};
@@ -55,8 +55,8 @@ impl Vault {
         ))
         .await;
         match asked {
-            Ok(true) => Look::Alive,
-            Ok(false) => Look::Dead,
+            Ok(Introspection { active: true, .. }) => Look::Alive,
+            Ok(Introspection { active: false, .. }) => Look::Dead,
             Err(error) => {
                 line.note("introspection", error.key());
                 Look::Unknown(error)

@@ -84,6 +84,7 @@ impl Vault {
             access_fingerprint,
             lease: None,
             in_doubt: false,
+            refresh_unproven: false,
             bot_id: renewed.bot_id.clone().unwrap_or_else(|| before.bot_id.clone()),
             exchanged_at_ms: now.0,
             expires_at_ms: renewed.expires_in.map(|life| now.plus(life).0),

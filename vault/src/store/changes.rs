@@ -105,6 +105,15 @@ impl Change {
             let data = data(old, new, carry_personal_data);
             Event::of_installation(kind, write_of(new), subject.map(Subject::as_str), self.at, data)
         };
+        // Nobody has installed or claimed anything just now.
+        if new.adopted_at_ms.is_some() && new.adopted_at_ms != old.and_then(|old| old.adopted_at_ms) {
+            let before = old.map_or(&[][..], |old| &old.subjects);
+            let linked = new.subjects.iter().filter(|subject| !before.contains(subject));
+            let adopted = linked.map(|subject| event(EventType::Adopted, Some(subject)));
+            let was_dead = old.is_some_and(|old| old.health == Health::NeedsReinstall);
+            let recovered = was_dead && new.health != Health::NeedsReinstall;
+            return adopted.chain(recovered.then(|| event(EventType::Recovered, None))).collect();
+        }
         let Some(before) = old.filter(|old| old.health != Health::Removed) else {
             return if is_installed_since(old, new) {
                 vec![event(EventType::Installed, None)]

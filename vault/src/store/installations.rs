@@ -3,7 +3,7 @@
 //! - `installation_id` (S, key): see `InstallationId`
 //! - `pair` (L of at most one M): the current tokens, sealed, with fingerprints; `expires_at_ms` if Notion said so;
 //!   `lease` (`holder`, `until_ms`) while they are being refreshed; `in_doubt` after a refresh whose answer was lost;
-//!   `to_revoke` if they were removed
+//!   `to_revoke` if they were removed; `refresh_unproven` if they came from elsewhere and were not refreshed since
 //! - `superseded` (L of M): pairs that later installs replaced, kept until the sweep has dealt with them
 //! - `exchanged_at_ms` (N): orders installs: an older exchange never replaces a newer one
 //! - `written_by` (S): the attempt of the last install, by which it recognizes its own earlier success
@@ -24,6 +24,7 @@
 //! - `owned_since_ms` (N): since when it is somebody's: a person installed without an app, or an app has claimed it
 //! - `claim_by_ms` (N): an app asked for it, and unless it is somebody's by then, it is given back
 //! - `imported_at_ms` (N): when the operator last wrote it from a backup
+//! - `adopted_at_ms` (N): when the operator last adopted tokens from elsewhere for it; see `adopt`
 //!
 //! The other attributes are what Notion said, under Notion's names. The pair is a list so that one update can move it
 //! aside without reading it first (`list_append`).
@@ -330,7 +331,7 @@ pub(super) fn seal_shard(install: &NewInstallation) -> AttributeValue {
 /// stays in flight.
 fn with_refresh_of(mut pair: AttributeValue, other: &AttributeValue) -> AttributeValue {
     const OF_THE_REFRESH: [&str; 2] = ["lease", "in_doubt"];
-    const TOKEN: [&str; 2] = ["refresh", "refresh_fingerprint"];
+    const TOKEN: [&str; 3] = ["refresh", "refresh_fingerprint", "refresh_unproven"];
     if let (AttributeValue::M(pair), Ok(other)) = (&mut pair, other.as_m()) {
         let token = if pair.contains_key("refresh") { &[][..] } else { &TOKEN[..] };
         for name in OF_THE_REFRESH.iter().chain(token) {

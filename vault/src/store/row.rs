@@ -119,6 +119,8 @@ pub struct Installation {
     pub claim_by_ms: Option<u64>,
     /// When the operator last wrote it from a backup.
     pub imported_at_ms: Option<u64>,
+    /// When the operator last adopted tokens from elsewhere for it.
+    pub adopted_at_ms: Option<u64>,
 }
 
 impl Installation {
@@ -281,6 +283,7 @@ pub(super) fn read(row: &Row) -> Result<Installation, StoreError> {
         owned_since_ms: integer(row, "owned_since_ms"),
         claim_by_ms: integer(row, "claim_by_ms"),
         imported_at_ms: integer(row, "imported_at_ms"),
+        adopted_at_ms: integer(row, "adopted_at_ms"),
     })
 }
 
@@ -323,6 +326,7 @@ fn read_pair(pair: &AttributeValue) -> Result<SealedPair, StoreError> {
         lease: map.get("lease").and_then(|value| value.as_m().ok()).map(read_lease).transpose()?,
         in_doubt: flag("in_doubt"),
         to_revoke: flag("to_revoke"),
+        refresh_unproven: flag("refresh_unproven"),
     })
 }
 
@@ -347,7 +351,11 @@ pub(super) fn pair_attribute(pair: &SealedPair) -> AttributeValue {
     if let Some(lease) = &pair.lease {
         map.insert("lease".to_owned(), lease_attribute(lease));
     }
-    for (name, is_set) in [("in_doubt", pair.in_doubt), ("to_revoke", pair.to_revoke)] {
+    for (name, is_set) in [
+        ("in_doubt", pair.in_doubt),
+        ("to_revoke", pair.to_revoke),
+        ("refresh_unproven", pair.refresh_unproven),
+    ] {
         if is_set {
             map.insert(name.to_owned(), AttributeValue::Bool(true));
         }

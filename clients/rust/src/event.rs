@@ -129,6 +129,7 @@ impl EventData {
         Some(match event_type {
             "installation.installed"
             | "installation.reinstalled"
+            | "installation.adopted"
             | "installation.claimed"
             | "installation.unclaimed"
             | "installation.unlinked"

@@ -18,7 +18,7 @@ export type InstallationEvent =
     >
   | Event<
       "installation",
-      "installation.claimed" | "installation.unlinked",
+      "installation.adopted" | "installation.claimed" | "installation.unlinked",
       InstallationData & {
         /** The user whom it is about. */
         readonly subject: string;
@@ -177,6 +177,7 @@ const FAILED: Shape = { ...ONBOARDING, mayHave: [...ONBOARDING.mayHave, "step", 
 const SHAPES: { readonly [Type in KnownEvent["type"]]: Shape } = {
   "installation.installed": INSTALLATION,
   "installation.reinstalled": INSTALLATION,
+  "installation.adopted": OF_A_SUBJECT,
   "installation.claimed": OF_A_SUBJECT,
   "installation.unclaimed": INSTALLATION,
   "installation.unlinked": OF_A_SUBJECT,

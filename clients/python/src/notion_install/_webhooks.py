@@ -220,7 +220,17 @@ def _onboarding(common: dict[str, Any], data: Fields) -> Event:
     )
 
 
-_KINDS = ("installed", "reinstalled", "claimed", "unclaimed", "unlinked", "needs_reinstall", "recovered", "removed")
+_KINDS = (
+    "installed",
+    "reinstalled",
+    "adopted",
+    "claimed",
+    "unclaimed",
+    "unlinked",
+    "needs_reinstall",
+    "recovered",
+    "removed",
+)
 _READERS: dict[frozenset[str], Callable[[dict[str, Any], Fields], Event]] = {
     frozenset(f"installation.{kind}" for kind in _KINDS): _installation,
     frozenset(["installation.forgotten"]): _forgotten,

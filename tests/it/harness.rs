@@ -271,9 +271,10 @@ impl Page {
         self.headers.get("location").map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The page's heading.
-    pub(crate) fn heading(&self) -> &str {
-        self.body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next()).unwrap_or("")
+    /// The page's heading, as a person reads it: without the marks that keep the direction of a name to itself.
+    pub(crate) fn heading(&self) -> String {
+        let heading = self.body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next());
+        heading.unwrap_or("").replace(['\u{2068}', '\u{2069}'], "")
     }
 
     pub(crate) fn is_connected(&self) -> bool {

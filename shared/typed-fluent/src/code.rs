@@ -16,13 +16,15 @@ pub(crate) fn of(languages: &[Messages<'_>]) -> String {
     for (name, message) in &reference.messages {
         let function = snake_case(name);
         let variables: Vec<&str> = message.variables().into_iter().collect();
-        let parameters: String =
-            variables.iter().map(|variable| format!(", {}: &str", snake_case(variable))).collect();
+        let mut parameters = String::from("self");
+        for variable in &variables {
+            let _ = write!(parameters, ", {}: &str", snake_case(variable));
+        }
         let result = if variables.is_empty() { "&'static str" } else { "String" };
         let place = format!("{}:{}", reference.source.path, message.line);
         let _ = write!(
             code,
-            "    pub(crate) fn {function}(self{parameters}) -> {result} {{ // {place}\n        match self {{\n"
+            "    pub(crate) fn {function}({parameters}) -> {result} {{ // {place}\n        match self {{\n"
         );
         for (variants, text) in arms(languages, name) {
             let _ = writeln!(code, "            {variants} => {text},");

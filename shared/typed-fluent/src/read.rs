@@ -50,8 +50,9 @@ impl<'a> Messages<'a> {
     pub(crate) fn read(source: Source<'a>, mistakes: &mut BTreeSet<Mistake>) -> Self {
         let mut read = Self { source, messages: BTreeMap::new() };
         let resource = fluent_syntax::parser::parse(source.text).unwrap_or_else(|(resource, errors)| {
-            let errors =
-                errors.iter().map(|error| read.mistake(line_at(source.text, error.pos.start), error));
+            let errors = errors
+                .iter()
+                .map(|error| read.mistake(line_at(source.text, error.pos.start), error.to_string()));
             mistakes.extend(errors);
             resource
         });
@@ -81,7 +82,7 @@ impl<'a> Messages<'a> {
                 },
                 Entry::Term(term) => match &term.value.elements[..] {
                     [PatternElement::TextElement { value }] => {
-                        if terms.insert(id, Term { line, text: *value, is_used: false }).is_some() {
+                        if terms.insert(id, Term { line, text: value, is_used: false }).is_some() {
                             wrong(format!("the term -{id} is there twice"));
                         }
                     }
@@ -121,24 +122,23 @@ impl<'a> Messages<'a> {
             };
             match part {
                 Ok(Part::Piece(piece)) => pieces.push(piece),
-                Ok(Part::Term(name)) => match terms.get_mut(name) {
-                    Some(term) => {
+                Ok(Part::Term(name)) => {
+                    if let Some(term) = terms.get_mut(name) {
                         term.is_used = true;
                         pieces.push(Piece::Text(term.text));
-                    }
-                    None => {
+                    } else {
                         let what = format!("`{id}` has the term -{name}, which is not in this file");
                         mistakes.insert(self.mistake(self.line_of(name), what));
                     }
-                },
+                }
                 Err(what) => mistakes.extend([self.mistake(line, format!("`{id}` {what}"))]),
             }
         }
         pieces
     }
 
-    pub(crate) fn mistake(&self, line: usize, what: impl ToString) -> Mistake {
-        Mistake { path: self.source.path.to_owned(), line, what: what.to_string() }
+    pub(crate) fn mistake(&self, line: usize, what: String) -> Mistake {
+        Mistake { path: self.source.path.to_owned(), line, what }
     }
 
     /// The line of a part of the file: the parser gives parts without saying where they are.

@@ -105,6 +105,15 @@ async fn run(cli: Cli) -> Result<(), String> {
         }),
         ..Options::default()
     };
+    // The sample app's own.
+    for (name, page) in [
+        ("APP_LOGO_URL", "logo.svg"),
+        ("APP_SUPPORT_URL", "about#support"),
+        ("APP_PRIVACY_URL", "about#privacy"),
+        ("APP_TERMS_URL", "about#terms"),
+    ] {
+        options.variables.insert(name.to_owned(), format!("http://localhost:{}/app/{page}", cli.port));
+    }
     let settings = [
         "APP_NAME",
         "APP_COLOR",

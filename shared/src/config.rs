@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::canonical_uuid;
-pub use branding::{Branding, Color};
+pub use branding::{Branding, Color, app_name};
 
 /// How long a person may spend at Notion, in seconds, unless `STATE_TTL_SECS` is set.
 pub const DEFAULT_STATE_TTL_SECS: u64 = 600;

@@ -264,6 +264,8 @@ pub(crate) struct Page {
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
     pub(crate) url: String,
+    /// As a person reads it: without the marks that keep the direction of a name to itself.
+    heading: String,
 }
 
 impl Page {
@@ -271,10 +273,9 @@ impl Page {
         self.headers.get("location").map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The page's heading, as a person reads it: without the marks that keep the direction of a name to itself.
-    pub(crate) fn heading(&self) -> String {
-        let heading = self.body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next());
-        heading.unwrap_or("").replace(['\u{2068}', '\u{2069}'], "")
+    /// The page's heading.
+    pub(crate) fn heading(&self) -> &str {
+        &self.heading
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -302,7 +303,10 @@ impl Browser<'_> {
         for set_cookie in headers.get_all("set-cookie") {
             self.keep(set_cookie.to_str().unwrap());
         }
-        Page { status, headers, body: response.text().await.unwrap(), url: url.to_owned() }
+        let body = response.text().await.unwrap();
+        let heading = body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next());
+        let heading = heading.unwrap_or("").replace(['\u{2068}', '\u{2069}'], "");
+        Page { status, headers, body, url: url.to_owned(), heading }
     }
 
     pub(crate) fn cookie(&self) -> String {

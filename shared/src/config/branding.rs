@@ -8,7 +8,7 @@ const MAX_URL_BYTES: usize = 2048;
 /// How the pages look, what they call the app, and where their links lead.
 #[derive(Debug, Clone)]
 pub struct Branding {
-    /// `APP_NAME`, default `This app`.
+    /// See [`app_name`].
     pub app_name: String,
     /// `APP_COLOR`, default `#2f5d50`: the accent, as `#rrggbb`.
     pub app_color: Color,
@@ -22,6 +22,22 @@ pub struct Branding {
     pub privacy_url: Option<String>,
     /// `APP_TERMS_URL`, optional: the app's terms of use; https, or http on localhost.
     pub terms_url: Option<String>,
+}
+
+/// What the app is called: `APP_NAME`, default `This app`.
+///
+/// # Errors
+///
+/// [`ConfigError::Invalid`].
+pub fn app_name(lookup: &impl Lookup) -> Result<String, ConfigError> {
+    let app_name = lookup("APP_NAME").unwrap_or_else(|| "This app".to_owned());
+    if app_name.chars().count() > 60 || app_name.chars().any(char::is_control) {
+        return Err(ConfigError::Invalid {
+            variable: "APP_NAME",
+            expected: "at most 60 characters on one line",
+        });
+    }
+    Ok(app_name)
 }
 
 /// A colour as `#rrggbb`.
@@ -71,15 +87,8 @@ impl Branding {
     pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
         let app_color = Color::parse(lookup("APP_COLOR").as_deref().unwrap_or("#2f5d50"))
             .ok_or(ConfigError::Invalid { variable: "APP_COLOR", expected: "a colour written as #rrggbb" })?;
-        let app_name = lookup("APP_NAME").unwrap_or_else(|| "This app".to_owned());
-        if app_name.chars().count() > 60 || app_name.chars().any(char::is_control) {
-            return Err(ConfigError::Invalid {
-                variable: "APP_NAME",
-                expected: "at most 60 characters on one line",
-            });
-        }
         Ok(Self {
-            app_name,
+            app_name: app_name(lookup)?,
             app_color,
             next_url: web_address(lookup, "APP_NEXT_URL")?,
             logo_url: web_address(lookup, "APP_LOGO_URL")?,

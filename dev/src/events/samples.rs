@@ -81,24 +81,6 @@ const CASES: &[Case] = &[
         make: |visit| visit.request.raw_query = format!("{SAMPLE_APP}&code_challenge_method=plain"),
     },
     Case {
-        name: "install-language",
-        about: "a link or an app names the languages of the pages, and there is one of them",
-        outcome: "started",
-        make: |visit| visit.request.raw_query = "ui_locales=pt-BR+es-419+en".into(),
-    },
-    Case {
-        name: "install-language-unknown",
-        about: "there is none of the languages that are named: ignored",
-        outcome: "started",
-        make: |visit| visit.request.raw_query = "ui_locales=tlh".into(),
-    },
-    Case {
-        name: "install-language-too-long",
-        about: "a list of languages that is too long",
-        outcome: "bad_ui_locales",
-        make: |visit| visit.request.raw_query = format!("ui_locales=de{}", "+tlh".repeat(64)),
-    },
-    Case {
         name: "install-head",
         about: "a link checker: starts nothing",
         outcome: "method_not_allowed",
@@ -325,8 +307,36 @@ const CASES: &[Case] = &[
         make: |visit| visit.request.raw_query = "reason=refused".into(),
     },
     Case {
+        name: "callback-reason-page-json",
+        about: "the same for a client that asks for JSON (RFC 9457)",
+        outcome: "expired",
+        make: |visit| {
+            visit.request.raw_query = "reason=expired".into();
+            visit.request.headers.retain(|(name, _)| name != "accept");
+            visit.header("accept", "application/json");
+        },
+    },
+    Case {
+        name: "install-language",
+        about: "a link or an app names the languages of the pages, and there is one of them",
+        outcome: "started",
+        make: |visit| visit.request.raw_query = "ui_locales=pt-BR+es-419+en".into(),
+    },
+    Case {
+        name: "install-language-unknown",
+        about: "there is none of the languages that are named: ignored",
+        outcome: "started",
+        make: |visit| visit.request.raw_query = "ui_locales=tlh".into(),
+    },
+    Case {
+        name: "install-language-too-long",
+        about: "a list of languages that is too long",
+        outcome: "bad_ui_locales",
+        make: |visit| visit.request.raw_query = format!("ui_locales=de{}", "+tlh".repeat(64)),
+    },
+    Case {
         name: "callback-reason-page-accept-language",
-        about: "the same in the language that the browser asks for",
+        about: "a clean page in the language that the browser asks for",
         outcome: "refused",
         make: |visit| {
             visit.request.raw_query = "reason=refused".into();
@@ -336,19 +346,9 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "callback-reason-page-language",
-        about: "the same in the language that was named at /install",
+        about: "a clean page in the language that was named at /install",
         outcome: "refused",
         make: |visit| visit.request.raw_query = "reason=refused&ui_locales=ja".into(),
-    },
-    Case {
-        name: "callback-reason-page-json",
-        about: "the same for a client that asks for JSON (RFC 9457)",
-        outcome: "expired",
-        make: |visit| {
-            visit.request.raw_query = "reason=expired".into();
-            visit.request.headers.retain(|(name, _)| name != "accept");
-            visit.header("accept", "application/json");
-        },
     },
 ];
 

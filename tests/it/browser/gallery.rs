@@ -99,7 +99,8 @@ async fn show(
     let (parts, body) = page.into_parts();
     let lambda_http::Body::Text(html) = body else { panic!("a page without a text") };
     // Nobody has to hurry in here.
-    let html = html.replace("http-equiv=\"refresh\" content=\"2\"", "http-equiv=\"refresh\" content=\"3600\"");
+    let html =
+        html.replace("http-equiv=\"refresh\" content=\"2\"", "http-equiv=\"refresh\" content=\"3600\"");
     // The pages say that they are for errors; the gallery is not one.
     let mut response = Response::new(axum::body::Body::from(html));
     *response.status_mut() = StatusCode::OK;
@@ -137,7 +138,9 @@ async fn every_page_of_every_language_is_accessible_to_everybody() {
                 }
                 for look in [LOOKS[0], LOOKS[3]] {
                     chromium.look(look).await;
-                    chromium.screenshot(&format!("pages-{}-{brand}-{}-{name}", language.tag(), look.name)).await;
+                    chromium
+                        .screenshot(&format!("pages-{}-{brand}-{}-{name}", language.tag(), look.name))
+                        .await;
                 }
             }
         }

@@ -264,5 +264,5 @@ fn a_page_where_trying_again_does_not_help_says_whom_to_ask() {
     }
     let page = text(&pages().bad_app_request(BadAppRequest::NoChallenge, Visitor::of(&headers)));
     assert!(page.contains("Please contact the people who run"), "{page}");
-    assert!(page.contains("<dd dir=\"auto\" lang=\"en\">return_to needs a code_challenge"), "{page}");
+    assert!(page.contains("<bdi lang=\"en\">return_to needs a code_challenge"), "{page}");
 }

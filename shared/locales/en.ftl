@@ -74,8 +74,8 @@ fact-developer = For the developer
 ## Whom to ask, where trying again does not help
 
 # With the button contact-support below it.
-ask-support = Do you need help? The support team of { $app } is there for you.
-ask-operator = Do you need help? Please contact the people who run { $app }.
+ask-support = Need help? The { $app } support team is there for you.
+ask-operator = Need help? Please contact the people who run { $app }.
 
 ## Buttons
 

@@ -105,10 +105,23 @@ async fn run(cli: Cli) -> Result<(), String> {
         }),
         ..Options::default()
     };
+    // The sample app's own.
+    for (name, page) in [
+        ("APP_LOGO_URL", "logo.svg"),
+        ("APP_SUPPORT_URL", "about#support"),
+        ("APP_PRIVACY_URL", "about#privacy"),
+        ("APP_TERMS_URL", "about#terms"),
+    ] {
+        options.variables.insert(name.to_owned(), format!("http://localhost:{}/app/{page}", cli.port));
+    }
     let settings = [
         "APP_NAME",
         "APP_COLOR",
         "APP_NEXT_URL",
+        "APP_LOGO_URL",
+        "APP_SUPPORT_URL",
+        "APP_PRIVACY_URL",
+        "APP_TERMS_URL",
         "ALLOWED_WORKSPACES",
         "CLAIM_WINDOW_MINUTES",
         "RETURN_DESTINATIONS",

@@ -1,10 +1,13 @@
 //! The settings, read once at start-up. With an invalid setting, a function only reports that it is misconfigured.
 
+mod branding;
+
 use std::ops::RangeInclusive;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::canonical_uuid;
+pub use branding::{Branding, Color, app_name};
 
 /// How long a person may spend at Notion, in seconds, unless `STATE_TTL_SECS` is set.
 pub const DEFAULT_STATE_TTL_SECS: u64 = 600;
@@ -182,96 +185,6 @@ pub fn allowed_workspaces(lookup: &impl Lookup) -> Result<Option<Vec<String>>, C
         variable: "ALLOWED_WORKSPACES",
         expected: "workspace ids (UUIDs) separated by commas, or not set",
     })
-}
-
-/// How the pages look and what they call the app.
-#[derive(Debug, Clone)]
-pub struct Branding {
-    /// `APP_NAME`, default `This app`.
-    pub app_name: String,
-    /// `APP_COLOR`, default `#2f5d50`: the accent, as `#rrggbb`.
-    pub app_color: Color,
-    /// `APP_NEXT_URL`, optional: the link on the page after an installation; https, or http on localhost.
-    pub next_url: Option<String>,
-}
-
-/// A colour as `#rrggbb`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Color {
-    red: u8,
-    green: u8,
-    blue: u8,
-}
-
-impl Color {
-    /// Reads `#rrggbb`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits =
-            text.strip_prefix('#').filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        let value = u32::from_str_radix(digits, 16).ok()?;
-        let [_, red, green, blue] = value.to_be_bytes();
-        Some(Self { red, green, blue })
-    }
-
-    /// Black or white, whichever has the higher contrast with this colour (WCAG 2.2, relative luminance).
-    #[must_use]
-    pub fn readable_text(self) -> &'static str {
-        let linear = |channel: u8| {
-            let value = f64::from(channel) / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-        };
-        let luminance = 0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue);
-        if luminance > 0.179 { "#000000" } else { "#ffffff" }
-    }
-}
-
-impl std::fmt::Display for Color {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
-    }
-}
-
-impl Branding {
-    /// Reads `APP_NAME`, `APP_COLOR` and `APP_NEXT_URL`.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Invalid`] naming the variable.
-    pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
-        let app_color = Color::parse(lookup("APP_COLOR").as_deref().unwrap_or("#2f5d50"))
-            .ok_or(ConfigError::Invalid { variable: "APP_COLOR", expected: "a colour written as #rrggbb" })?;
-        let app_name = lookup("APP_NAME").unwrap_or_else(|| "This app".to_owned());
-        if app_name.chars().count() > 60 || app_name.chars().any(char::is_control) {
-            return Err(ConfigError::Invalid {
-                variable: "APP_NAME",
-                expected: "at most 60 characters on one line",
-            });
-        }
-        let next_url = lookup("APP_NEXT_URL");
-        let is_web = |url: &String| {
-            let safe = url.starts_with("https://") || url.starts_with("http://localhost:");
-            safe && url.len() <= 2048 && url.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        if next_url.as_ref().is_some_and(|url| !is_web(url)) {
-            return Err(ConfigError::Invalid {
-                variable: "APP_NEXT_URL",
-                expected: "an https:// URL, or http://localhost:<port>/…",
-            });
-        }
-        Ok(Self { app_name, app_color, next_url })
-    }
-}
-
-impl Default for Branding {
-    /// The look of the pages when nothing is configured, or when the configuration cannot be read.
-    fn default() -> Self {
-        Self {
-            app_name: "This app".to_owned(),
-            app_color: Color { red: 0x2f, green: 0x5d, blue: 0x50 },
-            next_url: None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //!
 //! `GET /install` draws a nonce and keeps it in a cookie. The `state` sent to Notion is a hash of that cookie.
 //! Nothing is stored and no key is needed: only the browser that holds the cookie can show what the state was derived
-//! from, and the state cannot be turned back into the cookie. What an app asked for travels in the cookie too. (RFC 9700 §4.7.1 asks for a one-time `state` bound to
-//! the user agent. The claim at the callback makes it one-time.)
+//! from, and the state cannot be turned back into the cookie. What an app asked for travels in the cookie too, and so does
+//! the language of the pages. (RFC 9700 §4.7.1 asks for a one-time `state` bound to the user agent. The claim at the
+//! callback makes it one-time.)
 
 mod cookies;
 mod rejected;
@@ -16,6 +17,8 @@ use subtle::ConstantTimeEq as _;
 use crate::app_request::AppRequest;
 use crate::clock::UnixSeconds;
 use crate::config::PublicConnection;
+use crate::install_request::InstallRequest;
+use crate::language::Language;
 use crate::random::{self, Random};
 use crate::secret::{FlowCookie, State};
 use cookies::{COOKIE_PREFIX, Content, set_cookie};
@@ -53,6 +56,8 @@ pub struct Flow {
     pub issued_at: UnixSeconds,
     /// What an app asked for, if one sent the person.
     pub app: Option<AppRequest>,
+    /// The language of its pages, if the app or a link named one.
+    pub language: Option<Language>,
 }
 
 impl ClaimKey {
@@ -105,11 +110,11 @@ impl Flow {
     #[must_use]
     pub fn issue(
         connection: &PublicConnection,
-        app: Option<AppRequest>,
+        asked: InstallRequest,
         now: UnixSeconds,
         random: &dyn Random,
     ) -> Self {
-        let content = Content { issued_at: now, app };
+        let content = Content { issued_at: now, asked };
         Self::committed(connection, content.encode(&random::bytes(random)), content)
     }
 
@@ -155,7 +160,11 @@ impl Flow {
         if flow.id() == *id { Ok(flow) } else { Err(FlowRejected::Mismatch) }
     }
 
-    fn committed(connection: &PublicConnection, value: String, Content { issued_at, app }: Content) -> Self {
+    fn committed(
+        connection: &PublicConnection,
+        value: String,
+        Content { issued_at, asked: InstallRequest { app, language } }: Content,
+    ) -> Self {
         let digest = Sha256::new()
             .chain_update(STATE_TAG)
             .chain_update([0])
@@ -168,7 +177,7 @@ impl Flow {
             State::parse(URL_SAFE_NO_PAD.encode(digest)).expect("a state"),
         );
         let claim_key = ClaimKey::of(&state);
-        Self { cookie, state, claim_key, issued_at, app }
+        Self { cookie, state, claim_key, issued_at, app, language }
     }
 
     /// The secret part of the code with which the app's backend claims the installation: a hash of the cookie, so that a

@@ -11,6 +11,8 @@ pub mod config;
 pub mod entry;
 pub mod flow;
 pub mod ids;
+pub mod install_request;
+pub mod language;
 pub mod pages;
 pub mod pkce;
 pub mod query;

@@ -1,227 +1,180 @@
 //! What a person sees: a page in a browser, or problem details (RFC 9457) for a client that asks for JSON.
 //!
-//! The wording is fixed. Names from Notion are escaped by the template, shortened, and stripped of control and
-//! direction characters. Nothing else from a request or from Notion is ever shown, but the address of a page that was
-//! prepared, as a link.
+//! The wording is fixed, in each language. Names from Notion are escaped by the template, shortened, and stripped of
+//! control and direction characters. Nothing else from a request or from Notion is ever shown, but the address of a page
+//! that was prepared, as a link.
+//!
+//! JSON is for programs, and for those who write them: its texts are in English, so that the same outcome always reads
+//! the same. A program that shows an outcome to somebody has its own words for each `type`.
 
+mod connected;
+mod look;
 mod notice;
+mod texts;
+mod visitor;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use askama::Template as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::app_request::BadAppRequest;
 use crate::config::Branding;
+use crate::language::Language;
+pub use connected::{Connected, MAX_NAME_CHARS, Preparation};
+use look::{Look, POLICY};
 pub use notice::Notice;
+pub use visitor::Visitor;
 
-/// The longest name that a page shows, in characters.
-pub const MAX_NAME_CHARS: usize = 80;
 /// How often a waiting page reloads, in seconds.
 pub const REFRESH_SECS: u64 = 2;
-const SAVED: &str = "Your approval is saved. You can close this page.";
-
-/// What the page says about an installation. Holds no token.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Connected {
-    /// The workspace's name, if it has one.
-    pub workspace_name: Option<String>,
-    /// The person's name, or the closest thing to it.
-    pub person_name: Option<String>,
-    /// Whether Notion duplicated the template into the workspace.
-    pub template_duplicated: bool,
-    /// How far the workspace is prepared; `None` if nothing is to be prepared.
-    pub preparation: Option<Preparation>,
-}
-
-/// How far a workspace is prepared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Preparation {
-    /// Something is being made. `is_watched`: the page looks again by itself, as it may be a matter of seconds.
-    UnderWay {
-        /// Whether the page looks again.
-        is_watched: bool,
-        /// The address of the page to begin at, if it is there already.
-        landing_url: Option<String>,
-    },
-    /// It is prepared.
-    Done {
-        /// The address of the page to begin at.
-        landing_url: Option<String>,
-    },
-    /// It could not be prepared.
-    Failed,
-}
-
-impl Preparation {
-    fn key(&self) -> &'static str {
-        match self {
-            Self::UnderWay { .. } => "pending",
-            Self::Done { .. } => "completed",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn text(&self) -> &'static str {
-        match self {
-            Self::UnderWay { is_watched: true, .. } => {
-                "Your approval is saved. Your workspace is being prepared: that takes some seconds."
-            }
-            Self::UnderWay { .. } => {
-                "Your approval is saved. Your workspace is still being prepared: what is made appears in the Private \
-                 section of your Notion sidebar. You can close this page."
-            }
-            Self::Done { .. } => {
-                "Your approval is saved, and your workspace is prepared. You can close this page."
-            }
-            Self::Failed => {
-                "Your approval is saved, but your workspace could not be prepared. The connection works all the same."
-            }
-        }
-    }
-
-    /// The address of the page to begin at, if it can be a link.
-    fn landing_url(&self) -> Option<&str> {
-        let (Self::UnderWay { landing_url, .. } | Self::Done { landing_url }) = self else { return None };
-        let url = landing_url.as_deref()?;
-        let is_web =
-            ["https://", "http://localhost:", "http://127.0.0.1:"].iter().any(|web| url.starts_with(web));
-        (is_web && url.bytes().all(|byte| byte.is_ascii_graphic())).then_some(url)
-    }
-}
 
 /// Builds every response to a browser.
 #[derive(Debug, Clone)]
 pub struct Pages {
     branding: Branding,
-    style: OnceLock<Style>,
+    /// Built for the first page: most processes of `install` never show one.
+    look: OnceLock<Look>,
 }
-
-/// The style with the app's colours, and the policy that contains its hash. Built for the first page: most processes
-/// of `install` never show one.
-#[derive(Debug, Clone)]
-struct Style {
-    css: String,
-    content_security_policy: HeaderValue,
-}
-
-/// For responses without a page.
-const POLICY: &str =
-    "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(askama::Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
-    app_name: &'a str,
+    language: Language,
+    branding: &'a Branding,
     style: &'a str,
-    title: String,
-    text: &'a str,
-    facts: Vec<(&'static str, String)>,
+    links: Vec<(&'static str, &'a str)>,
+    title: Cow<'static, str>,
+    text: Cow<'static, str>,
+    whom_to_ask: Option<String>,
+    facts: Vec<Fact>,
     mood: &'static str,
     refresh_secs: Option<u64>,
-    actions: Vec<(String, &'a str)>,
+    actions: Vec<(Cow<'static, str>, Cow<'a, str>)>,
+}
+
+struct Fact {
+    name: &'static str,
+    value: String,
+    /// The tag of its language, if that is known and not the page's.
+    language: Option<&'static str>,
 }
 
 impl Pages {
     /// Pages with this look.
     #[must_use]
     pub fn new(branding: Branding) -> Self {
-        Self { branding, style: OnceLock::new() }
+        Self { branding, look: OnceLock::new() }
     }
 
-    fn style(&self) -> &Style {
-        self.style.get_or_init(|| {
-            let css = include_str!("../templates/style.css")
-                .replace("--accent: #2f5d50", &format!("--accent: {}", self.branding.app_color))
-                .replace(
-                    "--on-accent: #ffffff",
-                    &format!("--on-accent: {}", self.branding.app_color.readable_text()),
-                );
-            let hash = STANDARD.encode(Sha256::digest(&css));
-            #[expect(clippy::expect_used, reason = "fixed text and base64 make a valid header value")]
-            let content_security_policy =
-                HeaderValue::try_from(format!("{POLICY}; style-src 'sha256-{hash}'"))
-                    .expect("a header value");
-            Style { css, content_security_policy }
-        })
+    fn look(&self) -> &Look {
+        self.look.get_or_init(|| Look::of(&self.branding))
+    }
+
+    /// A page with nothing on it but a title, a text and the app's links.
+    fn page(
+        &self,
+        language: Language,
+        mood: &'static str,
+        title: Cow<'static, str>,
+        text: Cow<'static, str>,
+    ) -> Page<'_> {
+        let Branding { support_url, privacy_url, terms_url, .. } = &self.branding;
+        let links = [
+            (language.support(), support_url),
+            (language.privacy(), privacy_url),
+            (language.terms(), terms_url),
+        ];
+        Page {
+            language,
+            branding: &self.branding,
+            style: &self.look().css,
+            links: links.into_iter().filter_map(|(label, url)| Some((label, url.as_deref()?))).collect(),
+            title,
+            text,
+            whom_to_ask: None,
+            facts: Vec::new(),
+            mood,
+            refresh_secs: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Says on a page whom to ask: with a button, if there is a support.
+    fn say_whom_to_ask<'a>(&'a self, page: &mut Page<'a>) {
+        let (language, app) = (page.language, &self.branding.app_name);
+        page.whom_to_ask = Some(match &self.branding.support_url {
+            Some(url) => {
+                page.actions.push((language.contact_support().into(), url.into()));
+                language.ask_support(app)
+            }
+            None => language.ask_operator(app),
+        });
     }
 
     /// The page for an outcome without details.
     #[must_use]
-    pub fn notice(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
-        self.notice_with(notice.status(), notice, headers)
+    pub fn notice(&self, notice: Notice, visitor: Visitor<'_>) -> Response<Body> {
+        self.notice_with(notice.status(), notice, visitor)
     }
 
     /// The page for how a flow ended, at its clean URL. The page shows a failure, but showing it did not fail:
     /// however often somebody opens it, the status is not a server error.
     #[must_use]
-    pub fn ended(&self, notice: Notice, headers: &HeaderMap) -> Response<Body> {
+    pub fn ended(&self, notice: Notice, visitor: Visitor<'_>) -> Response<Body> {
         let status = notice.status();
-        self.notice_with(if status.is_server_error() { StatusCode::OK } else { status }, notice, headers)
+        self.notice_with(if status.is_server_error() { StatusCode::OK } else { status }, notice, visitor)
     }
 
-    fn notice_with(&self, status: StatusCode, notice: Notice, headers: &HeaderMap) -> Response<Body> {
-        if wants_json(headers) {
-            return Self::text(status, &notice.problem(status), "application/problem+json");
+    fn notice_with(&self, status: StatusCode, notice: Notice, visitor: Visitor<'_>) -> Response<Body> {
+        let app = &self.branding.app_name;
+        if visitor.wants_json() {
+            let next = notice.action(Language::En).map(|_| visitor.install_url());
+            let (title, text) = (notice.title(Language::En, app), notice.text(Language::En, app));
+            return Self::problem(status, notice.key(), &title, &text, next);
         }
-        let action = notice.action().map(|(label, target)| (label.to_owned(), target));
-        self.html(
-            status,
-            &Page {
-                app_name: &self.branding.app_name,
-                style: &self.style().css,
-                title: notice.title(&self.branding.app_name),
-                text: notice.text(),
-                facts: Vec::new(),
-                mood: notice.mood(),
-                refresh_secs: (notice == Notice::InProgress).then_some(REFRESH_SECS),
-                actions: action.into_iter().collect(),
-            },
-        )
+        let language = visitor.language();
+        let mut page =
+            self.page(language, notice.mood(), notice.title(language, app), notice.text(language, app));
+        page.refresh_secs = (notice == Notice::InProgress).then_some(REFRESH_SECS);
+        let action = notice.action(language).map(|label| (label.into(), visitor.install_url().into()));
+        page.actions.extend(action);
+        if notice.needs_help() {
+            self.say_whom_to_ask(&mut page);
+        }
+        self.html(status, &page)
     }
 
     /// The page for a developer whose app sent a person to us with a request that cannot be served.
     #[must_use]
-    pub fn bad_app_request(&self, problem: BadAppRequest, headers: &HeaderMap) -> Response<Body> {
-        let status = StatusCode::BAD_REQUEST;
-        let title = format!("{} sent you here with a request that is not correct", self.branding.app_name);
-        if wants_json(headers) {
-            let body = json!({
-                "type": format!("urn:notion-install:{}", problem.key()),
-                "title": title,
-                "status": status.as_u16(),
-                "detail": problem.to_string(),
-            });
-            return Self::text(status, &body, "application/problem+json");
+    pub fn bad_app_request(&self, problem: BadAppRequest, visitor: Visitor<'_>) -> Response<Body> {
+        let (status, app) = (StatusCode::BAD_REQUEST, &self.branding.app_name);
+        if visitor.wants_json() {
+            let title = Language::En.bad_request_title(app);
+            return Self::problem(status, problem.key(), &title, &problem.to_string(), None);
         }
-        self.html(
-            status,
-            &Page {
-                app_name: &self.branding.app_name,
-                style: &self.style().css,
-                title,
-                text: "Nothing was started, and there is nothing that you can do here. The people who run the app \
-                       can correct it.",
-                facts: vec![("For the developer", problem.to_string())],
-                mood: "bad",
-                refresh_secs: None,
-                actions: Vec::new(),
-            },
-        )
+        let language = visitor.language();
+        let (title, text) = (language.bad_request_title(app), language.bad_request_text(app));
+        let mut page = self.page(language, "bad", title.into(), text.into());
+        page.facts.push(Fact {
+            name: language.fact_developer(),
+            value: problem.to_string(),
+            language: Some(Language::En.tag()),
+        });
+        self.say_whom_to_ask(&mut page);
+        self.html(status, &page)
     }
 
     /// The page after a successful installation.
     #[must_use]
-    pub fn connected(&self, connected: &Connected, headers: &HeaderMap) -> Response<Body> {
-        let workspace = connected.workspace_name.as_deref().map(display_name).filter(|name| !name.is_empty());
-        let person = connected.person_name.as_deref().map(display_name).filter(|name| !name.is_empty());
-        if wants_json(headers) {
+    pub fn connected(&self, connected: &Connected, visitor: Visitor<'_>) -> Response<Body> {
+        let [workspace, person] = connected.names();
+        let landing_url = connected.preparation.as_ref().and_then(Preparation::landing_url);
+        if visitor.wants_json() {
             let mut body = json!({
                 "status": "connected",
                 "workspace_name": workspace,
@@ -229,32 +182,38 @@ impl Pages {
                 "template_duplicated": connected.template_duplicated,
             });
             if let Some(preparation) = &connected.preparation {
-                body["onboarding"] =
-                    json!({"status": preparation.key(), "landing_url": preparation.landing_url()});
+                body["onboarding"] = json!({"status": preparation.key(), "landing_url": landing_url});
             }
             return Self::json(StatusCode::OK, &body);
         }
-        let app_name = &self.branding.app_name;
-        let template = if connected.template_duplicated { "Added to your workspace" } else { "Not added" };
-        let is_watched =
-            matches!(connected.preparation, Some(Preparation::UnderWay { is_watched: true, .. }));
-        let landing = connected.preparation.as_ref().and_then(Preparation::landing_url);
-        let landing = landing.map(|url| ("Open it in Notion".to_owned(), url));
-        let next = self.branding.next_url.as_deref().map(|url| (format!("Continue to {app_name}"), url));
-        let facts = [("Workspace", workspace), ("Person", person), ("Template", Some(template.to_owned()))];
-        self.html(
-            StatusCode::OK,
-            &Page {
-                app_name,
-                style: &self.style().css,
-                title: format!("{app_name} is connected to Notion"),
-                text: connected.preparation.as_ref().map_or(SAVED, Preparation::text),
-                facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-                mood: "good",
-                refresh_secs: is_watched.then_some(REFRESH_SECS),
-                actions: landing.into_iter().chain(next).collect(),
-            },
-        )
+        let (language, app) = (visitor.language(), &self.branding.app_name);
+        let template = if connected.template_duplicated {
+            language.template_added()
+        } else {
+            language.template_not_added()
+        };
+        let facts = [
+            (language.fact_workspace(), workspace),
+            (language.fact_person(), person),
+            (language.fact_template(), Some(template.to_owned())),
+        ];
+        let facts =
+            facts.into_iter().filter_map(|(name, value)| Some(Fact { name, value: value?, language: None }));
+        let landing = landing_url.map(|url| (language.open_in_notion().into(), url.into()));
+        let next = self.branding.next_url.as_deref();
+        let next = next.map(|url| (language.continue_to_app(app).into(), url.into()));
+        let page = Page {
+            facts: facts.collect(),
+            refresh_secs: connected.is_watched().then_some(REFRESH_SECS),
+            actions: landing.into_iter().chain(next).collect(),
+            ..self.page(
+                language,
+                "good",
+                language.connected_title(app).into(),
+                connected.text(language).into(),
+            )
+        };
+        self.html(StatusCode::OK, &page)
     }
 
     /// A redirect with cookies to set (`Set-Cookie` values).
@@ -265,12 +224,12 @@ impl Pages {
         let mut response = Self::answer(status, Body::Empty);
         let headers = response.headers_mut();
         let Ok(location) = HeaderValue::from_str(location) else {
-            return self.notice(Notice::Misconfigured, &HeaderMap::new());
+            return self.notice(Notice::Misconfigured, Visitor::of(&HeaderMap::new()));
         };
         headers.insert(header::LOCATION, location);
         for cookie in set_cookies {
             let Ok(cookie) = HeaderValue::from_str(cookie) else {
-                return self.notice(Notice::Misconfigured, &HeaderMap::new());
+                return self.notice(Notice::Misconfigured, Visitor::of(&HeaderMap::new()));
             };
             headers.append(header::SET_COOKIE, cookie);
         }
@@ -286,8 +245,33 @@ impl Pages {
             }
         };
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, self.style().content_security_policy.clone());
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.look().content_security_policy.clone());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(page.language.tag()));
+        response
+    }
+
+    /// Problem details (RFC 9457), in English. `next`: where the person starts over, relative to `/callback`.
+    fn problem(
+        status: StatusCode,
+        key: &str,
+        title: &str,
+        detail: &str,
+        next: Option<String>,
+    ) -> Response<Body> {
+        // A program gets the name in a title as it is, without the marks that keep its direction to itself on a page.
+        let plain = |text: &str| text.replace(['\u{2068}', '\u{2069}'], "");
+        let mut problem = Map::new();
+        problem.insert("type".to_owned(), format!("urn:notion-install:{key}").into());
+        problem.insert("title".to_owned(), plain(title).into());
+        problem.insert("status".to_owned(), status.as_u16().into());
+        problem.insert("detail".to_owned(), plain(detail).into());
+        if let Some(next) = next {
+            problem.insert("next".to_owned(), next.into());
+        }
+        let mut response = Self::text(status, &problem.into(), "application/problem+json");
+        let language = HeaderValue::from_static(Language::En.tag());
+        response.headers_mut().insert(header::CONTENT_LANGUAGE, language);
         response
     }
 
@@ -319,7 +303,7 @@ impl Pages {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-language"));
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
         }
@@ -327,43 +311,6 @@ impl Pages {
             headers.insert(name, HeaderValue::from_static(value));
         }
         response
-    }
-}
-
-/// Whether the client asks for JSON instead of a page.
-fn wants_json(headers: &HeaderMap) -> bool {
-    let accepts = |media_type: &str| {
-        headers.get_all(header::ACCEPT).iter().any(|value| {
-            value.to_str().is_ok_and(|text| {
-                text.split(',').any(|range| range.split(';').next().is_some_and(|t| t.trim() == media_type))
-            })
-        })
-    };
-    (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
-}
-
-/// A name made safe to show: no control or direction characters, at most [`MAX_NAME_CHARS`].
-fn display_name(name: &str) -> String {
-    let directs = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let mut shown: String =
-        name.chars().filter(|c| !c.is_control() && !directs(*c)).take(MAX_NAME_CHARS).collect();
-    if name.chars().count() > MAX_NAME_CHARS {
-        shown.push('…');
-    }
-    shown.trim().to_owned()
-}
-
-impl Notice {
-    fn problem(self, status: StatusCode) -> Value {
-        let mut problem = Map::new();
-        problem.insert("type".to_owned(), format!("urn:notion-install:{}", self.key()).into());
-        problem.insert("title".to_owned(), self.title("The app").into());
-        problem.insert("status".to_owned(), status.as_u16().into());
-        problem.insert("detail".to_owned(), self.text().into());
-        if let Some((_, target)) = self.action() {
-            problem.insert("next".to_owned(), target.into());
-        }
-        problem.into()
     }
 }
 

@@ -264,6 +264,8 @@ pub(crate) struct Page {
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
     pub(crate) url: String,
+    /// As a person reads it: without the marks that keep the direction of a name to itself.
+    heading: String,
 }
 
 impl Page {
@@ -273,7 +275,7 @@ impl Page {
 
     /// The page's heading.
     pub(crate) fn heading(&self) -> &str {
-        self.body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next()).unwrap_or("")
+        &self.heading
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -301,7 +303,10 @@ impl Browser<'_> {
         for set_cookie in headers.get_all("set-cookie") {
             self.keep(set_cookie.to_str().unwrap());
         }
-        Page { status, headers, body: response.text().await.unwrap(), url: url.to_owned() }
+        let body = response.text().await.unwrap();
+        let heading = body.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next());
+        let heading = heading.unwrap_or("").replace(['\u{2068}', '\u{2069}'], "");
+        Page { status, headers, body, url: url.to_owned(), heading }
     }
 
     pub(crate) fn cookie(&self) -> String {

@@ -25,6 +25,7 @@ mod expiry;
 mod history;
 mod install;
 mod keep;
+mod languages;
 mod metrics;
 mod model;
 mod onboarding;

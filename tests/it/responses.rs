@@ -13,7 +13,7 @@ const EXPECTED: [(&str, &str); 9] = [
     ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
-    ("vary", "accept"),
+    ("vary", "accept, accept-language"),
     ("x-robots-tag", "noindex"),
 ];
 

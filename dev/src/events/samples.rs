@@ -3,10 +3,10 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use shared::app_request::AppRequest;
 use shared::clock::{UnixMillis, UnixSeconds};
 use shared::config::{ConfigError, PublicConnection};
 use shared::flow::Flow;
+use shared::install_request::InstallRequest;
 use shared::query::encode;
 use shared::random::Random;
 use shared::return_destination::ReturnDestinations;
@@ -316,6 +316,40 @@ const CASES: &[Case] = &[
             visit.header("accept", "application/json");
         },
     },
+    Case {
+        name: "install-language",
+        about: "a link or an app names the languages of the pages, and there is one of them",
+        outcome: "started",
+        make: |visit| visit.request.raw_query = "ui_locales=pt-BR+es-419+en".into(),
+    },
+    Case {
+        name: "install-language-unknown",
+        about: "there is none of the languages that are named: ignored",
+        outcome: "started",
+        make: |visit| visit.request.raw_query = "ui_locales=tlh".into(),
+    },
+    Case {
+        name: "install-language-too-long",
+        about: "a list of languages that is too long",
+        outcome: "bad_ui_locales",
+        make: |visit| visit.request.raw_query = format!("ui_locales=de{}", "+tlh".repeat(64)),
+    },
+    Case {
+        name: "callback-reason-page-accept-language",
+        about: "a clean page in the language that the browser asks for",
+        outcome: "refused",
+        make: |visit| {
+            visit.request.raw_query = "reason=refused".into();
+            visit.request.headers.retain(|(name, _)| name != "accept-language");
+            visit.header("accept-language", "de-CH, de;q=0.9, en;q=0.8");
+        },
+    },
+    Case {
+        name: "callback-reason-page-language",
+        about: "a clean page in the language that was named at /install",
+        outcome: "refused",
+        make: |visit| visit.request.raw_query = "reason=refused&ui_locales=ja".into(),
+    },
 ];
 
 impl Visit {
@@ -354,7 +388,7 @@ pub fn samples(
 ) -> Vec<Sample> {
     let host = connection.redirect_uri.split('/').nth(2).unwrap_or_default();
     let sample = |case: &Case| {
-        let issue = |at: UnixSeconds| Flow::issue(connection, None, at, random);
+        let issue = |at: UnixSeconds| Flow::issue(connection, InstallRequest::default(), at, random);
         let headers = [
             ("host", host),
             ("accept", "text/html,application/xhtml+xml"),
@@ -393,9 +427,10 @@ pub fn samples(
     CASES.iter().map(sample).chain(of_aws).chain(queues::samples(now.0)).collect()
 }
 
-fn app_request() -> Option<AppRequest> {
-    let destinations = ReturnDestinations::read(&|_: &str| Some("app=https://app.example/back".to_owned()));
-    AppRequest::read(SAMPLE_APP, &destinations.ok()?).ok()?
+fn app_request() -> InstallRequest {
+    let lookup = |_: &str| Some("app=https://app.example/back".to_owned());
+    let destinations = ReturnDestinations::read(&lookup).unwrap_or_default();
+    InstallRequest::read(SAMPLE_APP, &destinations).unwrap_or_default()
 }
 
 /// The connection of the dev stack on `port`, as variables. The samples use it unless the environment sets another.

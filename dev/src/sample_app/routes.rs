@@ -6,10 +6,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Form, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use shared::install_request::MAX_UI_LOCALES_BYTES;
 use shared::pkce::{self, CodeChallenge};
 use shared::query::{Query, encode};
 use shared::random::{attempt, bytes};
@@ -40,6 +41,8 @@ pub(crate) fn router(inside: Arc<Inside>, http: reqwest::Client) -> Router<Arc<I
     let app = Arc::new(App { inside, sessions: Sessions::default(), backend, arrivals: Arrivals::default() });
     Router::new()
         .route("/app", get(home))
+        .route("/app/about", get(about))
+        .route("/app/logo.svg", get(logo))
         .route("/app/connections", get(connections))
         .route("/app/sign-in", post(sign_in))
         .route("/app/connect", get(connect))
@@ -52,6 +55,15 @@ pub(crate) fn router(inside: Arc<Inside>, http: reqwest::Client) -> Router<Arc<I
 
 async fn home(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     app.page(&headers, StatusCode::OK, None).await
+}
+
+/// What the links at the foot of the stack's pages lead to.
+async fn about() -> Html<&'static str> {
+    Html(include_str!("../../templates/app_about.html"))
+}
+
+async fn logo() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../../templates/app_logo.svg"))
 }
 
 /// The list of connections on the page.
@@ -93,8 +105,20 @@ async fn connect(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(query
     if let Some(installation) = asked("expect") {
         link = format!("{link}&expect={}", encode(installation));
     }
+    // An app that has the user's language in a setting names that one.
+    if let Some(languages) = ui_locales(&headers) {
+        link = format!("{link}&ui_locales={}", encode(&languages));
+    }
     app.sessions.begin(&headers, Begun { state, verifier, in_popup: asked("popup").is_some() });
     Redirect::to(&link).into_response()
+}
+
+/// The browser's languages as `ui_locales` (OpenID Connect Core §3.1.2.1), in the order in which it lists them.
+fn ui_locales(headers: &HeaderMap) -> Option<String> {
+    let ranges = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?.split(',');
+    let tags = ranges.filter_map(|range| range.split(';').next()).map(str::trim).filter(|tag| *tag != "*");
+    let tags = tags.collect::<Vec<_>>().join(" ");
+    (1..=MAX_UI_LOCALES_BYTES).contains(&tags.len()).then_some(tags)
 }
 
 /// The browser comes back. The app claims for the user who is logged in, with the verifier from their session.

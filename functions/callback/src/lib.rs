@@ -74,14 +74,14 @@ impl AlwaysAnswers for Callback {
     }
 
     fn clean_url(&self, notice: Notice) -> Option<String> {
-        Some(notice.clean_url())
+        Some(notice.clean_url(None))
     }
 
     async fn handle(&self, request: Request) -> Response<Body> {
         let mut line = RequestLine::begin(self.function());
-        let answer = Box::pin(self.answer(&request, &mut line)).await;
-        let response = answer.response(&self.pages, request.headers());
-        line.end(&*self.vault.clock, answer.key(), response.status());
+        let spoken = Box::pin(self.answer(&request, &mut line)).await;
+        let response = spoken.response(&self.pages, request.headers());
+        line.end(&*self.vault.clock, spoken.answer.key(), response.status());
         response
     }
 }

@@ -4,8 +4,9 @@ use http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use shared::authorization::AuthorizationError;
 use shared::clock::UnixSeconds;
-use shared::flow::FlowId;
-use shared::pages::{Connected, Notice, Pages};
+use shared::flow::{Flow, FlowId};
+use shared::language::Language;
+use shared::pages::{Connected, Notice, Pages, Visitor};
 use vault::store::{Claim, Led, Outcome};
 
 /// After this time, a claim that still says `exchanging` was cut off, in seconds: the function's time limit (25) plus
@@ -30,19 +31,45 @@ pub(crate) enum Answer {
     Connected(Connected),
 }
 
-impl Answer {
+/// An answer, and the language that was named for it.
+pub(crate) struct Spoken {
+    pub(crate) answer: Answer,
+    named: Option<Language>,
+}
+
+impl Spoken {
     /// Locations are relative, because the deployment may have a path prefix.
     pub(crate) fn response(&self, pages: &Pages, headers: &HeaderMap) -> Response<Body> {
         let see = |location: &str| pages.redirect(StatusCode::SEE_OTHER, location, &[]);
-        match self {
-            Self::Flow(id) => see(&format!("?flow={}", id.as_str())),
-            Self::Reason(notice) => see(&notice.clean_url()),
-            Self::ToApp { location, .. } => see(location),
-            Self::StartOver => see("install"),
-            Self::Notice(notice) => pages.notice(*notice, headers),
-            Self::Ended(notice) => pages.ended(*notice, headers),
-            Self::Connected(connected) => pages.connected(connected, headers),
+        let visitor = Visitor { headers, named: self.named };
+        match &self.answer {
+            // The flow's cookie has the language.
+            Answer::Flow(id) => see(&format!("?flow={}", id.as_str())),
+            Answer::Reason(notice) => see(&notice.clean_url(self.named)),
+            Answer::ToApp { location, .. } => see(location),
+            Answer::StartOver => see("install"),
+            Answer::Notice(notice) => pages.notice(*notice, visitor),
+            Answer::Ended(notice) => pages.ended(*notice, visitor),
+            Answer::Connected(connected) => pages.connected(connected, visitor),
         }
+    }
+}
+
+impl From<Answer> for Spoken {
+    /// In the language that the browser accepts.
+    fn from(answer: Answer) -> Self {
+        Self { answer, named: None }
+    }
+}
+
+impl Answer {
+    /// In the language that was named when the flow began.
+    pub(crate) fn of(self, flow: &Flow) -> Spoken {
+        self.in_language(flow.language)
+    }
+
+    pub(crate) fn in_language(self, named: Option<Language>) -> Spoken {
+        Spoken { answer: self, named }
     }
 
     /// The fixed key, for the request line.

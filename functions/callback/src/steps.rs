@@ -5,6 +5,8 @@ use std::time::Duration;
 use lambda_http::Request;
 use shared::authorization::{AuthorizationError, AuthorizationResponse, MalformedResponse};
 use shared::flow::{Flow, FlowCookies, FlowId};
+use shared::install_request::UI_LOCALES;
+use shared::language::Language;
 use shared::pages::{Connected, Notice, Preparation};
 use shared::query::Query;
 use shared::random;
@@ -20,7 +22,7 @@ use vault::{NoSecrets, report_store};
 
 use crate::Callback;
 use crate::keep::Kept;
-use crate::outcome::{Answer, Page, notice_for, page_of};
+use crate::outcome::{Answer, Page, Spoken, notice_for, page_of};
 
 /// For how long after the install the page looks by itself whether the workspace is prepared, in milliseconds.
 const WATCHED_FOR_MS: u64 = 60_000;
@@ -30,27 +32,27 @@ const SETTLE_LIMIT_MS: u64 = 2000;
 impl Callback {
     /// Checks the method, then the form of the query, then whether a person is navigating. The rest depends on the
     /// query.
-    pub(crate) async fn answer(&self, request: &Request, line: &mut RequestLine) -> Answer {
+    pub(crate) async fn answer(&self, request: &Request, line: &mut RequestLine) -> Spoken {
         if let Err(reason) = visit::check_method(request.method()) {
             line.reject(reason.key());
-            return Answer::Notice(reason.notice());
+            return Answer::Notice(reason.notice()).into();
         }
         let budget = self.budget(request);
         let Ok(query) = Query::parse(request.uri().query().unwrap_or_default()) else {
             line.reject("malformed");
-            return Answer::Reason(Notice::Malformed);
+            return Answer::Reason(Notice::Malformed).into();
         };
         if let Err(reason) = visit::check_navigation(request.headers()) {
             line.reject(reason.key());
-            return Answer::Notice(reason.notice());
+            return Answer::Notice(reason.notice()).into();
         }
         match clean_page(&query) {
             Ok(None) => {}
-            Ok(Some(CleanPage::Reason(notice))) => return Answer::Ended(notice),
+            Ok(Some(CleanPage::Reason(notice, named))) => return Answer::Ended(notice).in_language(named),
             Ok(Some(CleanPage::Flow(id))) => return self.look(&id, request, &budget, line).await,
             Err(_malformed) => {
                 line.reject("malformed");
-                return Answer::Reason(Notice::Malformed);
+                return Answer::Reason(Notice::Malformed).into();
             }
         }
         match AuthorizationResponse::read(&query) {
@@ -58,11 +60,11 @@ impl Callback {
             // Notion never redirects to the bare address, and there is nothing in the URL to clean.
             Err(MalformedResponse::Empty) if request.uri().query().unwrap_or_default().is_empty() => {
                 line.reject("malformed");
-                Answer::Notice(Notice::Malformed)
+                Answer::Notice(Notice::Malformed).into()
             }
             Err(_malformed) => {
                 line.reject("malformed");
-                Answer::Reason(Notice::Malformed)
+                Answer::Reason(Notice::Malformed).into()
             }
         }
     }
@@ -73,17 +75,17 @@ impl Callback {
         request: &Request,
         budget: &Budget,
         line: &mut RequestLine,
-    ) -> Answer {
+    ) -> Spoken {
         let (state, outcome) = match response {
             AuthorizationResponse::GrantedWithoutState => {
                 line.reject("no_state");
-                return Answer::StartOver;
+                return Answer::StartOver.into();
             }
             AuthorizationResponse::RefusedWithoutState { error } => {
                 if error == AuthorizationError::AccessDenied {
                     line.count(Metric::Refused);
                 }
-                return Answer::Reason(notice_for(error));
+                return Answer::Reason(notice_for(error)).into();
             }
             AuthorizationResponse::Granted { code, state } => (state, Ok(code)),
             AuthorizationResponse::Refused { error, state } => (state, Err(error)),
@@ -94,17 +96,19 @@ impl Callback {
             Ok(flow) => flow,
             Err(rejected) => {
                 line.reject(rejected.key());
-                return Answer::Reason(Notice::StateRejected);
+                return Answer::Reason(Notice::StateRejected).into();
             }
         };
         line.note("flow", flow.id().as_str());
-        if !flow.is_open(now, self.state_ttl_secs) {
-            return self.late(&flow, budget, line).await;
-        }
-        match outcome {
-            Ok(code) => Box::pin(self.granted(&flow, &code, budget, line)).await,
-            Err(error) => self.refused(&flow, error, budget, line).await,
-        }
+        let answer = if flow.is_open(now, self.state_ttl_secs) {
+            match outcome {
+                Ok(code) => Box::pin(self.granted(&flow, &code, budget, line)).await,
+                Err(error) => self.refused(&flow, error, budget, line).await,
+            }
+        } else {
+            self.late(&flow, budget, line).await
+        };
+        answer.of(&flow)
     }
 
     /// Too late to claim. But a reload must not turn a success into "expired".
@@ -253,7 +257,7 @@ impl Callback {
     }
 
     /// Shows the state of a flow to the browser that holds its cookie.
-    async fn look(&self, id: &FlowId, request: &Request, budget: &Budget, line: &mut RequestLine) -> Answer {
+    async fn look(&self, id: &FlowId, request: &Request, budget: &Budget, line: &mut RequestLine) -> Spoken {
         line.note("flow", id.as_str());
         let now = self.vault.clock.now();
         let cookies = FlowCookies::of(request.headers());
@@ -261,10 +265,10 @@ impl Callback {
             Ok(flow) => flow,
             Err(rejected) => {
                 line.reject(rejected.key());
-                return Answer::Notice(Notice::StateRejected);
+                return Answer::Notice(Notice::StateRejected).into();
             }
         };
-        match self.vault.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
+        let answer = match self.vault.store.read_claim(&flow.claim_key, now, budget.claim_by).await {
             Ok(claim) => match page_of(claim, now) {
                 Page::Fixed(notice) => self.ended(&flow, notice, Answer::Ended(notice)),
                 Page::Connected(led) if flow.app.is_some() && self.can_return(&flow) => {
@@ -279,7 +283,8 @@ impl Callback {
                 tracing::error!(error = &error as &dyn std::error::Error, "a claim could not be read");
                 Answer::Notice(Notice::StatusUnavailable)
             }
-        }
+        };
+        answer.of(&flow)
     }
 
     /// What the page says about an installation. The names come from its row, because a claim has none. If the row is
@@ -329,7 +334,8 @@ impl Callback {
 
 enum CleanPage {
     Flow(FlowId),
-    Reason(Notice),
+    /// With the language that was named when the flow began.
+    Reason(Notice, Option<Language>),
 }
 
 /// Whether the query asks for one of our own clean pages. A query with a parameter of Notion's does not.
@@ -342,7 +348,9 @@ fn clean_page(query: &Query) -> Result<Option<CleanPage>, MalformedResponse> {
     match (query.one("flow")?, query.one("reason")?) {
         (Some(id), None) => FlowId::parse(id).map(CleanPage::Flow).map(Some).ok_or(MalformedResponse::Empty),
         (None, Some(key)) => {
-            Notice::parse(key).map(CleanPage::Reason).map(Some).ok_or(MalformedResponse::Empty)
+            let named = query.one(UI_LOCALES)?.and_then(Language::of_tag);
+            let page = Notice::parse(key).map(|notice| CleanPage::Reason(notice, named));
+            page.map(Some).ok_or(MalformedResponse::Empty)
         }
         (Some(_), Some(_)) => Err(MalformedResponse::Ambiguous),
         (None, None) => Ok(None),

@@ -3,19 +3,22 @@
 //!
 //! An app that wants to know how it ends adds `return_to` (the key of a return destination), `code_challenge` (RFC
 //! 7636, S256), `state` (its own, optional) and, to renew an installation, `expect`. They travel in the cookie. A
-//! mistake among them gets a page of ours with 400, never a redirect. Without `return_to`, parameters are ignored.
+//! mistake among them gets a page of ours with 400, never a redirect. Without `return_to`, they are ignored. With or
+//! without an app, `ui_locales` names the language of the pages (OpenID Connect Core §3.1.2.1); it travels in the cookie,
+//! too.
 //!
 //! Anyone can call this, so it holds nothing: no secret, no network access, no permission. Requests store nothing.
 
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use shared::app_request::{AppRequest, BadAppRequest};
+use shared::app_request::BadAppRequest;
 use shared::authorization;
 use shared::clock::Clock;
 use shared::config::{Branding, ConfigError, Lookup, PublicConnection, state_ttl_secs};
 use shared::entry::browser::AlwaysAnswers;
 use shared::flow::{Flow, FlowCookies};
-use shared::pages::Pages;
+use shared::install_request::{InstallRequest, language_of};
+use shared::pages::{Pages, Visitor};
 use shared::random::Random;
 use shared::return_destination::ReturnDestinations;
 use shared::telemetry::{Metric, RequestLine};
@@ -53,8 +56,8 @@ impl Install {
     }
 
     fn start(&self, request: &Request) -> Result<Response<Body>, BadAppRequest> {
-        let app = AppRequest::read(request.uri().query().unwrap_or_default(), &self.destinations)?;
-        let flow = Flow::issue(&self.connection, app, self.clock.now(), &*self.random);
+        let asked = InstallRequest::read(request.uri().query().unwrap_or_default(), &self.destinations)?;
+        let flow = Flow::issue(&self.connection, asked, self.clock.now(), &*self.random);
         let mut cookies = FlowCookies::of(request.headers()).make_room();
         cookies.push(flow.set_cookie(self.state_ttl_secs));
         let notion = authorization::request_url(&self.connection, &flow.state);
@@ -76,6 +79,10 @@ impl AlwaysAnswers for Install {
     }
 
     async fn handle(&self, request: Request) -> Response<Body> {
+        let visitor = || Visitor {
+            headers: request.headers(),
+            named: language_of(request.uri().query().unwrap_or_default()),
+        };
         let mut line = RequestLine::begin(self.function());
         let (outcome, response) = match visit::check(request.method(), request.headers()) {
             Ok(()) => match self.start(&request) {
@@ -85,13 +92,13 @@ impl AlwaysAnswers for Install {
                 }
                 Err(problem) => {
                     line.reject(problem.key());
-                    (problem.key(), self.pages.bad_app_request(problem, request.headers()))
+                    (problem.key(), self.pages.bad_app_request(problem, visitor()))
                 }
             },
             Err(reason) => {
                 line.reject(reason.key());
                 let notice = reason.notice();
-                (notice.key(), self.pages.notice(notice, request.headers()))
+                (notice.key(), self.pages.notice(notice, visitor()))
             }
         };
         line.end(&*self.clock, outcome, response.status());

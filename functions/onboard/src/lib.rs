@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use recipe::Recipe;
 use shared::clock::Clock;
-use shared::config::{Branding, ConfigError, Lookup, PublicConnection, number, required};
+use shared::config::{ConfigError, Lookup, PublicConnection, app_name, number, required};
 use shared::entry::batch::{Batch, TakesBatches, item_id};
 use shared::random::Random;
 use shared::telemetry::{Measure, Metric, RequestLine};
@@ -116,7 +116,7 @@ impl Onboard {
             tokens: Tokens::read(lookup, &sdk)?,
             recipe,
             client_id: connection.client_id,
-            app_name: Branding::read(lookup)?.app_name,
+            app_name: app_name(lookup)?,
             call_ms: MINUTE_MS / calls.unwrap_or(CALLS_PER_MINUTE),
             clock: Box::new(clock),
             random: Box::new(random),

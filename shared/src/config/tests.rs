@@ -102,11 +102,54 @@ fn branding_is_checked_before_it_reaches_a_page() {
         ("APP_NEXT_URL", "javascript:alert(1)"),
         ("APP_NEXT_URL", "http://app.example"),
         ("APP_NEXT_URL", "https://app.example/a b"),
+        ("APP_NEXT_URL", "mailto:help@app.example"),
+        ("APP_PRIVACY_URL", "http://app.example"),
+        ("APP_TERMS_URL", "ftp://app.example"),
+        ("APP_SUPPORT_URL", "help@app.example"),
+        ("APP_SUPPORT_URL", "mailto:help"),
+        ("APP_SUPPORT_URL", "mailto:help@app.example?subject=x"),
+        ("APP_SUPPORT_URL", "mailto:a@b@app.example"),
+        ("APP_SUPPORT_URL", "tel:+123"),
+        ("APP_LOGO_URL", "https://"),
+        ("APP_LOGO_URL", "https:///logo.svg"),
+        ("APP_LOGO_URL", "http://cdn.example/logo.svg"),
+        ("APP_LOGO_URL", "data:image/png;base64,AA"),
+        ("APP_LOGO_URL", "//cdn.example/logo.svg"),
+        ("APP_LOGO_URL", "https://user@cdn.example/logo.svg"),
+        ("APP_LOGO_URL", "https://cdn.example:/logo.svg"),
+        ("APP_LOGO_URL", "https://cdn.example:443:443/logo.svg"),
+        ("APP_LOGO_URL", "https://cdn.example:99999/logo.svg"),
+        ("APP_LOGO_URL", "https://*/logo.svg"),
+        ("APP_LOGO_URL", "https://*.example/logo.svg"),
+        ("APP_LOGO_URL", "https://cdn.example;script-src/logo.svg"),
+        ("APP_LOGO_URL", "https://cdn.example,default-src/logo.svg"),
+        ("APP_LOGO_URL", "https://cdn.example\\@evil.example/logo.svg"),
+        ("APP_LOGO_URL", "https://münchen.example/logo.svg"),
+        ("APP_LOGO_URL", &format!("https://cdn.example/{}", "x".repeat(2048))),
     ] {
         assert!(
             matches!(read(&[(name, bad)]), Err(ConfigError::Invalid { variable, .. }) if variable == name),
             "{name}={bad}"
         );
+    }
+}
+
+#[test]
+fn the_origin_of_the_logo_is_what_a_policy_allows() {
+    for (url, origin) in [
+        ("https://cdn.example/logo.svg", "https://cdn.example"),
+        ("https://cdn.example:8443/a/b.png?x=;y", "https://cdn.example:8443"),
+        ("https://cdn.example?x", "https://cdn.example"),
+        ("https://cdn.example#x", "https://cdn.example"),
+        ("http://localhost:3000/app/logo.svg", "http://localhost:3000"),
+    ] {
+        let branding = Branding::read(&lookup(&[("APP_LOGO_URL", url)])).unwrap();
+        assert_eq!(branding.logo_origin(), Some(origin));
+    }
+    assert_eq!(Branding::default().logo_origin(), None);
+    for support in ["mailto:help+app@mail.app.example", "https://app.example/help"] {
+        let branding = Branding::read(&lookup(&[("APP_SUPPORT_URL", support)])).unwrap();
+        assert_eq!(branding.support_url.as_deref(), Some(support));
     }
 }
 

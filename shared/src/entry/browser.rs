@@ -7,7 +7,8 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use http::StatusCode;
+use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Response, Service as _, service_fn};
 use serde_json::Value;
@@ -16,8 +17,8 @@ use tracing::Instrument as _;
 
 use super::{payload, start};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Branding;
-use crate::pages::{Notice, Pages};
+use crate::config::{Branding, environment};
+use crate::pages::{Notice, Pages, Visitor};
 use crate::telemetry::{Metric, RequestLine};
 
 /// What a function needs so that it can answer even if its handler cannot.
@@ -109,7 +110,8 @@ pub async fn run<F: AlwaysAnswers, E: std::error::Error + 'static>(
         function.warm_up().await;
         serve(&function).await
     } else {
-        let pages = Pages::new(Branding::default());
+        // Perhaps it is another setting that is wrong.
+        let pages = Pages::new(Branding::read(&environment).unwrap_or_default());
         serve(&Misconfigured { function: name, pages, clock: SystemClock }).await
     }
 }
@@ -123,13 +125,13 @@ async fn serve(function: &impl AlwaysAnswers) -> Result<(), lambda_http::Error> 
 
 /// Answers for a handler that cannot. Even then no code or state stays in the address bar.
 fn last_resort(function: &impl AlwaysAnswers, event: &RawValue, notice: Notice) -> Box<RawValue> {
-    let query = serde_json::from_str::<Value>(event.get())
-        .ok()
-        .and_then(|event| event.get("rawQueryString").and_then(Value::as_str).map(str::to_owned));
-    let to_clean = query.is_some_and(|query| holds_a_code_or_state(&query));
+    let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
+    let to_clean = event["rawQueryString"].as_str().is_some_and(holds_a_code_or_state);
+    let accepted = event["headers"]["accept-language"].as_str().and_then(|text| text.parse().ok());
+    let headers: HeaderMap = accepted.map(|languages| (ACCEPT_LANGUAGE, languages)).into_iter().collect();
     let response = match function.clean_url(notice).filter(|_| to_clean) {
         Some(url) => function.pages().redirect(StatusCode::SEE_OTHER, &url, &[]),
-        None => function.pages().notice(notice, &http::HeaderMap::new()),
+        None => function.pages().notice(notice, Visitor::of(&headers)),
     };
     let mut line = RequestLine::begin(function.function());
     match notice {
@@ -171,9 +173,9 @@ impl<C: Clock> AlwaysAnswers for Misconfigured<C> {
 
     async fn handle(&self, request: Request) -> Response<Body> {
         let response = if request.uri().query().is_some_and(holds_a_code_or_state) {
-            self.pages.redirect(StatusCode::SEE_OTHER, &Notice::Misconfigured.clean_url(), &[])
+            self.pages.redirect(StatusCode::SEE_OTHER, &Notice::Misconfigured.clean_url(None), &[])
         } else {
-            self.pages.notice(Notice::Misconfigured, request.headers())
+            self.pages.notice(Notice::Misconfigured, Visitor::of(request.headers()))
         };
         let mut line = RequestLine::begin(self.function);
         line.count(Metric::Misconfigured);

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::rejected::FlowRejected;
 use crate::app_request::AppRequest;
 use crate::clock::UnixSeconds;
+use crate::install_request::InstallRequest;
+use crate::language::Language;
 use crate::secret::FlowCookie;
 
 /// How many flows one browser may have open. Beyond that, the oldest is dropped: API Gateway accepts 10,240 bytes of
@@ -15,25 +17,37 @@ pub const MAX_FLOWS: usize = 4;
 pub const MAX_COOKIE_BYTES: usize = 1424;
 
 pub(super) const COOKIE_PREFIX: &str = "__Host-notion_install_";
-/// The version of a cookie without anything of an app.
+/// The versions of a cookie: each says what follows the time of issue. Those without a language are as old as the first
+/// cookies. Each content has one version, so it has one encoding.
 const PLAIN: u8 = 1;
-/// The version of a cookie that ends with what an app asked for.
 const OF_AN_APP: u8 = 2;
+const IN_A_LANGUAGE: u8 = 3;
+const OF_AN_APP_IN_A_LANGUAGE: u8 = 4;
 const NONCE_BYTES: usize = 32;
+const LANGUAGE_BYTES: usize = 2;
 
 /// What a cookie value says, besides the nonce.
 pub(super) struct Content {
     pub(super) issued_at: UnixSeconds,
-    pub(super) app: Option<AppRequest>,
+    pub(super) asked: InstallRequest,
 }
 
 impl Content {
     /// The value with this content and a nonce.
     pub(super) fn encode(&self, nonce: &[u8; NONCE_BYTES]) -> String {
-        let mut value = vec![if self.app.is_some() { OF_AN_APP } else { PLAIN }];
+        let InstallRequest { app, language } = &self.asked;
+        let mut value = vec![match (app, language) {
+            (None, None) => PLAIN,
+            (Some(_), None) => OF_AN_APP,
+            (None, Some(_)) => IN_A_LANGUAGE,
+            (Some(_), Some(_)) => OF_AN_APP_IN_A_LANGUAGE,
+        }];
         value.extend_from_slice(nonce);
         value.extend_from_slice(&self.issued_at.0.to_be_bytes());
-        if let Some(app) = &self.app {
+        if let Some(language) = language {
+            value.extend_from_slice(language.tag().as_bytes());
+        }
+        if let Some(app) = app {
             app.encode(&mut value);
         }
         URL_SAFE_NO_PAD.encode(value)
@@ -55,11 +69,19 @@ impl Content {
         let (head, rest) = bytes.split_at_checked(1 + NONCE_BYTES)?;
         let (issued_at, rest) = rest.split_at_checked(8)?;
         let issued_at = UnixSeconds(u64::from_be_bytes(issued_at.try_into().ok()?));
-        match head[0] {
-            PLAIN if rest.is_empty() => Some(Self { issued_at, app: None }),
-            OF_AN_APP => Some(Self { issued_at, app: Some(AppRequest::decode(rest)?) }),
-            _ => None,
-        }
+        let (language, rest) = match head[0] {
+            IN_A_LANGUAGE | OF_AN_APP_IN_A_LANGUAGE => {
+                let (tag, rest) = rest.split_at_checked(LANGUAGE_BYTES)?;
+                (Some(Language::of_tag(std::str::from_utf8(tag).ok()?)?), rest)
+            }
+            _ => (None, rest),
+        };
+        let app = match head[0] {
+            PLAIN | IN_A_LANGUAGE if rest.is_empty() => None,
+            OF_AN_APP | OF_AN_APP_IN_A_LANGUAGE => Some(AppRequest::decode(rest)?),
+            _ => return None,
+        };
+        Some(Self { issued_at, asked: InstallRequest { app, language } })
     }
 }
 

@@ -24,11 +24,22 @@ fn app() -> AppRequest {
     let destinations = crate::return_destination::ReturnDestinations::read(&lookup).unwrap();
     let raw_query =
         "return_to=app&state=of-the-app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    AppRequest::read(raw_query, &destinations).unwrap().unwrap()
+    InstallRequest::read(raw_query, &destinations).unwrap().app.unwrap()
+}
+
+/// What may be asked for: with and without an app and a language.
+fn requests() -> [InstallRequest; 4] {
+    let all =
+        [(None, None), (Some(app()), None), (None, Some(Language::De)), (Some(app()), Some(Language::Ja))];
+    all.map(|(app, language)| InstallRequest { app, language })
 }
 
 fn issue() -> Flow {
-    Flow::issue(&connection(), None, NOW, &OsRandom)
+    Flow::issue(&connection(), InstallRequest::default(), NOW, &OsRandom)
+}
+
+fn issue_for(app: AppRequest) -> Flow {
+    Flow::issue(&connection(), InstallRequest { app: Some(app), language: None }, NOW, &OsRandom)
 }
 
 fn verify(flow: &Flow, state: &str, value: &str, now: UnixSeconds) -> Result<Flow, FlowRejected> {
@@ -67,7 +78,7 @@ fn a_browser_with_the_cookie_gets_its_flow_back() {
 
 #[test]
 fn every_bit_flip_of_state_or_cookie_is_refused() {
-    for flow in [issue(), Flow::issue(&connection(), Some(app()), NOW, &OsRandom)] {
+    for flow in requests().map(|asked| Flow::issue(&connection(), asked, NOW, &OsRandom)) {
         let states = bit_flips(flow.state.expose());
         let values = bit_flips(flow.cookie.expose());
         assert!(states.len() > 200 && values.len() > 250, "{} and {}", states.len(), values.len());
@@ -82,20 +93,82 @@ fn every_bit_flip_of_state_or_cookie_is_refused() {
 
 #[test]
 fn what_an_app_asked_for_travels_in_the_cookie_and_the_state_commits_to_it() {
-    let flow = Flow::issue(&connection(), Some(app()), NOW, &OsRandom);
+    let flow = issue_for(app());
     let found = verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).unwrap();
     assert_eq!(found.app, Some(app()));
     assert_eq!(found.code_secret(), flow.code_secret());
-    assert_ne!(found.code_secret(), Flow::issue(&connection(), Some(app()), NOW, &OsRandom).code_secret());
+    assert_ne!(found.code_secret(), issue_for(app()).code_secret());
     let largest = AppRequest {
         return_to: "k".repeat(crate::return_destination::MAX_KEY_BYTES),
         state: Some("s".repeat(crate::app_request::MAX_APP_STATE_BYTES)),
         expect: Some("e".repeat(crate::app_request::MAX_EXPECT_BYTES)),
         ..app()
     };
-    let flow = Flow::issue(&connection(), Some(largest.clone()), NOW, &OsRandom);
+    let asked = InstallRequest { app: Some(largest.clone()), language: Some(Language::Fr) };
+    let flow = Flow::issue(&connection(), asked, NOW, &OsRandom);
     assert!(flow.cookie.expose().len() <= MAX_COOKIE_BYTES, "{}", flow.cookie.expose().len());
     assert_eq!(verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).unwrap().app, Some(largest));
+}
+
+#[test]
+fn a_language_travels_in_the_cookie_with_and_without_an_app() {
+    for asked in requests() {
+        let flow = Flow::issue(&connection(), asked.clone(), NOW, &OsRandom);
+        let found = verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).unwrap();
+        assert_eq!((found.app, found.language), (asked.app, asked.language));
+    }
+}
+
+/// Two sample events of a time before pages had languages: cookie, and state. Whoever is at Notion while the functions
+/// are updated comes back with such ones.
+#[test]
+fn a_cookie_from_before_there_were_languages_still_finishes_its_flow() {
+    let connection = PublicConnection {
+        client_id: "463558a3-725e-4f37-b6d3-0889894f68de".to_owned(),
+        redirect_uri: "http://localhost:3000/callback".to_owned(),
+        ..connection()
+    };
+    let plain = (
+        "__Host-notion_install_3bbfa2ee3ab1f964",
+        "ASUlJSUlJSUlJSUlJSUlJSUlJSUlJSUlJSUlJSUlJSUlAAAAAGsCMIA",
+        "qTMCk6Z1zvAJrS0aRHSRW-WnKUP8EO60BnkaSVcy9Sg",
+    );
+    let of_an_app = (
+        "__Host-notion_install_a816984f9b02580e",
+        "AjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwAAAAAGsCMIAT0x6WGhrY7C8WsQxMmC4Idqh4rW3xRFZu4YlKy3D5wwNhcHAAb2Yt\
+         dGhlLWFwcA",
+        "BD-thpNhkLiVlV-_sktU-bGzWz45Ngw0W8bOOtuxoG8",
+    );
+    for ((name, value, state), app) in [(plain, None), (of_an_app, Some(app()))] {
+        let state = State::parse(state).unwrap();
+        let flow = Flow::of_state(&connection, &state, &cookies(&[(name, value)]), NOW).unwrap();
+        assert_eq!((flow.issued_at, &flow.app, flow.language), (NOW, &app, None));
+        // One without a language is made the same way today.
+        let nonce = [URL_SAFE_NO_PAD.decode(value).unwrap()[1]; 32];
+        let asked = InstallRequest { app, language: None };
+        assert_eq!(Content { issued_at: NOW, asked }.encode(&nonce), value);
+    }
+}
+
+#[test]
+fn a_cookie_with_half_a_language_or_an_unknown_one_or_of_an_unknown_version_is_refused() {
+    let head = |version: u8| [&[version][..], &[7; 32], &NOW.0.to_be_bytes()].concat();
+    let with = |version: u8, rest: &[u8]| URL_SAFE_NO_PAD.encode([&head(version), rest].concat());
+    assert!(Content::read(&with(3, b"de")).is_ok());
+    for odd in [
+        with(3, b""),
+        with(3, b"d"),
+        with(3, b"DE"),
+        with(3, b"xx"),
+        with(3, b"den"),
+        with(3, &[0xff, 0xff]),
+        with(4, b"de"),
+        with(1, b"de"),
+        with(0, b""),
+        with(5, b"de"),
+    ] {
+        assert_eq!(Content::read(&odd).err(), Some(FlowRejected::NotCanonical), "{odd}");
+    }
 }
 
 #[test]
@@ -131,9 +204,11 @@ fn only_the_canonical_encoding_is_accepted() {
 
 #[test]
 fn a_cookie_from_the_future_is_refused_beyond_the_skew() {
-    let flow = Flow::issue(&connection(), None, NOW.plus_secs(CLOCK_SKEW_SECS), &OsRandom);
+    let flow =
+        Flow::issue(&connection(), InstallRequest::default(), NOW.plus_secs(CLOCK_SKEW_SECS), &OsRandom);
     assert!(verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW).is_ok());
-    let flow = Flow::issue(&connection(), None, NOW.plus_secs(CLOCK_SKEW_SECS + 1), &OsRandom);
+    let flow =
+        Flow::issue(&connection(), InstallRequest::default(), NOW.plus_secs(CLOCK_SKEW_SECS + 1), &OsRandom);
     let refused = verify(&flow, flow.state.expose(), flow.cookie.expose(), NOW);
     assert_eq!(refused.err(), Some(FlowRejected::FromTheFuture));
 }
@@ -167,8 +242,9 @@ fn two_cookies_of_one_name_are_refused() {
 
 #[test]
 fn a_fifth_flow_drops_the_oldest_and_what_is_not_ours() {
-    let flows: Vec<Flow> =
-        (0..4).map(|i| Flow::issue(&connection(), None, NOW.plus_secs(i), &OsRandom)).collect();
+    let flows: Vec<Flow> = (0..4)
+        .map(|i| Flow::issue(&connection(), InstallRequest::default(), NOW.plus_secs(i), &OsRandom))
+        .collect();
     let named: Vec<(String, String)> =
         flows.iter().map(|flow| (flow.id().cookie_name(), flow.cookie.expose().to_owned())).collect();
     let pairs: Vec<(&str, &str)> = named.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();

@@ -1,6 +1,11 @@
-//! The fixed outcomes. Each has one key, one status and one wording.
+//! The fixed outcomes. Each has one key, one status and one wording in each language.
+
+use std::borrow::Cow;
 
 use http::StatusCode;
+
+use crate::install_request::UI_LOCALES;
+use crate::language::Language;
 
 /// An outcome whose page has no details. Its key is used in clean URLs (`?reason=…`), claims and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +45,6 @@ pub enum Notice {
     /// An unforeseen error of ours.
     Internal,
 }
-
-const TRY_AGAIN: Option<(&str, &str)> = Some(("Try again", "install"));
 
 impl Notice {
     /// Every notice, for tests and for parsing keys.
@@ -95,10 +98,12 @@ impl Notice {
         Self::ALL.into_iter().find(|notice| notice.key() == key)
     }
 
-    /// The URL of its page, relative to `/callback`. It contains neither code nor state.
+    /// The URL of its page, relative to `/callback`. It contains neither code nor state. It has a language only if one was
+    /// named: whoever opens it otherwise gets what their browser asks for.
     #[must_use]
-    pub fn clean_url(self) -> String {
-        format!("?reason={}", self.key())
+    pub fn clean_url(self, named: Option<Language>) -> String {
+        let language = named.map_or_else(String::new, |named| format!("&{UI_LOCALES}={}", named.tag()));
+        format!("?reason={}{language}", self.key())
     }
 
     /// The HTTP status of its page.
@@ -118,91 +123,67 @@ impl Notice {
         }
     }
 
-    pub(super) fn title(self, app_name: &str) -> String {
+    pub(super) fn title(self, language: Language, app: &str) -> Cow<'static, str> {
         match self {
-            Self::Refused => format!("{app_name} was not connected"),
-            Self::InProgress => "Just a moment".to_owned(),
-            Self::OutcomeUnknown => "Notion did not answer in time".to_owned(),
-            Self::Expired => "This took too long".to_owned(),
-            Self::Malformed => "This link is not complete".to_owned(),
-            Self::StateRejected => "This link belongs to another browser".to_owned(),
-            Self::CodeRejected => "Notion did not accept this approval".to_owned(),
-            Self::NotAllowed => "This workspace cannot be connected".to_owned(),
-            Self::Unavailable => "Not available just now".to_owned(),
-            Self::Rescued => "Almost there".to_owned(),
-            Self::NotSaved => "Your approval could not be saved".to_owned(),
-            Self::RemovedMeanwhile => "The connection was removed".to_owned(),
-            Self::Misconfigured => format!("{app_name} is not set up correctly"),
-            Self::StatusUnavailable => "We cannot look this up just now".to_owned(),
-            Self::NotAVisit => "Open this link in a tab of its own".to_owned(),
-            Self::MethodNotAllowed => "Method not allowed".to_owned(),
-            Self::Internal => "Something went wrong on our side".to_owned(),
+            Self::Refused => language.refused_title(app).into(),
+            Self::InProgress => language.in_progress_title().into(),
+            Self::OutcomeUnknown => language.outcome_unknown_title().into(),
+            Self::Expired => language.expired_title().into(),
+            Self::Malformed => language.malformed_title().into(),
+            Self::StateRejected => language.state_rejected_title().into(),
+            Self::CodeRejected => language.code_rejected_title().into(),
+            Self::NotAllowed => language.not_allowed_title().into(),
+            Self::Unavailable => language.unavailable_title().into(),
+            Self::Rescued => language.rescued_title().into(),
+            Self::NotSaved => language.not_saved_title().into(),
+            Self::RemovedMeanwhile => language.removed_meanwhile_title().into(),
+            Self::Misconfigured => language.misconfigured_title(app).into(),
+            Self::StatusUnavailable => language.status_unavailable_title().into(),
+            Self::NotAVisit => language.not_a_visit_title().into(),
+            Self::MethodNotAllowed => language.method_not_allowed_title().into(),
+            Self::Internal => language.internal_title().into(),
         }
     }
 
-    pub(super) fn text(self) -> &'static str {
+    pub(super) fn text(self, language: Language, app: &str) -> Cow<'static, str> {
         match self {
-            Self::Refused => {
-                "You pressed Cancel at Notion, so nothing was connected and nothing was stored. You can connect \
-                 at any time."
-            }
-            Self::InProgress => {
-                "We are finishing your connection. This page reloads by itself. Please leave it open for a few seconds."
-            }
-            Self::OutcomeUnknown => {
-                "We do not know whether Notion completed your approval. Please connect again; approving twice \
-                 does no harm."
-            }
-            Self::Expired => "The approval must be finished within a few minutes. Please start again.",
-            Self::Malformed => {
-                "Something in the address is missing or appears twice. Please start again instead of reopening an \
-                 old link."
-            }
-            Self::StateRejected => {
-                "You have to finish in the browser in which you started, with cookies allowed. Please start again here."
-            }
-            Self::CodeRejected => "It may be too old, or used already. Please start again.",
-            Self::NotAllowed => {
-                "The app is only available to certain workspaces. The one you chose is not among them, so nothing \
-                 was connected. If you meant another workspace, try again."
-            }
-            Self::Unavailable => "Nothing was connected. Please try again in a minute.",
-            Self::Rescued => {
-                "Your approval is safe, but finishing takes longer than usual. If the app does not work for you by \
-                 tomorrow, please connect again."
-            }
-            Self::NotSaved => {
-                "Our storage could not be reached, so your approval was not saved. Please try again in a few minutes."
-            }
-            Self::RemovedMeanwhile => {
-                "The connection was removed while you were connecting. If you still want it, connect again."
-            }
-            Self::Misconfigured => {
-                "This is not your fault, and trying again will not help. The people who run the app have been told."
-            }
-            Self::StatusUnavailable => {
-                "At the moment we cannot see whether you are connected. Reload this page in a minute."
-            }
-            Self::NotAVisit => {
-                "It was loaded in the background or inside another page, so nothing was started."
-            }
-            Self::MethodNotAllowed => "This address only accepts GET. Nothing was started.",
-            Self::Internal => "Please try again. The people who run the app have been told.",
+            Self::Refused => language.refused_text().into(),
+            Self::InProgress => language.in_progress_text().into(),
+            Self::OutcomeUnknown => language.outcome_unknown_text().into(),
+            Self::Expired => language.expired_text().into(),
+            Self::Malformed => language.malformed_text().into(),
+            Self::StateRejected => language.state_rejected_text().into(),
+            Self::CodeRejected => language.code_rejected_text().into(),
+            Self::NotAllowed => language.not_allowed_text(app).into(),
+            Self::Unavailable => language.unavailable_text().into(),
+            Self::Rescued => language.rescued_text(app).into(),
+            Self::NotSaved => language.not_saved_text().into(),
+            Self::RemovedMeanwhile => language.removed_meanwhile_text().into(),
+            Self::Misconfigured => language.misconfigured_text(app).into(),
+            Self::StatusUnavailable => language.status_unavailable_text().into(),
+            Self::NotAVisit => language.not_a_visit_text().into(),
+            Self::MethodNotAllowed => language.method_not_allowed_text().into(),
+            Self::Internal => language.internal_text().into(),
         }
     }
 
-    /// The button: its label and its target, relative to `/callback`.
-    pub(super) fn action(self) -> Option<(&'static str, &'static str)> {
+    /// The label of the button that leads to `/install`.
+    pub(super) fn action(self, language: Language) -> Option<&'static str> {
         match self {
-            Self::Refused | Self::RemovedMeanwhile => Some(("Connect", "install")),
+            Self::Refused | Self::RemovedMeanwhile => Some(language.connect()),
             Self::InProgress
             | Self::Rescued
             | Self::Misconfigured
             | Self::StatusUnavailable
             | Self::MethodNotAllowed => None,
-            Self::NotAVisit => Some(("Start", "install")),
-            _ => TRY_AGAIN,
+            Self::NotAVisit => Some(language.start()),
+            _ => Some(language.try_again()),
         }
+    }
+
+    /// Whether its page says whom to ask, because trying again may not help.
+    pub(super) fn needs_help(self) -> bool {
+        matches!(self, Self::NotAllowed | Self::Misconfigured | Self::Internal)
     }
 
     pub(super) fn mood(self) -> &'static str {

@@ -1,5 +1,6 @@
 //! A workspace is prepared while the person looks: after an install without an app, and in the sample app.
 
+use shared::language::Language;
 use simulated_notion::{ADA, GRACE, Urls};
 
 use super::Chromium;
@@ -21,7 +22,7 @@ async fn a_person_with_a_real_browser_sees_their_workspace_prepared_and_opens_it
     settle(&world).await;
     chromium.see("main", "your workspace is prepared").await;
     chromium.see("a.button", "Open it in Notion").await;
-    chromium.assert_page_is_sound("prepared").await;
+    chromium.assert_page_is_sound(Language::En, "prepared").await;
     chromium.screenshot("onboarding-connected").await;
 
     // The page, the database in it, and its board.

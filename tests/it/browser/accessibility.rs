@@ -1,0 +1,95 @@
+//! axe-core finds nothing on any page: in each language, light and dark, on a desktop and on a phone, with all that a
+//! deployer can set and without.
+//!
+//! axe-core (MPL-2.0) is not part of this repository. It is read from the file that `AXE_CORE` names, otherwise from
+//! `target/ci/axe`, where `.ci/run` puts the package `axe-playwright-python` from PyPI. Without it the test prints a
+//! notice; in CI it fails.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{Chromium, in_ci};
+
+/// axe-core as a script.
+pub(super) struct Axe(String);
+
+impl Axe {
+    /// `None` if this machine has no axe-core, unless this is CI.
+    pub(super) fn find() -> Option<Self> {
+        let file = file();
+        match std::fs::read_to_string(&file) {
+            Ok(script) => {
+                assert!(script.starts_with("/*! axe v4."), "{} is not axe-core 4", file.display());
+                Some(Self(script))
+            }
+            Err(error) => {
+                assert!(!in_ci(), "accessibility cannot be tested: {}: {error}", file.display());
+                // Directly to the terminal, because the test runner would hide the line.
+                let line = format!(
+                    "\n*** NOT RUN: accessibility needs axe-core: {}, or set AXE_CORE to an axe.min.js ***\n\n",
+                    file.display()
+                );
+                std::io::stderr().write_all(line.as_bytes()).unwrap();
+                None
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where axe-core is, is a matter of the machine")]
+fn file() -> PathBuf {
+    let prepared = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/ci/axe/axe_playwright_python/axe.min.js");
+    std::env::var_os("AXE_CORE").map_or_else(|| PathBuf::from(prepared), PathBuf::from)
+}
+
+/// How a page is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub(super) name: &'static str,
+    width: u32,
+    scheme: &'static str,
+}
+
+pub(super) const LOOKS: [Look; 4] = [
+    Look { name: "desk", width: 900, scheme: "light" },
+    Look { name: "desk-dark", width: 900, scheme: "dark" },
+    Look { name: "phone", width: 360, scheme: "light" },
+    Look { name: "phone-dark", width: 360, scheme: "dark" },
+];
+
+impl Chromium {
+    pub(super) async fn look(&self, Look { width, scheme, .. }: Look) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
+        self.emulate("Emulation.setDeviceMetricsOverride", metrics).await;
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.emulate("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Runs every rule of axe-core on the page that is open, best practices and the size of targets (WCAG 2.2)
+    /// included, in one look after the other.
+    ///
+    /// `waits`: the page reloads until something has happened. WCAG 2.2.1 is about time limits by which a person loses
+    /// something. There is nothing to lose on these pages, so the rule `meta-refresh` is left out, for them alone.
+    pub(super) async fn assert_accessible(&self, axe: &Axe, looks: &[Look], waits: bool, case: &str) {
+        self.client.execute(&axe.0, Vec::new()).await.unwrap();
+        let rules = json!({"target-size": {"enabled": true}, "meta-refresh": {"enabled": !waits}});
+        for look in looks {
+            self.look(*look).await;
+            let script = "
+                const done = arguments[arguments.length - 1];
+                axe.run(document, {resultTypes: ['violations'], rules: arguments[0]}).then(found => done({
+                    checked: found.passes.length,
+                    violations: found.violations.map(v => [v.id, v.nodes.map(n => [n.html, n.failureSummary])]),
+                    wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+                }), error => done({error: String(error)}));
+            ";
+            let found = self.client.execute_async(script, vec![rules.clone()]).await.unwrap();
+            let case = format!("{case}, {}", look.name);
+            assert_eq!(found["violations"], Value::Array(Vec::new()), "{case}: {found:#}");
+            assert_eq!(found["wide"], false, "{case}: wider than the window");
+            assert!(found["checked"].as_u64().unwrap() > 10, "{case}: {found}");
+        }
+    }
+}

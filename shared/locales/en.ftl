@@ -14,10 +14,10 @@
 connected-title = { $app } is connected to Notion
 saved-text = Your approval is saved. You can close this page.
 # While the workspace is being prepared: the page reloads by itself.
-preparing-text = Your approval is saved. Your workspace is being prepared: that takes some seconds.
-still-preparing-text = Your approval is saved. Your workspace is still being prepared: what is made appears in the { -notion-private } section of your Notion sidebar. You can close this page.
+preparing-text = Your approval is saved. Your workspace is being prepared: this takes a few seconds.
+still-preparing-text = Your approval is saved. Your workspace is still being prepared: new pages will appear in the { -notion-private } section of your Notion sidebar. You can close this page.
 prepared-text = Your approval is saved, and your workspace is prepared. You can close this page.
-not-prepared-text = Your approval is saved, but your workspace could not be prepared. The connection works all the same.
+not-prepared-text = Your approval is saved, but your workspace could not be prepared. The connection still works.
 
 fact-workspace = Workspace
 fact-person = Person
@@ -36,20 +36,20 @@ in-progress-text = We are finishing your connection. This page reloads by itself
 outcome-unknown-title = Notion did not answer in time
 outcome-unknown-text = We do not know whether Notion completed your approval. Please connect again; approving twice does no harm.
 expired-title = This took too long
-expired-text = The approval must be finished within a few minutes. Please start again.
+expired-text = The approval must be completed within a few minutes. Please start again.
 malformed-title = This link is not complete
 malformed-text = Something in the address is missing or appears twice. Please start again instead of reopening an old link.
 state-rejected-title = This link belongs to another browser
 state-rejected-text = You have to finish in the browser in which you started, with cookies allowed. Please start again here.
 code-rejected-title = Notion did not accept this approval
-code-rejected-text = It may be too old, or used already. Please start again.
+code-rejected-text = It may be too old or already used. Please start again.
 not-allowed-title = This workspace cannot be connected
 not-allowed-text = { $app } is only available to certain workspaces. The one you chose is not among them, so nothing was connected. If you meant another workspace, try again.
 unavailable-title = Not available just now
 unavailable-text = Nothing was connected. Please try again in a minute.
 # The approval is kept, and the rest is finished later without the person.
 rescued-title = Almost there
-rescued-text = Your approval is safe, but finishing takes longer than usual. If { $app } does not work for you by tomorrow, please connect again.
+rescued-text = Your approval is safe, but finishing is taking longer than usual. If { $app } does not work for you by tomorrow, please connect again.
 not-saved-title = Your approval could not be saved
 not-saved-text = Our storage could not be reached, so your approval was not saved. Please try again in a few minutes.
 removed-meanwhile-title = The connection was removed
@@ -66,7 +66,7 @@ method-not-allowed-text = This address only accepts GET. Nothing was started.
 internal-title = Something went wrong on our side
 internal-text = We are sorry. Please try again in a minute.
 # The app sent the person here with a wrong link.
-bad-request-title = { $app } sent you here with a request that is not correct
+bad-request-title = { $app } sent you here with an invalid request
 bad-request-text = Nothing was started, and there is nothing that you can do here: only the people who run { $app } can correct it.
 # Before a technical text in English.
 fact-developer = For the developer

@@ -16,7 +16,7 @@ prepared-text = Votre autorisation est enregistrée et votre espace de travail e
 not-prepared-text = Votre autorisation est enregistrée, mais votre espace de travail n’a pas pu être préparé. La connexion fonctionne malgré tout.
 
 fact-workspace = Espace de travail
-fact-person = Personne
+fact-person = Compte Notion
 fact-template = Modèle
 template-added = Ajouté à votre espace de travail
 template-not-added = Non ajouté
@@ -30,15 +30,15 @@ in-progress-text = Nous finalisons votre connexion. Cette page s’actualise aut
 outcome-unknown-title = Notion n’a pas répondu à temps
 outcome-unknown-text = Nous ne savons pas si Notion a traité votre autorisation. Veuillez recommencer la connexion ; donner deux fois votre autorisation est sans conséquence.
 expired-title = Le délai est dépassé
-expired-text = L’autorisation doit être donnée en quelques minutes. Veuillez recommencer.
+expired-text = L’autorisation doit être donnée dans un délai de quelques minutes. Veuillez recommencer.
 malformed-title = Ce lien est incomplet
 malformed-text = Un élément de l’adresse est manquant ou y figure deux fois. Veuillez recommencer au lieu de rouvrir un ancien lien.
-state-rejected-title = Ce lien appartient à un autre navigateur
-state-rejected-text = Vous devez terminer dans le navigateur où vous avez commencé, avec les cookies autorisés. Veuillez recommencer ici.
+state-rejected-title = Ce lien est associé à un autre navigateur
+state-rejected-text = Vous devez terminer dans le navigateur où vous avez commencé, et les cookies doivent y être autorisés. Veuillez recommencer ici.
 code-rejected-title = Notion n’a pas accepté cette autorisation
-code-rejected-text = Elle est peut-être trop ancienne ou déjà utilisée. Veuillez recommencer.
+code-rejected-text = Elle est peut-être trop ancienne ou a déjà été utilisée. Veuillez recommencer.
 not-allowed-title = Cet espace de travail ne peut pas être connecté
-not-allowed-text = { $app } est réservé à certains espaces de travail. Celui que vous avez choisi n’en fait pas partie : rien n’a été connecté. Si vous pensiez à un autre espace de travail, réessayez.
+not-allowed-text = L’accès à { $app } est réservé à certains espaces de travail. Celui que vous avez choisi n’en fait pas partie : rien n’a été connecté. Si vous pensiez à un autre espace de travail, veuillez réessayer.
 unavailable-title = Service momentanément indisponible
 unavailable-text = Rien n’a été connecté. Veuillez réessayer dans une minute.
 rescued-title = C’est presque terminé
@@ -47,8 +47,8 @@ not-saved-title = Votre autorisation n’a pas pu être enregistrée
 not-saved-text = Notre espace de stockage était inaccessible : votre autorisation n’a pas été enregistrée. Veuillez réessayer dans quelques minutes.
 removed-meanwhile-title = La connexion a été supprimée
 removed-meanwhile-text = La connexion a été supprimée pendant que vous l’établissiez. Si vous la souhaitez toujours, veuillez la rétablir.
-misconfigured-title = La configuration de { $app } est incorrecte
-misconfigured-text = Vous n’y êtes pour rien, et réessayer ne servira à rien : seuls les responsables de { $app } peuvent corriger le problème.
+misconfigured-title = L’application { $app } n’est pas configurée correctement
+misconfigured-text = Vous n’y êtes pour rien, et il est inutile de réessayer : seule l’équipe { $app } peut corriger le problème.
 status-unavailable-title = Vérification momentanément impossible
 status-unavailable-text = Nous ne pouvons pas vérifier pour le moment si votre connexion est établie. Veuillez actualiser cette page dans une minute.
 not-a-visit-title = Ouvrez ce lien dans un onglet à part
@@ -56,15 +56,15 @@ not-a-visit-text = Il a été chargé en arrière-plan ou dans une autre page :
 method-not-allowed-title = Méthode non autorisée
 method-not-allowed-text = Cette adresse n’accepte que GET. Rien n’a été lancé.
 internal-title = Une erreur s’est produite de notre côté
-internal-text = Nous en sommes désolés. Veuillez réessayer dans une minute.
-bad-request-title = { $app } vous a envoyé ici avec une demande incorrecte
-bad-request-text = Rien n’a été lancé, et vous ne pouvez rien faire ici : seuls les responsables de { $app } peuvent corriger le problème.
+internal-text = Veuillez nous en excuser et réessayer dans une minute.
+bad-request-title = La demande transmise par { $app } est incorrecte
+bad-request-text = Rien n’a été lancé, et vous ne pouvez rien faire ici : seule l’équipe { $app } peut corriger le problème.
 fact-developer = Pour l’équipe technique
 
 ## À qui s’adresser
 
-ask-support = Besoin d’aide ? L’assistance de { $app } est là pour vous.
-ask-operator = Besoin d’aide ? Veuillez contacter les responsables de { $app }.
+ask-support = Besoin d’aide ? L’équipe d’assistance { $app } est là pour vous.
+ask-operator = Besoin d’aide ? Veuillez contacter l’équipe { $app }.
 
 ## Boutons
 

@@ -33,7 +33,7 @@ use crate::stack::Stack;
 use crate::tables::{soon, store};
 use candidate::Candidate;
 use input::{Line, Lines};
-use proof::{Asking, Identity, Proof, RefreshProof};
+use proof::{Asking, Identity, Proof, RefreshProof, Unidentified};
 use report::{Entry, Fate, Report};
 
 /// When the sweep asks about a proven installation again, in days, unless `IdleCheckDays` says otherwise.
@@ -199,10 +199,10 @@ impl Run<'_> {
             ),
             Proof::Foreign => entry(Fate::Foreign)
                 .because("its access token works, but Notion does not say that it is of this stack's connection"),
-            Proof::Mismatch(name) => {
+            Proof::OfNobody(Unidentified::Mismatch(name)) => {
                 entry(Fate::Mismatch).because(format!("its {name} is not the one that Notion says"))
             }
-            Proof::Unidentified(why) => entry(Fate::Unidentified).because(why),
+            Proof::OfNobody(Unidentified::NotSaid(why)) => entry(Fate::Unidentified).because(why),
             Proof::Unknown(key) => {
                 entry(Fate::Unknown).because(format!("Notion gave no conclusive answer ({key})"))
             }
@@ -213,12 +213,11 @@ impl Run<'_> {
     async fn adopted_before(&self, candidate: &Candidate) -> Result<Option<Installation>, Failure> {
         let access = self.ring.access_fingerprint(&candidate.access_token);
         let refresh = candidate.refresh_token.as_ref().map(|token| self.ring.refresh_fingerprint(token));
-        let ids = match candidate.ids.as_given() {
-            Some(Identity { workspace_id, owner, .. }) => vec![InstallationId::of(&workspace_id, &owner)],
-            None => {
-                let page = self.store.linked_to(&candidate.subject, None, None, soon()).await?;
-                if page.next.is_some() || page.keys.len() > MOST_LOOKED_AT { Vec::new() } else { page.keys }
-            }
+        let ids = if let Some(Identity { workspace_id, owner, .. }) = candidate.ids.as_given() {
+            vec![InstallationId::of(&workspace_id, &owner)]
+        } else {
+            let page = self.store.linked_to(&candidate.subject, None, None, soon()).await?;
+            if page.next.is_some() || page.keys.len() > MOST_LOOKED_AT { Vec::new() } else { page.keys }
         };
         for id in &ids {
             let row = match self.store.read_installation(id, soon()).await {

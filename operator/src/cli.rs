@@ -114,7 +114,7 @@ pub(crate) enum Command {
     },
     /// Take over installations whose tokens were kept elsewhere: each proven by Notion, sealed, and linked to its subject
     Adopt {
-        /// One JSON object a line: subject, access_token and, if there are, refresh_token, workspace_id, user_id, bot_id.
+        /// One JSON object a line: `subject`, `access_token` and, if known, `refresh_token`, `workspace_id`, `user_id`, `bot_id`.
         /// A file that only you may read, or - for standard input
         file: PathBuf,
         /// Append what became of each line to this file

@@ -22,6 +22,7 @@ pub(super) struct Candidate {
 }
 
 /// The ids that a line gives, in canonical form. Notion has to confirm each.
+#[expect(clippy::struct_field_names, reason = "Notion's names")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GivenIds {
     pub(super) workspace_id: Option<String>,
@@ -53,8 +54,8 @@ struct Fields<'a> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The text, if there is one. A column of a table that has no value is often written as an empty text.
-fn given<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {
-    text.as_ref().map(|Text(text)| &**text).filter(|text| !text.is_empty())
+fn given<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+    text.map(|Text(text)| &**text).filter(|text| !text.is_empty())
 }
 
 /// Why a line cannot be used, and whose it is, if that can be said.
@@ -86,7 +87,7 @@ impl Candidate {
             },
             _ => not_an_object(error.column()),
         })?;
-        let refresh_token = given(&fields.refresh_token);
+        let refresh_token = given(fields.refresh_token.as_ref());
         // A column too far to the left or right, and a token is where the subject should be.
         let is_a_token = |text: &str| {
             ["ntn_", "nrt_", "secret_"].iter().any(|prefix| text.starts_with(prefix))
@@ -118,16 +119,16 @@ impl Candidate {
         if refresh_token.is_some_and(|token| !is_plausible(token)) {
             return Err(invalid("its refresh_token is too long, or has spaces or other odd characters"));
         }
-        let id = |name: &str, text: &Option<Text<'_>>| {
+        let id = |name: &str, text: Option<&Text<'_>>| {
             let Some(id) = given(text) else { return Ok(None) };
             let read = identifier(id).map(|id| Some(canonical(&id)));
             read.ok_or_else(|| invalid(&format!("its {name} is not an id of Notion's")))
         };
         Ok(Self {
             ids: GivenIds {
-                workspace_id: id("workspace_id", &fields.workspace_id)?,
-                user_id: id("user_id", &fields.user_id)?,
-                bot_id: id("bot_id", &fields.bot_id)?,
+                workspace_id: id("workspace_id", fields.workspace_id.as_ref())?,
+                user_id: id("user_id", fields.user_id.as_ref())?,
+                bot_id: id("bot_id", fields.bot_id.as_ref())?,
             },
             access_token: AccessToken::parse(&*fields.access_token)
                 .map_err(|_| invalid("no access_token"))?,

@@ -67,12 +67,19 @@ pub(super) enum Proof {
     NotAlive,
     /// The access token works, but Notion does not say that it is this connection's.
     Foreign,
-    /// An id of the line is not Notion's.
-    Mismatch(&'static str),
-    /// Notion does not say whose it is.
-    Unidentified(&'static str),
+    /// Whose it is cannot be said.
+    OfNobody(Unidentified),
     /// Notion gave no conclusive answer. What it answered last.
     Unknown(&'static str),
+}
+
+/// Why it cannot be said whose tokens are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unidentified {
+    /// This id of the line is not the one that Notion says.
+    Mismatch(&'static str),
+    /// Notion does not say it. What would help.
+    NotSaid(&'static str),
 }
 
 /// Whether introspection says anything about refresh tokens, which Notion does not document.
@@ -140,17 +147,17 @@ impl<'a> Asking<'a> {
         };
         let identity = match me {
             Some(me) => identified(me, &candidate.ids),
-            None if self.trusts_ids => candidate.ids.as_given().ok_or(Proof::Unidentified(
+            None if self.trusts_ids => candidate.ids.as_given().ok_or(Unidentified::NotSaid(
                 "the connection may not see users, and the line has not all of workspace_id, user_id and bot_id",
             )),
-            None => Err(Proof::Unidentified(
+            None => Err(Unidentified::NotSaid(
                 "the connection may not see users (Capabilities, in Notion's portal), so Notion does not say whose it is; \
                  --trust-ids takes workspace_id, user_id and bot_id from the line",
             )),
         };
         let identity = match identity {
             Ok(identity) => identity,
-            Err(refusal) => return Ok(refusal),
+            Err(why) => return Ok(Proof::OfNobody(why)),
         };
         let refresh = match &candidate.refresh_token {
             Some(token) => Some(self.prove_refresh_token(token).await?),
@@ -253,22 +260,22 @@ impl GivenIds {
 }
 
 /// Compares what Notion says with what the line says.
-fn identified(me: Me, given: &GivenIds) -> Result<Identity, Proof> {
+fn identified(me: Me, given: &GivenIds) -> Result<Identity, Unidentified> {
     let differs = |given: Option<&String>, said: &str| given.is_some_and(|given| *given != canonical(said));
     if differs(given.bot_id.as_ref(), &me.bot_id) {
-        return Err(Proof::Mismatch("bot_id"));
+        return Err(Unidentified::Mismatch("bot_id"));
     }
     if me.workspace_id.as_deref().is_some_and(|said| differs(given.workspace_id.as_ref(), said)) {
-        return Err(Proof::Mismatch("workspace_id"));
+        return Err(Unidentified::Mismatch("workspace_id"));
     }
     match me.owner.user_id() {
-        Some(said) if differs(given.user_id.as_ref(), said) => return Err(Proof::Mismatch("user_id")),
-        None if given.user_id.is_some() => return Err(Proof::Mismatch("user_id")),
+        Some(said) if differs(given.user_id.as_ref(), said) => return Err(Unidentified::Mismatch("user_id")),
+        None if given.user_id.is_some() => return Err(Unidentified::Mismatch("user_id")),
         _ => {}
     }
     let workspace_id = me.workspace_id.or_else(|| given.workspace_id.clone());
     Ok(Identity {
-        workspace_id: workspace_id.ok_or(Proof::Unidentified(
+        workspace_id: workspace_id.ok_or(Unidentified::NotSaid(
             "Notion does not say in which workspace it is, and the line has no workspace_id",
         ))?,
         workspace_name: me.workspace_name,

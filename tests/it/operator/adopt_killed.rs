@@ -208,7 +208,7 @@ async fn one_world(world: &World, ids: &[String], mut seed: Seed, kills: u64) {
         .map(|row| (string(&row, "installation_id").unwrap().to_owned(), row))
         .collect();
     assert_eq!(rows.len(), brought.len());
-    let mut links = BTreeSet::new();
+    let mut linked = BTreeSet::new();
     for Brought { kept, subjects } in &brought {
         let row = rows.get(&kept.row_key()).unwrap_or_else(|| panic!("{} is lost", kept.row_key()));
         assert_eq!(world.open_access(row), kept.access_token);
@@ -219,7 +219,7 @@ async fn one_world(world: &World, ids: &[String], mut seed: Seed, kills: u64) {
         let in_row: Vec<&String> =
             row["subjects"].as_l().unwrap().iter().map(|s| s.as_s().unwrap()).collect();
         assert_eq!(in_row, subjects.iter().collect::<Vec<_>>());
-        links.extend(subjects.iter().map(|subject| (subject.clone(), kept.row_key())));
+        linked.extend(subjects.iter().map(|subject| (subject.clone(), kept.row_key())));
     }
     let text = |row: &Row, name: &str| row.get(name).map(AttributeValue::as_s).unwrap().unwrap().clone();
     let in_table: BTreeSet<(String, String)> = all(world, LINKS_TABLE.0)
@@ -227,7 +227,7 @@ async fn one_world(world: &World, ids: &[String], mut seed: Seed, kills: u64) {
         .iter()
         .map(|row| (text(row, "subject"), text(row, "installation_id")))
         .collect();
-    assert_eq!(in_table, links);
+    assert_eq!(in_table, linked);
     assert_eq!(spent(), before, "no token was spent");
 
     // The app hears once of each.
@@ -241,8 +241,8 @@ async fn one_world(world: &World, ids: &[String], mut seed: Seed, kills: u64) {
         .map(|event| (&event["detail-type"], &event["detail"]["data"]["subject"]))
         .map(|(kind, subject)| (kind.as_str().unwrap().to_owned(), subject.as_str().unwrap().to_owned()))
         .collect();
-    assert_eq!(told.len(), links.len());
-    let expected = links.iter().map(|(subject, _)| ("installation.adopted".to_owned(), subject.clone()));
+    assert_eq!(told.len(), linked.len());
+    let expected = linked.iter().map(|(subject, _)| ("installation.adopted".to_owned(), subject.clone()));
     assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected.collect());
 
     // The report has each line's last word.
@@ -262,16 +262,16 @@ async fn one_world(world: &World, ids: &[String], mut seed: Seed, kills: u64) {
     let output = std::fs::read_to_string(&killer.output.0).unwrap() + &said(&last);
     Leaks::saw_output(&output);
     Leaks::saw_output(&written);
-    let killed: u64 = killer.tally.killed.values().sum();
+    let stopped: u64 = killer.tally.killed.values().sum();
     println!(
-        "{} people, {} lines: started {} times, killed {killed} times ({:?}); {outcomes:?}; {} bytes of output and report",
+        "{} people, {} lines: started {} times, killed {stopped} times ({:?}); {outcomes:?}; {} bytes of output and report",
         ids.len(),
         lines.len(),
         killer.tally.starts + 1,
         killer.tally.killed,
         output.len() + written.len(),
     );
-    assert!(killed * 2 >= kills, "hardly any run was killed: {:?}", killer.tally);
+    assert!(stopped * 2 >= kills, "hardly any run was killed: {:?}", killer.tally);
 }
 
 fn write_private(to: &Backup, text: &str) {

@@ -91,7 +91,9 @@ impl Store {
                     Plan::End(adopted) => return Ok(adopted),
                     Plan::Write { parts, done, dropped_bots } => {
                         if self.write_all(parts).await? {
-                            dropped_bots.iter().for_each(|bot_id| report_dropped(bot_id));
+                            for bot_id in &dropped_bots {
+                                report_dropped(bot_id);
+                            }
                             return Ok(done);
                         }
                         // Somebody else was faster, or our first reply was lost: the rows show it.

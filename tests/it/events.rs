@@ -139,9 +139,12 @@ async fn the_real_binaries_answer_every_event_over_the_runtime_api() {
         }
         let status = answer["statusCode"].as_u64().unwrap();
         match name.as_str() {
-            "install.json" | "install-app.json" | "install-two-tabs.json" | "install-state-in-link.json" => {
-                assert_eq!(status, 302, "{name}");
-            }
+            "install.json"
+            | "install-app.json"
+            | "install-language.json"
+            | "install-language-unknown.json"
+            | "install-two-tabs.json"
+            | "install-state-in-link.json" => assert_eq!(status, 302, "{name}"),
             "token-route.json" | "uninstall-route.json" => assert_eq!(status, 404, "{name}"),
             _ if method == "HEAD" => assert_eq!(status, 405, "{name}"),
             _ => assert!([303, 200, 400, 403].contains(&status), "{name}: {answer}"),

@@ -117,7 +117,7 @@ impl<'a> Elsewhere<'a> {
 }
 
 pub(super) fn in_lines(lines: &[Value]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(|line| line.to_string() + "\n").collect()
 }
 
 /// What a run said about each line, by its number.

@@ -183,6 +183,7 @@ async fn killed_anywhere_nobody_is_lost_and_nobody_is_there_twice() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "how often it was killed, and where, is printed")]
 async fn one_world(world: &World, ids: &[String], mut seed: Seed, kills: u64) {
     let (lines, brought, refused) = file(world, ids, &mut seed).await;
     let tokens = Backup::named(&format!("killed-{}", seed.0));

@@ -200,8 +200,9 @@ fn used(tokens: &[TokenTree], before: &[String], is_pub: bool, into: &mut Vec<Na
 #[expect(clippy::print_stdout, reason = "the count of circles is shown")]
 fn modules_have_no_dependency_cycles() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders = ["shared", "vault", "clients/rust", "operator", "dev", "dev/simulated-notion"]
-        .map(|folder| root.join(folder));
+    let folders =
+        ["shared", "shared/typed-fluent", "vault", "clients/rust", "operator", "dev", "dev/simulated-notion"]
+            .map(|folder| root.join(folder));
     let functions = std::fs::read_dir(root.join("functions")).unwrap().map(|entry| entry.unwrap().path());
     let mut in_circles = 0;
     for folder in folders.into_iter().chain(functions) {

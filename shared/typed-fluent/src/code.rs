@@ -32,7 +32,8 @@ pub(crate) fn of(languages: &[Messages<'_>]) -> String {
         code.push_str("        }\n    }\n");
         let values: Vec<String> = variables.iter().map(|variable| format!("{variable:?}")).collect();
         let values = values.join(", ");
-        let _ = write!(every, "({name:?}, &[{values}], self.{function}({values}).to_string()), ");
+        let owned = if variables.is_empty() { ".to_owned()" } else { "" };
+        let _ = write!(every, "({name:?}, &[{values}], self.{function}({values}){owned}), ");
     }
     let _ = writeln!(
         code,

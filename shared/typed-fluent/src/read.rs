@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
-use crate::{Mistake, Source};
+use crate::source::{Mistake, Source};
 
 /// The messages of a language, with the terms filled in.
 pub(crate) struct Messages<'a> {

@@ -1,5 +1,7 @@
 //! What is generated, what is refused, and what the compiler makes of it.
 
+#![expect(clippy::unwrap_used, reason = "test helpers may panic like tests")]
+
 use std::process::Command;
 
 use typed_fluent::{Source, generate};

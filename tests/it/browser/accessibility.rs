@@ -2,7 +2,7 @@
 //! deployer can set and without.
 //!
 //! axe-core (MPL-2.0) is not part of this repository. It is read from the file that `AXE_CORE` names, otherwise from
-//! `target/ci/axe`, where `.ci/run` puts the package `axe-playwright-python` from PyPI. Without it the test prints a
+//! `target/ci/axe`, where `.ci/run` puts the Python package `axe-playwright-python`. Without it the test prints a
 //! notice; in CI it fails.
 
 use std::io::Write as _;

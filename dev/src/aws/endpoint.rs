@@ -30,7 +30,8 @@ pub struct Services {
     pub event_bus: Wire<EventBus>,
 }
 
-/// Serves `router` on `listener`.
+/// Serves `router` on `listener`. The task runs until it is aborted.
+#[must_use]
 pub fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
     let listener = CountingListener { listener, accepted: Arc::new(AtomicU64::new(0)) };
     let serving = axum::serve(listener, router.into_make_service_with_connect_info::<Cutter>());

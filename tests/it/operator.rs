@@ -3,6 +3,7 @@
 
 mod adopt;
 mod adopt_killed;
+mod adopt_proof;
 mod backup;
 mod events;
 mod installations;

@@ -1,7 +1,8 @@
 import { Unauthorized } from "./errors.js";
 import { authorizingFetch, type Fetch, type FetchOptions } from "./fetch.js";
+import { readInstallation, readInstallations } from "./facts.js";
 import { type Fields, optional, required } from "./fields.js";
-import { type Installation, readInstallation, readInstallations } from "./installation.js";
+import type { Installation } from "./installation.js";
 import { ask, type CallOptions, type Invoke, type Payload } from "./invoke.js";
 import { type Filter, type Named, named, type Person } from "./person.js";
 import { refusal } from "./refusal.js";

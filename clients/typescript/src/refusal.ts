@@ -16,8 +16,8 @@ import {
   Unclaimed,
   Unreadable,
 } from "./errors.js";
+import { readInstallation, readInstallations } from "./facts.js";
 import { type Fields, isFields, required } from "./fields.js";
-import { readInstallation, readInstallations } from "./installation.js";
 
 /** The error in an answer, if there is one. One that is not known is {@link Unreadable}. */
 export function refusal(answer: Fields, requestId: string | undefined): NotionInstallError | undefined {
